@@ -1,0 +1,75 @@
+"""What can go wrong, as one tree.
+
+ExitkitError
+├── ConfigError            2  a plan, flag or variable is wrong; nothing has run
+│   └── MissingExtra       2  names the command to type
+└── ActionError            1  failed, and trying again would not help
+    ├── Retryable          1  trying again may cure it; .after is what the server asked for
+    ├── Unknown            1  it may have happened; resent only where that is safe or asked for
+    └── Exhausted          1  retried until tries or time ran out; .tries
+Skip                          nothing to do
+
+The number is the exit code. A message says what failed, on what and what to do, in lower case and
+without a secret. Anything else that leaves an action is a bug of that action.
+"""
+
+from typing import ClassVar, Literal
+
+Reason = Literal["auth", "client", "server", "rate", "network", "timeout", "other"]
+"""Why an action failed, in few words, so that it can be counted and routed on."""
+
+
+class ExitkitError(Exception):
+    exit_code: ClassVar[int] = 1
+
+
+class ConfigError(ExitkitError):
+    """A plan, a flag or a variable is wrong. Raised before anything has run."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class MissingExtra(ConfigError):
+    """A library that an action needs is not installed."""
+
+    def __init__(self, action: str, extra: str) -> None:
+        super().__init__(f"{action} needs the extra {extra!r}: pip install 'exitkit[{extra}]'")
+        self.extra = extra
+
+
+class ActionError(ExitkitError):
+    """Failed for good: the same attempt would fail again."""
+
+    def __init__(self, message: str, *, reason: Reason = "other") -> None:
+        super().__init__(message)
+        self.reason: Reason = reason
+
+
+class Retryable(ActionError):
+    """Failed, and nothing happened at the other end; another attempt may do better.
+
+    `after` is how many seconds the server asked to be left alone, or None.
+    """
+
+    def __init__(self, message: str, *, reason: Reason = "network", after: float | None = None) -> None:
+        super().__init__(message, reason=reason)
+        self.after = after
+
+
+class Unknown(ActionError):
+    """The request left and no verdict came back: it may have happened."""
+
+    def __init__(self, message: str, *, reason: Reason = "network") -> None:
+        super().__init__(message, reason=reason)
+
+
+class Exhausted(ActionError):
+    """Retried until the tries or the time ran out. Its cause is the last real error."""
+
+    def __init__(self, message: str, *, reason: Reason = "other", tries: int = 1) -> None:
+        super().__init__(message, reason=reason)
+        self.tries = tries
+
+
+class Skip(Exception):  # noqa: N818 - neither a success nor an error, as its name says
+    """Nothing to do, and why."""

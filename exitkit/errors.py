@@ -13,6 +13,7 @@ The number is the exit code. A message says what failed, on what and what to do,
 without a secret. Anything else that leaves an action is a bug of that action.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 Reason = Literal["auth", "client", "server", "rate", "network", "timeout", "other"]
@@ -38,11 +39,15 @@ class MissingExtra(ConfigError):
 
 
 class ActionError(ExitkitError):
-    """Failed for good: the same attempt would fail again."""
+    """Failed for good: the same attempt would fail again.
 
-    def __init__(self, message: str, *, reason: Reason = "other") -> None:
+    `facts` are what was achieved all the same, as in a Result.
+    """
+
+    def __init__(self, message: str, *, reason: Reason = "other", facts: Mapping[str, object] | None = None) -> None:
         super().__init__(message)
         self.reason: Reason = reason
+        self.facts: Mapping[str, object] = facts or {}
 
 
 class Retryable(ActionError):
@@ -57,10 +62,14 @@ class Retryable(ActionError):
 
 
 class Unknown(ActionError):
-    """The request left and no verdict came back: it may have happened."""
+    """The request left and no verdict came back: it may have happened.
 
-    def __init__(self, message: str, *, reason: Reason = "network") -> None:
+    `resent` says that it was tried again as often as the terms allow, so that nobody does it once more.
+    """
+
+    def __init__(self, message: str, *, reason: Reason = "network", resent: bool = False) -> None:
         super().__init__(message, reason=reason)
+        self.resent = resent
 
 
 class Exhausted(ActionError):
@@ -71,5 +80,5 @@ class Exhausted(ActionError):
         self.tries = tries
 
 
-class Skip(Exception):  # noqa: N818 - neither a success nor an error, as its name says
+class Skip(Exception):
     """Nothing to do, and why."""

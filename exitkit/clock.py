@@ -1,0 +1,94 @@
+"""The time, and the moment by which all must be over: the only place that sleeps."""
+
+import threading
+import time
+from collections.abc import Callable
+
+
+class Clock:
+    """The time, waiting for it to pass, and the threads that wait. Tests replace it."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def time(self) -> float:
+        return time.time()
+
+    def sleep(self, seconds: float, woken: threading.Event | None = None) -> bool:
+        """Let so many seconds pass; whether `woken` happened before they had."""
+        return self.wait(woken or threading.Event(), seconds)
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Whether the event happened within so many seconds."""
+        return event.wait(min(seconds, threading.TIMEOUT_MAX))
+
+    def spawn(self, target: Callable[[], None], name: str) -> None:
+        """Run the target in a thread that does not hold up the end of the process."""
+        threading.Thread(target=target, name=name, daemon=True).start()
+
+    def jitter(self, most: float) -> float:
+        """A random number of seconds from 0 to `most`: full jitter spreads a herd of pods best."""
+        import random  # only a retry needs it, and it costs a start several milliseconds
+
+        return random.uniform(0, most)  # noqa: S311 - spreads load, guards nothing
+
+
+CLOCK = Clock()
+
+
+class Deadline:
+    """A moment after which nothing is begun; a child never ends later than its parent."""
+
+    def __init__(self, seconds: float, clock: Clock = CLOCK, parent: "Deadline | None" = None) -> None:
+        self.clock = clock
+        self._parent = parent
+        self._end = clock.monotonic() + seconds
+        self._waiters: set[threading.Event] = set() if parent is None else parent._waiters  # noqa: SLF001 - of its own kind
+
+    def remaining(self) -> float:
+        """Seconds left, never below 0."""
+        return max(0.0, self._left())
+
+    def within(self, seconds: float) -> "Deadline":
+        """A deadline so many seconds from now, or this one if that is sooner."""
+        return Deadline(seconds, self.clock, self)
+
+    def cut(self, seconds: float) -> None:
+        """Bring the end forward to so many seconds from now, and tell all who wait; a signal does this."""
+        self._end = min(self._end, self.clock.monotonic() + seconds)
+        for event in tuple(self._waiters):
+            event.set()
+
+    def pause(self, seconds: float) -> bool:
+        """Let so many seconds pass; False, and at once, where there are not so many left, or no longer are."""
+        until, woken = self.clock.monotonic() + seconds, threading.Event()
+        self._waiters.add(woken)
+        try:
+            while (left := until - self.clock.monotonic()) <= self._left():
+                if left <= 0 or not self.clock.sleep(left, woken):
+                    return True
+                woken.clear()
+            return False
+        finally:
+            self._waiters.discard(woken)
+
+    def wait(self, ready: threading.Event, done: Callable[[], bool], grace: float = 0.0) -> bool:
+        """Wait until `done()`, or until the end and so many seconds more; whether it is done.
+
+        Whoever makes it done sets `ready`; so does `cut`, because the end is then another one.
+        """
+        self._waiters.add(ready)
+        try:
+            while not done():
+                ready.clear()
+                left = self._left() + grace
+                if done() or left <= 0:
+                    break
+                self.clock.wait(ready, left)
+            return done()
+        finally:
+            self._waiters.discard(ready)
+
+    def _left(self) -> float:
+        own = self._end - self.clock.monotonic()
+        return own if self._parent is None else min(own, self._parent._left())  # noqa: SLF001 - of its own kind

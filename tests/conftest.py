@@ -1,0 +1,94 @@
+"""What holds for every test: nothing leaves this machine, and the caller's environment plays no part."""
+
+import ipaddress
+import os
+import socket
+
+import hypothesis
+import pytest
+
+# Derandomised, so that a run says the same thing twice; no deadline, because the machine is shared.
+hypothesis.settings.register_profile(
+    "ci",
+    derandomize=True,
+    max_examples=100,
+    deadline=None,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+# `HYPOTHESIS_PROFILE=search make test` looks for what the bounded run has not met.
+hypothesis.settings.register_profile("search", derandomize=False, max_examples=5_000, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+# What exitkit reads, what its libraries read, and what makes a terminal's output look different.
+_PREFIXES = ("EXITKIT_", "ARGO_", "AWS_", "GOOGLE_", "KUBERNETES_")
+_NAMES = frozenset(
+    {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "FTP_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "TRACEPARENT"}
+    | {"GITHUB_ACTIONS", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "COLUMNS", "LINES", "TERMINAL_WIDTH"}
+)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch):
+    for name in os.environ:
+        if name.startswith(_PREFIXES) or name.upper() in _NAMES:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _only_this_machine():
+    """For the whole session, so that a thread which outlives its test is held as well."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, name, _guard_address(getattr(socket.socket, name)))
+        for name in ("sendto", "sendmsg"):
+            patch.setattr(socket.socket, name, _guard_datagram(getattr(socket.socket, name)))
+        for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
+            patch.setattr(socket, name, _guard_name(getattr(socket, name)))
+        yield
+
+
+def _guard_address(original):
+    def guarded(self, address):
+        _refuse_outside(self.family, address)
+        return original(self, address)
+
+    return guarded
+
+
+def _guard_datagram(original):
+    def guarded(self, *args):
+        # The address is the last argument of sendto, and of sendmsg only when there are four.
+        addressed = len(args) == 4 or original.__name__ == "sendto"
+        if addressed:
+            _refuse_outside(self.family, args[-1])
+        return original(self, *args)
+
+    return guarded
+
+
+def _guard_name(original):
+    def guarded(host, *args, **options):
+        name = host.decode() if isinstance(host, bytes) else host
+        if isinstance(name, str) and name.rstrip(".").endswith(".invalid"):
+            # RFC 6761 section 6.4: there is no such name, and no resolver needs to be asked.
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        if name and not _is_here(name):
+            pytest.fail(f"a test asked for the address of {name!r}")
+        return original(host, *args, **options)
+
+    return guarded
+
+
+def _refuse_outside(family, address):
+    if family in (socket.AF_INET, socket.AF_INET6) and not _is_here(address[0]):
+        pytest.fail(f"a test reached for {address!r}, which is not this machine")
+
+
+def _is_here(host):
+    if host in ("localhost", "", "0.0.0.0", "::"):
+        return True
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return host.endswith(".localhost")

@@ -1,0 +1,105 @@
+"""JSON that was quoted, cut or broken on its way through Argo's templates and people's shells, read as far as it goes.
+
+Numbers come as their text: the facts are text, a number may have 5,000 digits, and NaN is none.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from json.decoder import JSONDecoder
+
+from exitkit import gostring
+
+# Argo quotes once; toJson and a helpful wrapper each once more. Beyond this it is no value but a puzzle.
+_MOST_LAYERS = 8
+_DECODER = JSONDecoder(strict=False, parse_int=str, parse_float=str, parse_constant=str)
+_BETWEEN = re.compile(r"[\s,]*")
+# Quotes around JSON that nobody escaped, as in argo-workflows#11131, and escapes around which somebody took the quotes off.
+_BARE_QUOTES = re.compile(r'"\s*[\[{]\s*(?:\{\s*)?"')
+_BARE_ESCAPES = re.compile(r'(?:[\[{]\s*(?:\{\s*)?)?\\+"')
+
+
+@dataclass(frozen=True)
+class Peeled:
+    """What was inside the quotes, and whether a closing quote was missing."""
+
+    text: str
+    cut: bool = False
+
+
+def peel(text: str) -> Peeled:
+    """Take off quoting, Go's, JSON's or a shell's, layer by layer, until something else begins."""
+    cut = False
+    for _ in range(_MOST_LAYERS):
+        text = text.strip("\ufeff \t\r\n")
+        if _BARE_QUOTES.match(text):
+            text = text[1:].removesuffix('"')
+        elif text.startswith("'"):
+            text = text[1:].removesuffix("'")
+        elif text.startswith(('"', "`")):
+            text, whole = _unquote(text)
+            cut = cut or not whole
+        elif _BARE_ESCAPES.match(text):
+            text, _ = _unquote(f'"{text}"')
+        else:
+            break
+    return Peeled(text, cut)
+
+
+def loads(text: str) -> object:
+    """The one JSON value that the text holds. Raises ValueError, also for nesting that is too deep."""
+    text = peel(text).text
+    try:
+        value, end = _DECODER.raw_decode(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{error.msg} at position {error.pos}") from None
+    if text[end:].strip():
+        raise ValueError(f"something follows at position {end}")
+    return value
+
+
+def entries(text: str, start: int) -> Iterator[tuple[object, int]]:
+    """The values of the list whose inside begins at `start`, each with the position after it.
+
+    Ends at the closing bracket, at the end of the text, or before the first value that is broken. One value at a
+    time, so that neither a cut text nor a bomb at the end costs what comes before it.
+    """
+    while True:
+        match = _BETWEEN.match(text, start)
+        start = match.end() if match else start
+        if start >= len(text) or text[start] == "]":
+            return
+        try:
+            value, start = _DECODER.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            return
+        yield value, start
+
+
+def as_text(value: object) -> str:
+    """A decoded value as the text that Argo would have put there: "" for null, JSON for lists and objects."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        return ""
+
+
+def _unquote(text: str) -> tuple[str, bool]:
+    """The inside of a quoted text, and whether its end is there. Go's reading first, for Go wrote it."""
+    try:
+        return gostring.unquote(text), True
+    except ValueError:
+        if text.startswith("`"):
+            return text[1:], False
+    try:
+        value, end = _DECODER.raw_decode(text)  # JSON's own escapes: a solidus, a pair of surrogates
+    except ValueError:
+        return gostring.unquote_loose(text)
+    return (value, True) if isinstance(value, str) and end == len(text) else gostring.unquote_loose(text)

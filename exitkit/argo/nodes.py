@@ -1,0 +1,73 @@
+"""Argo's node names, node ids and pod names, and what each tells of the others.
+
+A node's name is its path (`wf[0].train.onExit`), its id `<workflow>-<fnv32a of the name>` (NodeID in workflow_types.go).
+"""
+
+import re
+
+_FNV_OFFSET, _FNV_PRIME = 0x811C9DC5, 0x01000193
+_HASH = re.compile(r"-([0-9]{1,10})\Z")
+_HOOKED = re.compile(r"(.*)\.(?:onExit|hooks\.[^.\[(]+)(?=$|[.\[(])", re.DOTALL)
+_ATTEMPT = re.compile(r"\([0-9]+\)(?=$|[.\[])")
+# A retryStrategy's attempts at the workflow's handler that are recognised by their id.
+_MOST_ATTEMPTS = 20
+
+
+def fnv32a(text: str, state: int = _FNV_OFFSET) -> int:
+    """Go's hash/fnv New32a; `state` carries on from a prefix."""
+    for byte in text.encode("utf-8", "replace"):
+        state = (state ^ byte) * _FNV_PRIME & 0xFFFFFFFF
+    return state
+
+
+def node_hash(identifier: str) -> str:
+    """The digits at the end of a node id or of a pod name, or ""."""
+    match = _HASH.search(identifier)
+    return match[1] if match else ""
+
+
+def workflow_of(node_id: str) -> str:
+    """The workflow's name in a node id. An exit handler is never the root node, whose id has no hash."""
+    return _HASH.sub("", node_id)
+
+
+def node_id_of(workflow: str, pod_name: str) -> str:
+    """The id of the pod's node, or "" where it cannot be known.
+
+    Pod names are `<workflow>-<template>-<hash>`, or the node id itself in Argo's v1 form, which ends the same;
+    the root node's pod and id are the workflow's name.
+    """
+    if not workflow or not pod_name:
+        return ""
+    if pod_name == workflow:
+        return workflow
+    digits = node_hash(pod_name)
+    return f"{workflow}-{digits}" if digits else ""
+
+
+def handler_name(workflow: str, node_id: str) -> str:
+    """The node name of the workflow's exit handler if the id is that of one of its attempts, else ""."""
+    digits = node_hash(node_id)
+    if not workflow or not digits:
+        return ""
+    name = f"{workflow}.onExit"
+    state = fnv32a(name)
+    if digits == str(state):
+        return name
+    tries = range(_MOST_ATTEMPTS + 1)
+    return next((f"{name}({n})" for n in tries if digits == str(fnv32a(f"({n})", state))), "")
+
+
+def subject_of(node_name: str) -> str:
+    """The node that a handler or hook of this name is for, or "" if the name is of neither."""
+    match = _HOOKED.match(node_name)
+    return match[1] if match else ""
+
+
+def scope_of(workflow: str, node_name: str, node_id: str) -> str:
+    """A name for the running node that all its attempts share; "onExit" for the workflow's own handler."""
+    node_name = node_name or handler_name(workflow, node_id)
+    if not node_name:
+        return node_id
+    name = _ATTEMPT.sub("", node_name)
+    return "onExit" if workflow and name == f"{workflow}.onExit" else name

@@ -1,0 +1,49 @@
+"""What every action is: frozen settings that can run."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from exitkit.settings import STRICT
+
+if TYPE_CHECKING:
+    from exitkit.context import Context
+
+
+class Settings(BaseModel):
+    """One declaration, from which come the YAML keys, the schema, the flags, the variables and the page.
+
+    A field of type `SecretStr` can also be given as `<field>_file`, the path of a file that holds it.
+    """
+
+    model_config = STRICT
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an action achieved.
+
+    `summary` is a short line for people. `facts` are values for machines, without secrets, that end in
+    the report and can be read by later steps. `notes` tell what was done less well than asked.
+    `duplicate` says that it had been done before, so that nothing was done now.
+    """
+
+    summary: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    duplicate: bool = False
+
+
+class Action(Settings, ABC):
+    """Settings with a `run`. Success is a Result, failure an exception, and `Skip` neither."""
+
+    @abstractmethod
+    def run(self, context: "Context") -> Result:
+        """Do it, or in a dry run say what would be done.
+
+        Raises ActionError or one of its kinds if it failed, Skip if there is nothing to do. Anything
+        else is taken for a bug of the action.
+        """

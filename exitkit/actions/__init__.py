@@ -1,0 +1,35 @@
+"""The table of built-in actions: dotted name, where its class is, and the extra it needs."""
+
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class Builtin(NamedTuple):
+    """Where an action's class is, and the extra to install for it."""
+
+    where: str
+    extra: str = ""
+
+
+BUILTIN = MappingProxyType(
+    {
+        "cleanup.files": Builtin("exitkit.actions.cleanup.files:Files"),
+        "notify.console": Builtin("exitkit.actions.notify.console:Console"),
+        "notify.email": Builtin("exitkit.actions.notify.email:Email"),
+        "notify.slack": Builtin("exitkit.actions.notify.slack:Slack"),
+        "notify.webhook": Builtin("exitkit.actions.notify.webhook:Webhook"),
+        "process.report": Builtin("exitkit.actions.process.report:Report"),
+        "ship.file": Builtin("exitkit.actions.ship.file:File"),
+    }
+)
+"""The order is the alphabet's."""
+
+KINDS = MappingProxyType(
+    {
+        "notify": "Tell people how the workflow ended.",
+        "cleanup": "Remove what the workflow left behind.",
+        "ship": "Send status, failures and logs to a central place.",
+        "process": "Make reports and metrics of the finished workflow.",
+    }
+)
+"""What each kind is for, in the order in which people read them."""

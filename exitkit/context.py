@@ -1,0 +1,72 @@
+"""What an action gets to see: the workflow, its time, and what earlier steps did."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from exitkit.clock import Deadline
+from exitkit.retry import Retry
+from exitkit.state import Nowhere, State
+from exitkit.workflow import Workflow
+
+Outcome = Literal["ok", "skipped", "failed", "unknown", "duplicate"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What became of a step.
+
+    `outcome` is `unknown` where bytes left and no verdict came back, and `duplicate` where it had been
+    done before. `seconds` is how long it took; `because` is why a fallback ran, and `covered_by` the id of the
+    fallback that made this step's failure good.
+    """
+
+    step: str
+    uses: str
+    outcome: Outcome
+    summary: str
+    reason: str = ""
+    seconds: float = 0.0
+    required: bool = False
+    because: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    covered_by: str = ""
+
+
+@dataclass(frozen=True)
+class Context:
+    """Handed to every action. A new field needs a decision note: this must not become a bag.
+
+    `step` is the id of the running step, `because` why it runs if it is a fallback, `entries` what the
+    steps before it came to.
+    """
+
+    workflow: Workflow
+    retry: Retry = field(default_factory=Retry)
+    step: str = ""
+    because: str = ""
+    dry_run: bool = False
+    entries: tuple[Entry, ...] = ()
+    state: State = field(default_factory=Nowhere)
+
+    @property
+    def deadline(self) -> Deadline:
+        return self.retry.deadline
+
+    @property
+    def delivery(self) -> str:
+        """The id of what this step delivers: the same in every run for the same end of the same workflow.
+
+        Made of the workflow's uid, the handler's node, the step, the status, and when the last failure
+        finished, which tells a retried workflow's second end from its first. 26 characters of a-z2-7.
+        """
+        workflow = self.workflow
+        created = workflow.creation_timestamp.isoformat() if workflow.creation_timestamp else ""
+        finished = max((one.finished_at.isoformat() for one in workflow.failures if one.finished_at), default="")
+        identity = workflow.uid or f"{workflow.namespace}/{workflow.name}"
+        parts = ("exitkit1", identity, created, workflow.scope, self.step, workflow.status, finished)
+        digest = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).digest()
+        return base64.b32encode(digest).decode()[:26].lower()

@@ -1,0 +1,98 @@
+"""A signal ends a run within about a second, with a report that is true."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+DATA = Path(__file__).parent / "data"
+PLAN = """
+steps:
+  - {uses: play.script, id: done}
+  - parallel:
+      - {uses: play.script, id: hung, with: {do: hang}}
+      - {uses: play.script, id: sent, with: {do: hang-sent}}
+      - {uses: play.script, id: quick}
+  - {uses: play.script, id: later, fallback: [instead]}
+  - {uses: play.script, id: instead}
+"""
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts `exitkit run` of the plan, and waits until its slow steps are under way."""
+    (tmp_path / "exitkit.yaml").write_text(PLAN)
+    started = []
+
+    def start_it(*argv):
+        environ = {**os.environ, "PYTHONPATH": str(DATA / "plugin"), "EXITKIT_LOG": "info"}
+        command = [sys.executable, "-m", "exitkit", "run", *argv]
+        process = subprocess.Popen(
+            command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        )
+        started.append(process)
+        for line in process.stderr:
+            if line.startswith("exitkit: quick: ok"):
+                break
+        return process
+
+    yield start_it
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def end(process):
+    began = time.monotonic()
+    out, err = process.communicate(timeout=20)
+    return time.monotonic() - began, out, err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_run_with_a_true_report(start, number):
+    """Within about a second, 128 and the signal as exit code, and every step as it stood."""
+    process = start()
+    process.send_signal(number)
+    seconds, out, err = end(process)
+    assert process.returncode == 128 + number
+    assert seconds < 1.5
+    report = json.loads(out)
+    assert {one["step"]: one["outcome"] for one in report["steps"]} == {
+        "done": "ok",
+        "hung": "failed",
+        "sent": "unknown",
+        "quick": "ok",
+        "later": "failed",
+        "instead": "failed",
+    }
+    told = {one["step"]: one["summary"] for one in report["steps"]}
+    assert told["later"] == told["instead"] == "not run: no time left"
+    assert "no answer" in told["hung"]
+    assert "may have arrived" in told["sent"]
+    assert report["outcome"] == "cut"
+    assert report["notes"][-1] == f"ended by signal {int(number)}"
+    assert "Traceback" not in err
+
+
+def test_a_second_signal_ends_it_at_once(start):
+    """Whoever sends two has no patience for a report."""
+    process = start()
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    _, out, _ = end(process)
+    assert (process.returncode, out) == (143, "")
+
+
+def test_a_hang_up_is_no_reason_to_end(start):
+    """A terminal that closes does not cost the report."""
+    process = start("--timeout", "2")
+    process.send_signal(signal.SIGHUP)
+    _, out, _ = end(process)
+    assert process.returncode == 3
+    assert json.loads(out)["outcome"] == "cut"

@@ -1,0 +1,1 @@
+"""The message in the forms of those who show it: blocks, mail, Markdown, events."""

@@ -1,0 +1,152 @@
+"""The pages that come from the declarations are those that are committed."""
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from exitkit import plan, registry
+from exitkit.actions import BUILTIN
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+# What a page says comes from the environment, has some value there.
+VARIABLE = re.compile(r"EXITKIT_[A-Z0-9_]+")
+
+
+@pytest.fixture(scope="session")
+def generate():
+    spec = importlib.util.spec_from_file_location("exitkit_docs_generate", DOCS / "generate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def pages(generate):
+    return generate.pages()
+
+
+def test_committed_pages_are_what_is_generated(pages):
+    """Nobody has to remember the pages when a setting changes; `make docs` writes them anew."""
+    there = {name: (DOCS / name).read_text("utf-8") for name in pages if (DOCS / name).is_file()}
+    differing = [name for name, text in pages.items() if there.get(name) != text]
+    assert differing == [], "run make docs"
+
+
+def test_pages_do_not_depend_on_the_terminal_or_on_plugins(generate, pages, monkeypatch):
+    """They are the same on every machine."""
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(registry, "_plugins", lambda: {"notify.ntfy": []})
+    assert generate.pages() == pages
+
+
+def test_check_names_what_differs(generate, pages, monkeypatch, tmp_path, capsys):
+    """And writes nothing, so that it can be asked anywhere."""
+    monkeypatch.setattr(generate, "pages", lambda: pages)
+    monkeypatch.setattr(generate, "DOCS", tmp_path)
+    assert generate.main(["--check"]) == 1
+    assert not list(tmp_path.iterdir())
+    assert generate.main([]) == 0
+    assert generate.main(["--check"]) == 0
+    (tmp_path / "actions/notify/console.md").write_text("old")
+    (tmp_path / "actions/notify/gone.md").write_text("old")
+    capsys.readouterr()
+    assert generate.main(["--check"]) == 1
+    told = capsys.readouterr().out
+    assert "actions/notify/console.md" in told
+    assert "actions/notify/gone.md" in told
+
+
+def test_the_script_runs_by_itself():
+    """As `make docs` and a continuous integration call it."""
+    ran = subprocess.run(
+        [sys.executable, str(DOCS / "generate.py"), "--check"], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
+def test_every_page_shows_every_setting(pages):
+    """Key, variable and meaning; a secret's file as well."""
+    for name in BUILTIN:
+        page = pages[f"actions/{name.replace('.', '/')}.md"]
+        for key, field in registry.find(name).model_fields.items():
+            assert f"`{key}`" in page
+            assert f"`{registry.prefix(name)}{key.upper()}`" in page
+            assert field.description.replace("<", "&lt;") in page
+
+
+@pytest.mark.parametrize("name", BUILTIN)
+def test_example_is_a_plan_without_fault(name, schema_validator):
+    """What a page shows runs as it stands, and an editor has nothing to say about it."""
+    text = (DOCS / "examples" / f"{name}.yaml").read_text("utf-8")
+    environ = dict.fromkeys(VARIABLE.findall(text), "made-up-secret-value")
+    read = plan.read(text, f"{name}.yaml", environ)
+    assert name in [step.uses for step in read.each()]
+    assert [one.message for one in schema_validator.iter_errors(yaml.safe_load(text))] == []
+
+
+def test_plans_in_prose_are_without_fault(schema_validator):
+    """What the README and the guides show can be copied."""
+    found = 0
+    for path in (ROOT / "README.md", *DOCS.glob("*.md")):
+        for block in re.findall(r"^```yaml\n(.*?)^```", path.read_text("utf-8"), re.DOTALL | re.MULTILINE):
+            if not re.search(r"^steps:", block, re.MULTILINE):
+                continue
+            found += 1
+            plan.read(block, path.name, {"EXITKIT_NOTIFY_SLACK_TOKEN": "xoxb-made-up-secret-value"})
+            assert [one.message for one in schema_validator.iter_errors(yaml.safe_load(block))] == [], path
+    assert found >= 2
+
+
+def test_links_between_pages_lead_somewhere():
+    """Also those of the pages that are written by hand."""
+    broken = [
+        f"{path.relative_to(ROOT)}: {link}"
+        for path in (*DOCS.rglob("*.md"), *ROOT.glob("examples/**/*.md"))
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text("utf-8"))
+        if not (path.parent / link).exists()
+    ]
+    assert broken == []
+
+
+def test_examples_belong_to_actions():
+    """One for each action, and none for what is no action any more."""
+    assert sorted(path.stem for path in (DOCS / "examples").glob("*.yaml")) == sorted(BUILTIN)
+
+
+def test_command_of_a_page_is_taken_by_the_command_line(generate, pages):
+    """The flags exist and the words are quoted; checked in a dry run."""
+    import shlex
+
+    from exitkit import cli
+
+    for name in BUILTIN:
+        example = generate.example_of(name)
+        line = generate.command_of(name, registry.find(name), example)
+        words = shlex.split(line.replace("\\\n", " "))
+        assert words[0] == "exitkit"
+        environ = dict.fromkeys(VARIABLE.findall(example), "made-up-secret-value")
+        facts = ["--status", "Failed", "--name", "train-1", "--namespace", "ml", "--parameters", "date=today"]
+        code = cli.run([*words[1:], "--dry-run", *facts], environ=environ)
+        assert code in (0, 1), f"{line} ended with {code}"
+
+
+def test_committed_schema_is_json(pages):
+    """The schema that editors fetch is the one that `exitkit schema` prints without plugins."""
+    made = json.loads((DOCS / "exitkit.schema.json").read_text("utf-8"))
+    assert made["$defs"]["Step"]["properties"]["uses"]["enum"] == list(BUILTIN)
+
+
+@pytest.fixture(scope="session")
+def schema_validator():
+    import jsonschema
+
+    from exitkit import schema
+
+    return jsonschema.Draft202012Validator(schema.plan_schema(BUILTIN))

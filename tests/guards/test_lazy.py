@@ -1,0 +1,59 @@
+"""Starting costs little: help loads no SDK, and an action loads none before it runs."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from exitkit.actions import BUILTIN
+
+SDKS = {"apprise", "boto3", "botocore", "google", "kubernetes", "lightkube", "slack_sdk", "sqlalchemy"}
+SLOW = SDKS | {"jinja2", "urllib3"}
+
+_WRAPPER = """
+import json, sys
+sys.argv = ["exitkit"]
+try:
+    exec({code!r})
+except SystemExit as end:
+    assert not end.code, end.code
+finally:
+    open({out!r}, "w").write(json.dumps(sorted({{name.partition(".")[0] for name in sys.modules}})))
+"""
+
+
+def loaded(code, tmp_path):
+    """The top-level packages that are loaded after the code has run in an interpreter of its own."""
+    out = tmp_path / "modules.json"
+    run = subprocess.run(
+        [sys.executable, "-c", _WRAPPER.format(code=code, out=str(out))],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return set(json.loads(out.read_text()))
+
+
+def command(*words):
+    return f"import sys\nfrom exitkit.cli import run\nsys.exit(run({list(words)!r}))"
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--version",), ("notify", "--help")], ids=" ".join)
+def test_help_loads_nothing_slow(words, tmp_path):
+    """No SDK, no templates and no HTTP client for a page of text."""
+    assert loaded(command(*words), tmp_path) & SLOW == set()
+
+
+@pytest.mark.parametrize("name", BUILTIN)
+def test_importing_an_action_loads_no_sdk(name, tmp_path):
+    """An action's SDK is loaded when it runs."""
+    module = BUILTIN[name].where.partition(":")[0]
+    assert loaded(f"import {module}", tmp_path) & SDKS == set()
+
+
+def test_the_guard_sees_what_is_loaded(tmp_path):
+    """A package that is loaded on the way is seen."""
+    assert loaded("import urllib3, slack_sdk", tmp_path) & SLOW == {"urllib3", "slack_sdk"}

@@ -1,0 +1,97 @@
+"""Modules and functions stay small enough to read, and are named after what they are."""
+
+import ast
+import re
+
+MODULE_LINES = 250
+FUNCTION_LINES = 50
+
+# Names that say nothing of what is inside.
+REFUSED_MODULES = {"base", "common", "handler", "handlers", "helper", "helpers", "manager", "misc", "util", "utils"}
+REFUSED_CLASSES = re.compile(r"(Manager|Handler|Helper|Util|Utils)(?=$|[A-Z_])|^(Base|Abstract)(?=[A-Z])")
+# Left for later, in the words people use for it.
+LEFT_OVER = re.compile(r"\b(TODO|FIXME|XXX|HACK|NotImplementedError)\b")
+SUFFIXES = {".md", ".py", ".toml", ".yaml"}
+# This file has to name what it looks for.
+OWN = "test_shape.py"
+# Standard output belongs to what was asked for; everything else is logged.
+MAY_PRINT = {"exitkit.about", "exitkit.output"}
+
+
+def too_long(one):
+    lines = len(one.text.splitlines())
+    if lines > MODULE_LINES:
+        yield f"{one.name} has {lines} lines, {MODULE_LINES} are allowed"
+    for node in one.walk():
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            if length > FUNCTION_LINES:
+                yield f"{one.name}:{node.lineno} {node.name} has {length} lines, {FUNCTION_LINES} are allowed"
+
+
+def badly_named(one):
+    if refused := REFUSED_MODULES & {part.strip("_") for part in one.name.split(".")}:
+        yield f"{one.name} is named {', '.join(refused)}: put it with its noun"
+    for node in one.walk():
+        if isinstance(node, ast.ClassDef) and REFUSED_CLASSES.search(node.name):
+            yield f"{one.name}:{node.lineno} {node.name}: name it after what it is"
+
+
+def printing(one):
+    if one.name in MAY_PRINT:
+        return
+    for node in one.walk():
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("print", "builtins.print", "pprint.pprint"):
+            yield f"{one.name}:{node.lineno} prints"
+
+
+def left_over(name, text):
+    for number, line in enumerate(text.splitlines(), 1):
+        if found := LEFT_OVER.search(line):
+            yield f"{name}:{number} {found[0]}"
+
+
+def test_modules_and_functions_are_short(sources):
+    """A longer one needs a reason, which stands beside the number."""
+    assert [found for one in sources for found in too_long(one)] == []
+
+
+def test_names_say_what_a_thing_is(sources):
+    """No utils, no Manager."""
+    assert [found for one in sources for found in badly_named(one)] == []
+
+
+def test_only_the_command_line_prints(sources):
+    """Argo keeps standard output as the step's result, so nothing else may write there."""
+    assert [found for one in sources for found in printing(one)] == []
+
+
+def test_nothing_is_left_for_later(sources, root):
+    """What is not done yet has an issue, not a note in the tree."""
+    texts = {one.name: one.text for one in sources}
+    for folder in ("tests", "examples", "bench", "docs", "deploy"):
+        paths = (path for path in (root / folder).rglob("*") if path.suffix in SUFFIXES and path.name != OWN)
+        texts |= {str(path.relative_to(root)): path.read_text("utf-8") for path in paths}
+    assert [found for name, text in texts.items() for found in left_over(name, text)] == []
+
+
+def test_the_guard_sees_what_is_too_long(source):
+    """One line over is over, and not one line less."""
+    assert list(too_long(source("exitkit.a", "x = 1\n" * (MODULE_LINES + 1))))
+    assert list(too_long(source("exitkit.a", "x = 1\n" * MODULE_LINES))) == []
+    assert list(too_long(source("exitkit.a", "def f():\n" + "    x = 1\n" * FUNCTION_LINES)))
+    assert list(too_long(source("exitkit.a", "def f():\n" + "    x = 1\n" * (FUNCTION_LINES - 1)))) == []
+
+
+def test_the_guard_sees_names_prints_and_left_overs(source):
+    """And lets through what only looks like one."""
+    assert list(badly_named(source("exitkit.clients.utils", "")))
+    for name in ("StepManager", "HTTPHandler", "Helper", "BaseAction", "HandlerOfThings"):
+        assert list(badly_named(source("exitkit.a", f"class {name}: ..."))), name
+    for name in ("Baseline", "Handled", "Management"):
+        assert list(badly_named(source("exitkit.a", f"class {name}: ..."))) == [], name
+    assert list(printing(source("exitkit.plan", "print('x')")))
+    assert list(printing(source("exitkit.plan", "report.print()"))) == []
+    assert list(left_over("a", "# TODO: later"))
+    assert list(left_over("a", "raise NotImplementedError"))
+    assert list(left_over("a", "METHODOLOGY")) == []

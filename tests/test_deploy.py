@@ -1,0 +1,215 @@
+"""The manifests are ones that Argo takes: known keys, variables that are there, flags that exitkit has."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from hera.workflows import models
+
+DEPLOY = Path(__file__).parents[1] / "deploy"
+
+# Variables that stand in the body of a template which any workflow may reference. Argo refuses others there, or
+# leaves them as they are: https://argo-workflows.readthedocs.io/en/latest/variables/ and issue 12330.
+SAFE = re.compile(
+    r"inputs\.parameters\.[a-z-]+|node\.name|pod\.name"
+    r"|workflow\.(name|namespace|uid|mainEntrypoint|serviceAccountName|status|duration|creationTimestamp(\.\w+)?|labels\.json)"
+)
+TAG = re.compile(r"\{\{(.*?)\}\}")
+MODELS = {"Workflow": models.Workflow, "WorkflowTemplate": models.WorkflowTemplate}
+
+
+def load(name):
+    return list(yaml.safe_load_all((DEPLOY / name).read_text("utf-8")))
+
+
+def unknown(given, understood, path=""):
+    """The keys that were given and not understood: the models pass over what they do not know."""
+    if isinstance(given, dict) and isinstance(understood, dict):
+        lost = [f"{path}.{key}" for key in given if key not in understood]
+        kept = [key for key in given if key in understood]
+        return lost + [one for key in kept for one in unknown(given[key], understood[key], f"{path}.{key}")]
+    if isinstance(given, list) and isinstance(understood, list):
+        pairs = enumerate(zip(given, understood, strict=True))
+        return [one for number, pair in pairs for one in unknown(*pair, f"{path}[{number}]")]
+    return []
+
+
+def misread(document):
+    model = MODELS[document["kind"]].model_validate(document)
+    return unknown(document, model.model_dump(mode="json", by_alias=True, exclude_unset=True))
+
+
+def body_tags(template):
+    """The variables in a template, apart from its own hooks."""
+    return TAG.findall(yaml.safe_dump(template, width=10_000))
+
+
+def flags_of(args):
+    return [one for one in args if one.startswith("-")]
+
+
+@pytest.fixture(scope="module")
+def templates():
+    (document,) = load("workflow-template.yaml")
+    return {one["name"]: one for one in document["spec"]["templates"]}
+
+
+@pytest.mark.parametrize("name", ["workflow-template.yaml", "example-workflow.yaml"])
+def test_argo_knows_every_key(name):
+    """A misspelt key would be passed over in silence by the cluster."""
+    assert [found for document in load(name) for found in misread(document)] == []
+
+
+def test_the_check_sees_a_misspelt_key():
+    """At any depth, and a value of the wrong type too."""
+    (document,) = load("example-workflow.yaml")
+    document["spec"]["hooks"]["exit"]["templateref"] = {"name": "x"}
+    assert misread(document) == [".spec.hooks.exit.templateref"]
+    (document,) = load("workflow-template.yaml")
+    document["spec"]["templates"][0]["container"]["comand"] = ["x"]
+    assert misread(document) == [".spec.templates[0].container.comand"]
+    document["spec"]["templates"][0]["container"]["command"] = {"a": 1}
+    with pytest.raises(ValueError, match="command"):
+        misread(document)
+
+
+@pytest.mark.parametrize("name", ["notify", "run"])
+def test_a_template_uses_only_variables_that_are_always_there(templates, name):
+    """`{{workflow.failures}}` in a body makes Argo refuse every workflow that references it."""
+    tags = body_tags(templates[name])
+    assert tags
+    assert [tag for tag in tags if not SAFE.fullmatch(tag)] == []
+    declared = {one["name"] for one in templates[name]["inputs"]["parameters"]}
+    assert {tag.rpartition(".")[2] for tag in tags if tag.startswith("inputs.")} == declared
+    assert all("default" in one for one in templates[name]["inputs"]["parameters"])
+
+
+def test_the_check_sees_an_unsafe_variable():
+    """Failures, single labels and expressions are not safe."""
+    for tag in ("workflow.failures", "workflow.labels.team", "workflow.outputs.parameters.x", "=workflow.failures"):
+        assert not SAFE.fullmatch(tag)
+
+
+@pytest.mark.parametrize("name", ["notify", "run"])
+def test_the_command_and_its_flags_are_exitkits(templates, name):
+    """The executor finds `exitkit` in PATH, no shell reads a message, and every flag is one that there is."""
+    container = templates[name]["container"]
+    assert container["command"] == ["exitkit"]
+    command, *rest = container["args"]
+    assert command == name
+    # Flag and value by turns: a long value is replaced as a whole by the executor, and must not take its flag along.
+    assert [one for one in rest if one.startswith("--")] == rest[::2]
+    assert [one for one in rest if "=" in one] == []
+    help_text = subprocess.run(
+        [sys.executable, "-m", "exitkit", command, "--help"], capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+    known = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", help_text))
+    assert [flag for flag in flags_of(rest) if flag not in known] == []
+
+
+@pytest.mark.parametrize("name", ["notify", "run"])
+def test_the_command_line_is_accepted(templates, name, tmp_path, monkeypatch):
+    """With the values that Argo puts in, or with none of them filled in, the command runs and succeeds."""
+    (tmp_path / "exitkit.yaml").write_text("steps:\n  - uses: notify.console\n")
+    monkeypatch.setenv("EXITKIT_PLAN", str(tmp_path / "exitkit.yaml"))
+    values = {"inputs.parameters.failures": '"null"', "inputs.parameters.status": "Failed", "workflow.name": "train-x"}
+    for given in (values, {}):
+        args = [
+            TAG.sub(lambda tag, given=given: given.get(tag[1], tag[0]), one)
+            for one in templates[name]["container"]["args"]
+        ]
+        run = subprocess.run(
+            [sys.executable, "-m", "exitkit", *args],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            cwd=tmp_path,
+        )
+        assert run.returncode == 0, f"{shlex.join(args)}\n{run.stderr}"
+
+
+def test_the_templates_differ_in_their_command_alone(templates):
+    """What holds for one handler holds for the other."""
+    notify, run = templates["notify"], templates["run"]
+    args = notify["container"]["args"][1:]
+    assert args == run["container"]["args"][1:]
+    assert {**notify, "name": "", "container": {}} == {**run, "name": "", "container": {}}
+    assert {**notify["container"], "args": []} == {**run["container"], "args": []}
+
+
+@pytest.mark.parametrize("name", ["notify", "run"])
+def test_the_pod_is_restricted(templates, name):
+    """The PodSecurity standard `restricted`, and a read-only root with room in /tmp."""
+    template, container = templates[name], templates[name]["container"]
+    assert template["securityContext"]["runAsNonRoot"] is True
+    assert template["securityContext"]["runAsUser"] > 0
+    assert template["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    security = container["securityContext"]
+    assert security["allowPrivilegeEscalation"] is False
+    assert security["readOnlyRootFilesystem"] is True
+    assert security["capabilities"] == {"drop": ["ALL"]}
+    volumes = {one["name"]: one for one in template["volumes"]}
+    mounts = {one["mountPath"]: volumes[one["name"]] for one in container["volumeMounts"]}
+    assert "sizeLimit" in mounts["/tmp"]["emptyDir"]
+    assert set(mounts) == {"/tmp", "/etc/exitkit"}
+    for output in template["outputs"]["parameters"]:
+        assert output["valueFrom"]["path"].startswith("/tmp/")
+        assert "default" in output["valueFrom"]
+
+
+@pytest.mark.parametrize("name", ["notify", "run"])
+def test_the_pod_ends_and_waits_for_nothing_that_is_missing(templates, name):
+    """It has a deadline above exitkit's own, is never retried by Argo, and starts without Secret and plan."""
+    template = templates[name]
+    args = template["container"]["args"]
+    minutes = int(args[args.index("--timeout") + 1].removesuffix("m"))
+    assert template["activeDeadlineSeconds"] > minutes * 60
+    assert args[args.index("--fail-on") + 1] == "required"
+    assert "retryStrategy" not in template
+    assert all(one["secretRef"]["optional"] for one in template["container"]["envFrom"])
+    assert all(one["configMap"]["optional"] for one in template["volumes"] if "configMap" in one)
+
+
+def test_the_example_uses_what_is_there(templates):
+    """Every hook names one of our templates and gives it parameters that it takes."""
+    (document,) = load("example-workflow.yaml")
+    hooks = [document["spec"]["hooks"]["exit"]]
+    for template in document["spec"]["templates"]:
+        for group in template.get("steps", []):
+            hooks += [step["hooks"]["exit"] for step in group if "hooks" in step]
+    assert len(hooks) == 2
+    (name,) = (one["metadata"]["name"] for one in load("workflow-template.yaml"))
+    for hook in hooks:
+        assert hook["templateRef"]["name"] == name
+        takes = {one["name"] for one in templates[hook["templateRef"]["template"]]["inputs"]["parameters"]}
+        assert {one["name"] for one in hook["arguments"]["parameters"]} <= takes
+    given = {one["name"]: one["value"] for one in hooks[0]["arguments"]["parameters"]}
+    assert given["failures"] == "{{workflow.failures}}"
+
+
+def test_the_account_may_do_the_executors_minimum(templates):
+    """https://argo-workflows.readthedocs.io/en/latest/workflow-rbac/"""
+    account, role, binding = load("rbac.yaml")
+    assert {one["serviceAccountName"] for one in templates.values()} == {account["metadata"]["name"]}
+    assert role["rules"] == [
+        {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
+    ]
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert [one["name"] for one in binding["subjects"]] == [account["metadata"]["name"]]
+
+
+def test_kustomize_lists_files_that_exist():
+    """And the version of the image is the package's."""
+    (document,) = load("kustomization.yaml")
+    for name in document["resources"] + document["configurations"]:
+        assert (DEPLOY / name).is_file()
+    (image,) = document["images"]
+    (template,) = load("workflow-template.yaml")
+    used = {one["container"]["image"] for one in template["spec"]["templates"]}
+    assert used == {f"{image['name']}:{image['newTag']}"}
+    assert f'version = "{image["newTag"]}"' in (DEPLOY.parent / "pyproject.toml").read_text("utf-8")

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -115,7 +116,10 @@ def dumps(value: object) -> str:
 
 
 def outputs(report: Report) -> dict[str, str]:
-    """What can be written to Argo's output parameters, by name: the report's own, and each step's facts."""
+    """What can be written to Argo's output parameters, by name: the report's own, and each step's facts.
+
+    A step's are `<step>-<fact>`, with `-` for what Argo takes in no parameter's name, such as the dot in `notify.slack`.
+    """
     found = {
         "report": dumps(report.to_json()),
         "outcome": report.outcome,
@@ -124,9 +128,10 @@ def outputs(report: Report) -> dict[str, str]:
         "failed": ",".join(one.step for one in report.failures),
     }
     for entry in report.entries:
-        found[f"{entry.step}.outcome"] = entry.outcome
-        for key, value in entry.facts.items():
-            found[f"{entry.step}.{key}"] = value if isinstance(value, str) else dumps(value)
+        told = {**entry.facts, "outcome": entry.outcome}
+        for key, value in told.items():
+            name = re.sub(r"[^A-Za-z0-9_-]", "-", f"{entry.step}-{key}")
+            found.setdefault(name, redact.redact(value) if isinstance(value, str) else dumps(value))
     return found
 
 

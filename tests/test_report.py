@@ -225,11 +225,11 @@ def test_outputs_are_what_argo_can_read():
     assert found["failed"] == "b"
     assert found["summary"] == "exitkit: b: no"
     assert json.loads(found["report"])["version"] == 1
-    assert {key: value for key, value in found.items() if key.startswith("ship.file.")} == {
-        "ship.file.outcome": "ok",
-        "ship.file.path": "/a b",
-        "ship.file.n": "2",
-        "ship.file.list": "[1]",
+    assert {key: value for key, value in found.items() if key.startswith("ship-file-")} == {
+        "ship-file-outcome": "ok",
+        "ship-file-path": "/a b",
+        "ship-file-n": "2",
+        "ship-file-list": "[1]",
     }
 
 

@@ -157,10 +157,6 @@ class Wanted:
         """Whether each file has to be looked at."""
         return self.measure or self.before is not None or self.sized
 
-    @property
-    def looks(self) -> bool:
-        return self.stats or self.filters
-
     def enters(self, path: str) -> bool:
         """Whether anything in this directory can be wanted."""
         return not self.exclude.match(path)

@@ -95,13 +95,15 @@ class _Walk:
         """Read entries: what is to go joins the names, directories what is pending. How many were read."""
         wanted, states, pending = self.wanted, folder.states, folder.pending
         count = 0
-        if states is None and not wanted.looks:
+        if states is None and not wanted.filters and not wanted.measure:
             for count, entry in enumerate(itertools.islice(folder.scan(), CHUNK), 1):  # noqa: B007 - the number of the last
                 if entry.is_dir(follow_symlinks=False):
                     pending.append((entry.name, None))
                 else:
                     names.append(entry.name)
             return count
+        if states is None and not wanted.filters:
+            return _measure(folder, names, sizes)
         below = self._below() if states is None else ""
         for count, entry in enumerate(itertools.islice(folder.scan(), CHUNK), 1):  # noqa: B007 - the number of the last
             after, hit = (None, True) if states is None else self.pattern.step(states, entry.name)
@@ -128,7 +130,7 @@ class _Walk:
             looked = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
             return
-        if not self.wanted.filters or self.wanted.takes(path, looked):
+        if self.wanted.takes(path, looked):
             names.append(entry.name)
             sizes.append(looked.st_size if stat.S_ISREG(looked.st_mode) else 0)
         else:
@@ -213,3 +215,19 @@ class _Walk:
             return ""
         top = next((number for number, folder in enumerate(self.stack) if folder.named), len(self.stack))
         return "".join(f"{folder.name}/" for folder in self.stack[top + 1 :])
+
+
+def _measure(folder: Folder, names: list[str], sizes: list[int]) -> int:
+    """The same as without a wish, and with the sizes: a look at each file is most of what deleting it costs."""
+    count = 0
+    for count, entry in enumerate(itertools.islice(folder.scan(), CHUNK), 1):  # noqa: B007 - the number of the last
+        if entry.is_dir(follow_symlinks=False):
+            folder.pending.append((entry.name, None))
+            continue
+        try:
+            size = entry.stat(follow_symlinks=False).st_size if entry.is_file(follow_symlinks=False) else 0
+        except FileNotFoundError:
+            continue
+        names.append(entry.name)
+        sizes.append(size)
+    return count

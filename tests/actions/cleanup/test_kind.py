@@ -5,6 +5,7 @@ import json
 import os
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -50,7 +51,7 @@ class Shelf(Cleanup):
     """Delete what stands on a shelf."""
 
     worlds: ClassVar[dict] = {}
-    on: list[str] = ["/shelf/train-x7k2p"]
+    on: tuple[str, ...] = ("/shelf/train-x7k2p",)
 
     def targets(self):
         return self.on
@@ -92,7 +93,15 @@ def stack(count, size=0, start=0):
 
 
 @pytest.mark.parametrize(
-    "target", ["/data/train-x7k2p", "/data/train-x7k2p/tmp", "train-x7k2p/logs", "a/train-x7k2p/*", f"/data/{UID}", f"/data/run-{UID}.d/x"]
+    "target",
+    [
+        "/data/train-x7k2p",
+        "/data/train-x7k2p/tmp",
+        "train-x7k2p/logs",
+        "a/train-x7k2p/*",
+        f"/data/{UID}",
+        f"/data/run-{UID}.d/x",
+    ],
 )
 def test_what_bears_the_name_or_uid_may_go(target):
     """As one part of the path, and the uid, which is nowhere by chance, also within one."""
@@ -101,7 +110,16 @@ def test_what_bears_the_name_or_uid_may_go(target):
 
 @pytest.mark.parametrize(
     "target",
-    ["/data", "/data/train-x7k2", "/data/train-x7k2p-2", "/data/my-train-x7k2p", "/data/*train-x7k2p*", "/data/*", "/data/Train-X7k2p", ""],
+    [
+        "/data",
+        "/data/train-x7k2",
+        "/data/train-x7k2p-2",
+        "/data/my-train-x7k2p",
+        "/data/*train-x7k2p*",
+        "/data/*",
+        "/data/Train-X7k2p",
+        "",
+    ],
 )
 def test_what_does_not_bear_it_is_refused_before_anything_is_deleted(target):
     """A name that only begins like it is another workflow's, and a wildcard stands for anything."""
@@ -117,11 +135,9 @@ def test_what_does_not_bear_it_is_refused_before_anything_is_deleted(target):
 def test_a_hostile_name_does_not_open_the_guard(name):
     """Nor does a workflow whose name nobody knows."""
     for target in ("/data/*", "/data/[a-z]", "/data//x"):
-        if name in target.split("/") and name == "":
-            pytest.raises(ConfigError, Shelf(on=[target]).guard, made(Workflow(name=name)))
-        else:
+        for uid in ("*", ""):
             with pytest.raises(ConfigError):
-                Shelf(on=[target]).guard(made(Workflow(name=name, uid="*")))
+                Shelf(on=[target]).guard(made(Workflow(name=name, uid=uid)))
 
 
 def test_anything_has_to_be_said():
@@ -230,12 +246,21 @@ def test_a_dry_run_says_that_the_limit_would_stop_it():
 
 def test_the_counts_add_up():
     """Found is deleted, gone and refused; bytes are those of what was deleted."""
-    world(stack(5, size=10), stack(5, size=1, start=5), Refusal("shelf/x", "on hold"), left={"n7"}, refuses={"n0": "locked"})
+    world(
+        stack(5, size=10),
+        stack(5, size=1, start=5),
+        Refusal("shelf/x", "on hold"),
+        left={"n7"},
+        refuses={"n0": "locked"},
+    )
     with pytest.raises(ActionError) as caught:
         Shelf().run(made())
     facts = caught.value.facts
-    assert {"found": 11, "deleted": 8, "gone": 1, "bytes": 44} == {
-        key: facts[key] for key in ("found", "deleted", "gone", "bytes")
+    assert {key: facts[key] for key in ("found", "deleted", "gone", "bytes")} == {
+        "found": 11,
+        "deleted": 8,
+        "gone": 1,
+        "bytes": 44,
     }
     assert facts["refused"] == {"on hold": 1, "locked": 1}
 
@@ -243,7 +268,7 @@ def test_the_counts_add_up():
 def test_one_refusal_fails_the_step_and_stops_nothing():
     """All others go; the error names the reason and one example."""
     here = world(stack(3), stack(3, start=3), refuses={"n1": "locked"})
-    with pytest.raises(ActionError, match="1 locked .such as shelf/n1: locked"):
+    with pytest.raises(ActionError, match=r"1 locked \(such as shelf/n1: locked\)"):
         Shelf().run(made())
     assert here.left == {"n1"}
 
@@ -349,7 +374,7 @@ def test_a_receipt_can_be_compressed_and_is_whole_after_a_failure(tmp_path):
     world(stack(5))
     with pytest.raises(ActionError):
         Shelf(receipt=str(receipt), limit=3).run(made())
-    assert len(gzip.open(receipt).readlines()) == 3
+    assert len(gzip.decompress(receipt.read_bytes()).splitlines()) == 3
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
@@ -369,7 +394,7 @@ def test_a_receipt_that_cannot_be_written_deletes_nothing(tmp_path, kind):
 def test_a_full_disk_does_not_stop_what_makes_room(monkeypatch, tmp_path):
     """The receipt ends early, and a note says so."""
     here = world(stack(3), stack(3, start=3))
-    if not os.path.exists("/dev/full"):
+    if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full here")
     receipt = tmp_path / "gone.json"
     real = os.open

@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime

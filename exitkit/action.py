@@ -28,13 +28,15 @@ class Result:
 
     `summary` is a short line for people. `facts` are values for machines, without secrets, that end in
     the report and can be read by later steps. `notes` tell what was done less well than asked.
-    `duplicate` says that it had been done before, so that nothing was done now.
+    `duplicate` says that it had been done before, so that nothing was done now. `output` is what the step was
+    asked to print: it stands alone on stdout, and the report then goes to stderr.
     """
 
     summary: str
     facts: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     duplicate: bool = False
+    output: str = ""
 
 
 class Action(Settings, ABC):

@@ -11,7 +11,8 @@ from exitkit.report import entries_as_facts
 
 
 def bind(step: Step, context: Context, environ: Mapping[str, str]) -> Action:
-    """The step's action, with the facts filled in. Raises ConfigError."""
+    """The step's action, with the facts filled in. Raises ConfigError, and MissingExtra."""
+    registry.check_extra(step.uses)
     action = registry.find(step.uses)
     facts = facts_for(context)
     # A message with a gap in it is better than none; a path with a gap in it is not.

@@ -20,7 +20,7 @@ class Entry:
 
     `outcome` is `unknown` where bytes left and no verdict came back, and `duplicate` where it had been
     done before. `seconds` is how long it took; `because` is why a fallback ran, and `covered_by` the id of the
-    fallback that made this step's failure good.
+    fallback that made this step's failure good. `output` is what the step was asked to print.
     """
 
     step: str
@@ -34,6 +34,7 @@ class Entry:
     facts: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     covered_by: str = ""
+    output: str = ""
 
 
 @dataclass(frozen=True)

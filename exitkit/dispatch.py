@@ -204,7 +204,8 @@ def _done(step: Step, result: object) -> Entry:
     if not isinstance(result, Result):
         return _entry(step, "failed", f"bug in {step.uses}: run gave no Result", reason="other")
     done = _entry(step, "duplicate" if result.duplicate else "ok", str(result.summary))
-    return replace(done, facts=_facts(result.facts), notes=tuple(str(one) for one in result.notes))
+    notes = tuple(str(one) for one in result.notes)
+    return replace(done, facts=_facts(result.facts), notes=notes, output=redact.redact(str(result.output)))
 
 
 def _facts(facts: object) -> Mapping[str, object]:

@@ -19,8 +19,14 @@ _MODE, _FOLDER_MODE = 0o644, 0o755
 
 
 def write(report: Report, *, form: Format, template: Mapping[str, Any], folder: str, root: Path = Path("/")) -> None:
-    """Print the report, and write it where Argo can read it. What cannot be written is told, not raised."""
-    show(report, form, sys.stdout)
+    """Print the report, and write it where Argo can read it. What cannot be written is told, not raised.
+
+    Where a step was asked to print something, that is all of stdout, and the report goes to stderr.
+    """
+    wanted = [one.output for one in report.entries if one.output]
+    for text in wanted:
+        _print(text, text.encode("ascii", "backslashreplace").decode(), sys.stdout)
+    show(report, form, sys.stderr if wanted else sys.stdout)
     found = outputs(report)
     files = {name: Path(folder) / name for name in ("report", "outcome", "exit-code", "summary")} if folder else {}
     declared = _declared(template)
@@ -40,6 +46,10 @@ def show(report: Report, form: Format, stream: TextIO) -> None:
         colour = terminal and "NO_COLOR" not in os.environ
         text = report.table(width=shutil.get_terminal_size().columns, colour=colour)
         plain = text.encode("ascii", "backslashreplace").decode()
+    _print(text, plain, stream)
+
+
+def _print(text: str, plain: str, stream: TextIO) -> None:
     try:
         stream.write(text + "\n")
         stream.flush()

@@ -7,6 +7,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from exitkit import extras
 from exitkit.action import Action
 from exitkit.actions import BUILTIN, KINDS
 from exitkit.errors import ConfigError
@@ -53,6 +54,13 @@ def check_unique(name: str) -> None:
         raise ConfigError(
             f"{name}: {', '.join(map(_giver, _plugins()[name]))} gives an action of a built-in's name; uninstall it"
         )
+
+
+def check_extra(name: str) -> None:
+    """Raises MissingExtra where a built-in action needs a library that is not installed."""
+    extra = BUILTIN[name].extra if name in BUILTIN else ""
+    if extra:
+        extras.check(extra, name)
 
 
 def origin(name: str) -> str:

@@ -1,20 +1,16 @@
-"""What a cleanup found and deleted: batches of victims, what became of them, the counts and the list of what went."""
+"""What a cleanup found and deleted: batches of victims, what became of each, and the counts."""
 
-import contextlib
-import errno
-import gzip
-import io
-import json
-import os
-import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Protocol, Self
+from typing import Any, Generic, Protocol, TypeVar
 
-from exitkit.errors import ActionError
+from exitkit.context import Context
+from exitkit.errors import Exhausted, Retryable
+from exitkit.retry import Retry
 from exitkit.units import human_size
+
+T = TypeVar("T")
 
 EXAMPLES = 10
 """How many names a report shows."""
@@ -51,6 +47,67 @@ class Outcome:
     gone: Sequence[str] = ()
     again: Sequence[str] = ()
     refused: Sequence[Refusal] = ()
+
+
+@dataclass(frozen=True)
+class Partly(Generic[T]):
+    """What one request achieved of a batch: what cannot go, and what another request may cure.
+
+    `later` has a reason for each victim that is to be tried again, `after` is how many seconds the server asked for.
+    """
+
+    gone: Sequence[str] = ()
+    refused: Sequence[Refusal] = ()
+    later: Mapping[T, str] = field(default_factory=dict)
+    after: float | None = None
+
+
+def insist(
+    retry: Retry, victims: Sequence[T], name: Callable[[T], str], once: Callable[[Sequence[T]], Partly[T]]
+) -> Outcome:
+    """Delete all of them, and those that fail once more by themselves, as often as the terms allow.
+
+    `once` sends one request for those it is given. What it raises ends the whole; a victim that fails for
+    as long as there are tries is refused, with the last reason.
+    """
+    rest, why = list(victims), dict[T, str]()
+    gone: list[str] = []
+    refused: list[Refusal] = []
+
+    def attempt() -> None:
+        nonlocal rest, why
+        done = once(rest)
+        gone.extend(done.gone)
+        refused.extend(done.refused)
+        rest, why = list(done.later), dict(done.later)
+        if rest:
+            reason = why[rest[0]]
+            raise Retryable(
+                f"{len(rest)} of {len(victims)} failed, such as {readable(name(rest[0]))}: {reason}",
+                reason="server",
+                after=done.after,
+            )
+
+    try:
+        retry(attempt, safe=True)
+    except Exhausted:
+        if not why:
+            raise
+        refused += [Refusal(name(one), reason) for one, reason in why.items()]
+    return Outcome(gone=gone, refused=refused)
+
+
+class Sweeper(Protocol):
+    """What finds victims and deletes them, in one run."""
+
+    def find(self, context: Context) -> Iterator[Any]:
+        """Batches of victims, and a Refusal for what is seen to be impossible.
+
+        With one deletion in flight, a batch is done before the next is asked for.
+        """
+
+    def delete(self, batch: Any, context: Context, most: int) -> Outcome:
+        """Delete the first so many of the batch. What is gone already is fine."""
 
 
 @dataclass
@@ -93,87 +150,6 @@ class Tally:
         return f" ({human_size(self.bytes)})" if self.bytes else ""
 
 
-class Ledger:
-    """The file that lists what was deleted, one JSON object a line; and Argo's progress, if the pod has one."""
-
-    def __init__(self, receipt: str, progress: str) -> None:
-        self._progress = progress
-        self._file: IO[str] | None = None
-        self.failure = ""
-        if receipt:
-            try:
-                self._file = _appended(Path(receipt))
-            except OSError as error:
-                raise ActionError(
-                    f"receipt {receipt} cannot be written, so nothing was deleted: {error.strerror}"
-                ) from None
-
-    @property
-    def listed(self) -> bool:
-        return self._file is not None
-
-    def write(self, names: Iterable[str]) -> None:
-        """Add a line for each; bytes that are not UTF-8 stay as surrogate escapes, as Python reads them.
-
-        A full disk is what a cleanup is for, so it does not stop one.
-        """
-        if self._file is not None and not self.failure:
-            with self._telling():
-                self._file.writelines(json.dumps({"deleted": name}) + "\n" for name in names)
-                self._file.flush()
-
-    def progress(self, tally: Tally) -> None:
-        """Argo shows it as N/M. One that cannot be told is no reason to stop."""
-        if self._progress:
-            with contextlib.suppress(OSError):
-                Path(self._progress).write_text(f"{tally.deleted}/{tally.found}\n", encoding="ascii")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            with self._telling():
-                self._file.close()
-
-    @contextlib.contextmanager
-    def _telling(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            self.failure = f"the receipt is not complete: {(error.strerror or 'i/o error').lower()}"
-
-
 def readable(name: str) -> str:
     """The name on one line, whatever bytes are in it."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in name)
-
-
-def _appended(path: Path) -> IO[str]:
-    """The file, opened to add lines to. Through a link they could end in somebody else's file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    fd = os.open(path, flags, 0o644)
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise OSError(errno.EINVAL, "it is no plain file")
-    file = os.fdopen(fd, "ab")
-    # One gzip member after the other is one gzip file (RFC 1952, 2.2).
-    return io.TextIOWrapper(_Zipped(file) if path.suffix == ".gz" else file, encoding="ascii")
-
-
-class _Zipped(gzip.GzipFile):
-    """A compressed stream that takes its file with it, and does not cut its blocks at every flush."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        super().__init__(filename="", mode="wb", fileobj=file, mtime=0)
-        self._below = file
-
-    def flush(self, zlib_mode: int = 0) -> None:
-        """Small blocks pack badly; what a kill loses is the last of the list."""
-
-    def close(self) -> None:
-        try:
-            super().close()
-        finally:
-            self._below.close()

@@ -162,3 +162,12 @@ def test_the_termination_message_goes_to_a_file_that_is_there(root):
     assert not log.exists()
     os.mkfifo(log)
     put(report("failed"), root)
+
+
+def test_what_a_step_was_asked_to_print_is_all_of_stdout(root, capsys):
+    """So that a script can read it; the report goes to stderr."""
+    entry = Entry("a", "play.script", "ok", "two ranges", output='["a:b", "b:"]')
+    put(Report({}, (entry,), 1.0, 1.0), root)
+    told = capsys.readouterr()
+    assert told.out == '["a:b", "b:"]\n'
+    assert json.loads(told.err)["steps"][0]["summary"] == "two ranges"

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 else:  # they come in by the classes made in `_pool_classes`
     HTTPConnection = HTTPResponse = object
 
-_CONNECTIONS = 8  # kept for each host; as many as steps that run together
 _INTERIM = 16  # answers of 1xx before the real one; http.client would read them without end
 _CHUNK = 65_536  # bytes of one read or write, so that a time-out is not one for the whole of a large body
 # These tell paths, and with them secrets: at DEBUG, and as a warning when headers are malformed.
@@ -43,7 +42,7 @@ class Wiring:
 
     `proxy` is a URL, with user and password where the proxy wants them. It resolves names, so that
     behind one only literal link-local addresses are refused. `client_cert` is a file with
-    certificate and key, or two.
+    certificate and key, or two. `connections` is how many are kept for each host.
     """
 
     timeout: Timeouts = field(default_factory=Timeouts)
@@ -51,6 +50,7 @@ class Wiring:
     proxy: str | None = field(default=None, repr=False)
     client_cert: str | tuple[str, str] | None = None
     allow_link_local: bool = False
+    connections: int = 8  # as many as steps that run together
 
 
 class Unsent(Exception):
@@ -75,7 +75,7 @@ def opened(wiring: Wiring, *, secure: bool) -> "PoolManager":
     context = tls(wiring.ca_file, certificate, key, alpn="http/1.1") if secure else None
     pools: PoolManager
     if wiring.proxy is None:
-        pools = urllib3.PoolManager(maxsize=_CONNECTIONS, ssl_context=context)
+        pools = urllib3.PoolManager(maxsize=wiring.connections, ssl_context=context)
     else:
         parts = urlsplit(wiring.proxy)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -85,7 +85,7 @@ def opened(wiring: Wiring, *, secure: bool) -> "PoolManager":
             f"{parts.scheme}://{authority}",
             proxy_headers=urllib3.make_headers(proxy_basic_auth=unquote(user)) if user else None,
             proxy_ssl_context=context,
-            maxsize=_CONNECTIONS,
+            maxsize=wiring.connections,
             ssl_context=context,
         )
     pools.pool_classes_by_scheme = _pool_classes(wiring.timeout.read, link_local=wiring.allow_link_local)

@@ -24,7 +24,7 @@ HEAVY = OUTWARD - {"http.client", "smtplib", "urllib3"}
 REFUSED = {"aiohttp", "httpx", "requests", "urllib.request"}
 HOMES = {"tenacity": {"exitkit.retry"}, "jinja2": {"exitkit.template"}}
 # Where a missing library becomes an error that names the extra, and where a test checks more if it can.
-MAY_CATCH_IMPORT_ERROR = {"exitkit.clients", "exitkit.testing.declaration"}
+MAY_CATCH_IMPORT_ERROR = {"exitkit.extras", "exitkit.testing.declaration"}
 SLEEPS = {"exitkit.clock"}
 
 

@@ -1,29 +1,35 @@
 """What every cleanup shares: the guard, the limits, the dry run, the counting and the receipt."""
 
-import contextlib
 import re
 from abc import abstractmethod
-from collections.abc import Generator, Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import Any, ClassVar, Literal, cast
 
 from pydantic import Field, field_validator
 
 from exitkit.action import Action, Result
+from exitkit.clients import terminal
+from exitkit.clients.ledger import Ledger, Sink, open_file
 from exitkit.clients.pattern import Globs, is_magic
 from exitkit.context import Context
-from exitkit.errors import ActionError, ConfigError, Exhausted, Skip
-from exitkit.retry import sending
-from exitkit.sweep import EXAMPLES, Batch, Ledger, Outcome, Refusal, Tally
-from exitkit.units import Bytes, Seconds, human_size
+from exitkit.errors import ConfigError, Skip
+from exitkit.removal import Removal
+from exitkit.sweep import Batch, Outcome, Refusal, Sweeper
+from exitkit.units import Bytes, Seconds
 
 # https://www.rfc-editor.org/rfc/rfc9562#section-4: long enough that it is nowhere by chance.
 _UID = 36
 
-__all__ = ["Batch", "Cleanup", "Outcome", "Refusal"]
+__all__ = ["Batch", "Cleanup", "Outcome", "Refusal", "Sweeper"]
 
 
 class Cleanup(Action):
-    """A place where a workflow leaves things. It finds victims and deletes batches of them."""
+    """A place where a workflow leaves things.
+
+    A leaf says what its `targets` are, and has `find` and `delete` as a Sweeper does, or gives one by `open`.
+    """
 
     older_than: Seconds = Field(0.0, description="Only what was last changed at least so long ago.")
     include: list[str] = Field(
@@ -40,19 +46,35 @@ class Cleanup(Action):
     anything: bool = Field(
         False, description="Delete also what does not bear the workflow's name or uid, such as a shared folder."
     )
-    receipt: str = Field("", description="A file that lists what was deleted, as NDJSON; gzipped if it ends in .gz.")
+    receipt: str = Field(
+        "",
+        description="A file or s3://bucket/key that lists what was deleted, as NDJSON; gzipped if it ends in .gz.",
+    )
+    interactive: bool = Field(False, description="Show what would go, and ask on the terminal before it does.")
+
+    reads_in_dry_run: ClassVar[bool] = False
+    """Whether a dry run sends requests, which only read."""
+
+    @property
+    def in_flight(self) -> int:
+        """How many batches are deleted at a time; with more than one, `delete` is called from several threads."""
+        return 1
 
     @abstractmethod
     def targets(self) -> list[str]:
         """What is to be cleaned up, each of which must bear the workflow's name or uid."""
 
-    @abstractmethod
-    def find(self, context: Context) -> Iterator[Any]:
-        """Batches of victims, and a Refusal for what is seen to be impossible. A batch is done before the next."""
+    def open(self, context: Context) -> AbstractContextManager[Sweeper]:  # noqa: ARG002 - for those that keep something open
+        """What finds and deletes in one run, and is closed after it; by default the action itself."""
+        return nullcontext(self)
 
-    @abstractmethod
+    def find(self, context: Context) -> Iterator[Any]:
+        """As of a Sweeper, for a leaf that opens nothing."""
+        raise NotImplementedError
+
     def delete(self, batch: Any, context: Context, most: int) -> Outcome:
-        """Delete the first so many of the batch. What is gone already is fine."""
+        """As of a Sweeper, for a leaf that opens nothing."""
+        raise NotImplementedError
 
     @field_validator("include", "exclude")
     @classmethod
@@ -67,18 +89,24 @@ class Cleanup(Action):
 
     @field_validator("receipt")
     @classmethod
-    def _is_a_file(cls, receipt: str) -> str:
-        if receipt and (not receipt.startswith("/") or ".." in receipt.split("/") or receipt.endswith("/")):
-            raise ValueError("is the absolute path of a file, without '..'")
+    def _is_a_place(cls, receipt: str) -> str:
+        if receipt.startswith("s3://"):
+            bucket, _, key = receipt.removeprefix("s3://").partition("/")
+            if not bucket or not key or key.endswith("/"):
+                raise ValueError("is s3://bucket/key, with a key that does not end in /")
+        elif receipt and (not receipt.startswith("/") or ".." in receipt.split("/") or receipt.endswith("/")):
+            raise ValueError("is the absolute path of a file, without '..', or s3://bucket/key")
         return receipt
 
     def guard(self, context: Context) -> None:
         """Refuse, before any step runs, what is not this workflow's own. Raises ConfigError."""
+        if self.interactive and not context.dry_run and not terminal.is_there():
+            raise ConfigError("interactive asks on a terminal, and here is none: leave it out, or try --dry-run")
         if self.anything or self._keeps(context):
             return
         own = [one for one in (context.workflow.name, context.workflow.uid) if one]
         for target in self.targets():
-            if not any(_bears(target, one) for one in own):
+            if not any(self.bears(target, one) for one in own):
                 who = (
                     f"the workflow's name {own[0][:100]!r}"
                     if own
@@ -93,105 +121,42 @@ class Cleanup(Action):
         if self._keeps(context):
             raise Skip(f"kept, because the workflow is {context.workflow.status or 'of unknown status'}")
         self.guard(context)
-        tally = Tally()
-        receipt, progress = ("", "") if context.dry_run else (self.receipt, context.workflow.progress_file)
-        ledger = Ledger(receipt, progress)
-        try:
-            with ledger, contextlib.closing(self._found(context)) as found:
-                for batch in found:
-                    self._check_time(tally, context)
-                    if isinstance(batch, Refusal):
-                        tally.found += 1
-                        tally.refuse([batch])
-                    elif context.dry_run:
-                        _count(batch, tally)
-                    else:
-                        self._delete(batch, tally, context, ledger)
-            return self._result(tally, context, ledger)
-        except ActionError as error:
-            error.facts = {**error.facts, **tally.facts(dry_run=context.dry_run), "complete": False}
-            raise
+        if context.dry_run:
+            return Removal(self, context).rehearse()
+        if self.interactive:
+            self._ask(context)
+        sink = self.open_receipt(context) if self.receipt else None
+        clock = context.deadline.clock.monotonic
+        progress = context.workflow.progress_file
+        ledger = Ledger(sink, zipped=self.receipt.endswith(".gz"), progress=progress, clock=clock)
+        return Removal(self, context).carry_out(ledger)
+
+    def open_receipt(self, context: Context) -> Sink:
+        """Where the list of what went is written. Raises ActionError, and then nothing is deleted."""
+        if self.receipt.startswith("s3://"):
+            from exitkit.clients.s3upload import open_upload
+
+            return open_upload(self.receipt, self.receipt_access(), context)
+        return open_file(self.receipt)
+
+    def receipt_access(self) -> dict[str, Any]:
+        """How the bucket of a receipt is reached, where a leaf knows more than the environment does."""
+        return {}
+
+    def bears(self, target: str, own: str) -> bool:
+        """Whether one part of the target is the name, or holds the uid: `train` is not in `/data/train-x7k2p`.
+
+        A part with a wildcard says nothing of what it will stand for.
+        """
+        parts = [part for part in target.split("/") if not is_magic(part)]
+        return any(part == own or (len(own) == _UID and own in part) for part in parts)
 
     def _keeps(self, context: Context) -> bool:
         """Without a status nobody knows that all went well, and there may be evidence."""
         return (context.workflow.status or "Error") in self.keep_on
 
-    def _found(self, context: Context) -> Generator[Any, None, None]:
-        yield from self.find(context)
-
-    def _check_time(self, tally: Tally, context: Context) -> None:
-        if context.deadline.remaining() <= 0:
-            told = f"stopped after {tally}: no time left; what is left stays until this runs again"
-            raise Exhausted(told, reason="timeout", tries=0)
-
-    def _delete(self, batch: Batch, tally: Tally, context: Context, ledger: Ledger) -> None:
-        """One batch, as far as the limits allow."""
-        names, sizes = batch.names, batch.sizes
-        most = self._room(tally, len(names), sizes)
-        tally.found += most
-        if most:
-            sending()  # an attempt that nobody waits for any more ends here
-            outcome = self.delete(batch, context, most)
-            stayed = {*outcome.gone, *outcome.again, *(one.name for one in outcome.refused)}
-            tally.found -= len(outcome.again)
-            tally.deleted += most - len(stayed)
-            tally.gone += len(outcome.gone)
-            tally.bytes += sum(size for name, size in zip(names[:most], sizes, strict=False) if name not in stayed)
-            tally.refuse(Refusal(f"{batch.place}{one.name}", one.reason) for one in outcome.refused)
-            if ledger.listed or len(tally.examples) < EXAMPLES:
-                went = [f"{batch.place}{name}" for name in names[:most] if name not in stayed]
-                tally.show(went)
-                ledger.write(went)
-            ledger.progress(tally)
-        if most < len(names):
-            told = f"stopped after {tally}: there is more than {self._limits()}; raise it if all of it is to go"
-            raise ActionError(told, reason="client")
-
-    def _room(self, tally: Tally, count: int, sizes: Sequence[int]) -> int:
-        room = min(count, max(0, self.limit - tally.deleted))
-        if self.limit_bytes is None:
-            return room
-        spent = tally.bytes
-        for index, size in enumerate(sizes[:room]):
-            spent += size
-            if spent > self.limit_bytes:
-                return index
-        return room
-
-    def _limits(self) -> str:
-        size = f" or limit_bytes={human_size(self.limit_bytes)}" if self.limit_bytes is not None else ""
-        return f"limit={self.limit}{size}"
-
-    def _result(self, tally: Tally, context: Context, ledger: Ledger) -> Result:
-        facts = {**tally.facts(dry_run=context.dry_run), "complete": True}
-        if context.dry_run:
-            over = f"; more than {self._limits()}, so it would stop there" if self._is_over(tally) else ""
-            refused = tally.refused.total()
-            cannot = f", {refused} more cannot go" if refused else ""
-            return Result(f"would delete {tally.found - refused}{tally.size}{cannot}{over}", facts, tuple(tally.why))
-        if tally.refused:
-            what = "; ".join(f"{count} {reason}" for reason, count in tally.refused.most_common(5))
-            raise ActionError(f"{tally}; could not delete {what} (such as {tally.why[0]})")
-        notes = (ledger.failure,) if ledger.failure else ()
-        return Result(str(tally) if tally.found else "nothing to delete", facts, notes)
-
-    def _is_over(self, tally: Tally) -> bool:
-        return tally.found - tally.refused.total() > self.limit or (
-            self.limit_bytes is not None and tally.bytes > self.limit_bytes
-        )
-
-
-def _count(batch: Batch, tally: Tally) -> None:
-    """What a dry run does with a batch."""
-    tally.found += len(batch.names)
-    tally.bytes += sum(batch.sizes)
-    tally.show([f"{batch.place}{name}" for name in batch.names[:EXAMPLES]])
-
-
-def _bears(target: str, own: str) -> bool:
-    """Whether one part of the target is the name, or holds the uid: `train` is not in `/data/train-x7k2p`.
-
-    A part with a wildcard says nothing of what it will stand for.
-    """
-    parts = [part for part in target.split("/") if not is_magic(part)]
-    return any(part == own or (len(own) == _UID and own in part) for part in parts)
+    def _ask(self, context: Context) -> None:
+        rehearsal = Removal(self, replace(context, dry_run=True)).rehearse()
+        shown = "".join(f"  {one}\n" for one in cast("list[str]", rehearsal.facts["examples"]))
+        if not terminal.agrees(f"{shown}{rehearsal.summary}; go on?"):
+            raise Skip("nothing was deleted, because the answer was no")

@@ -1,6 +1,7 @@
 """What every cleanup can rely on: the guard, the limits, the dry run, the counts and the list of what went."""
 
 import gzip
+import io
 import json
 import os
 import threading
@@ -153,7 +154,9 @@ def test_nonsense_is_refused_with_the_plan(bad):
         Shelf(**bad)
 
 
-@pytest.mark.parametrize("path", ["gone.json", "/tmp/../gone.json", "/tmp/", "s3://bucket/gone.json"])
+@pytest.mark.parametrize(
+    "path", ["gone.json", "/tmp/../gone.json", "/tmp/", "s3://bucket", "s3://bucket/logs/", "s3:///x"]
+)
 def test_a_receipt_is_a_file(path):
     """Given by its whole path."""
     with pytest.raises(ValidationError):
@@ -413,3 +416,73 @@ def test_progress_is_told_to_argo(tmp_path):
         Shelf().run(made(Workflow(name="train-x7k2p", status="Succeeded", progress_file=str(path))))
         assert here.left == set()
         assert (path.read_text() if path.exists() else None) == told
+
+
+# Asking.
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def person(monkeypatch):
+    """Somebody at a terminal, who answers what is given."""
+
+    def sits(answer):
+        shown = Terminal()
+        monkeypatch.setattr("sys.stdin", Terminal(answer))
+        monkeypatch.setattr("sys.stderr", shown)
+        return shown
+
+    return sits
+
+
+def test_a_person_sees_what_would_go_and_agrees(person):
+    """The count and some of the names, before anything is deleted."""
+    shown = person("y\n")
+    here = world(stack(3, 10))
+    assert Shelf(interactive=True).run(made()).facts["deleted"] == 3
+    assert shown.getvalue().startswith("  shelf/n0\n  shelf/n1\n  shelf/n2\nwould delete 3 (30 B); go on? [y/N] ")
+    assert here.left == set()
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", "yikes\n"])
+def test_anything_but_yes_deletes_nothing(person, answer):
+    """A slip of the hand is no consent."""
+    person(answer)
+    here = world(stack(3))
+    with pytest.raises(Skip, match="the answer was no"):
+        Shelf(interactive=True).run(made())
+    assert here.calls == 0
+
+
+def test_a_terminal_that_is_closed_deletes_nothing(person):
+    """Nobody answers any more."""
+    person("")
+    here = world(stack(3))
+    with pytest.raises(ActionError, match="nobody answered"):
+        Shelf(interactive=True).run(made())
+    assert here.calls == 0
+
+
+def test_asking_where_nobody_is_is_refused_before_anything_runs(monkeypatch):
+    """Else a pod would wait until its deadline. A dry run has nothing to ask."""
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    here = world(stack(3))
+    with pytest.raises(ConfigError, match="interactive asks on a terminal"):
+        Shelf(interactive=True).guard(made())
+    assert Shelf(interactive=True).run(made(dry_run=True)).facts["found"] == 3
+    assert here.calls == 0
+
+
+def test_a_terminal_shows_how_far_it_is(person):
+    """On one line, which is gone at the end."""
+    shown = person("")
+    world(stack(3, 10), stack(2, 10, start=3))
+    Shelf().run(made())
+    told = shown.getvalue()
+    assert told.startswith("\rdeleted 3 (30 B) of 3 found so far\x1b[K")
+    assert told.endswith("\r\x1b[K")
+    assert "\n" not in told

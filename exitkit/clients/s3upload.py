@@ -1,0 +1,65 @@
+"""An object that is written as it grows: parts leave as they are full, and it appears when all is there."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from exitkit.clients.aws import Access
+from exitkit.clients.s3 import Bucket
+from exitkit.context import Context
+from exitkit.errors import ActionError
+
+PART = 8 << 20
+"""Bytes of a part; S3 wants 5 MiB at least, and takes 10,000 parts, which is 80 GB:
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html."""
+
+
+class Growing:
+    """An object under way. What is small is written at once when it is closed, and else in parts."""
+
+    def __init__(self, bucket: Bucket, key: str, context: Context) -> None:
+        self.bucket, self.key, self.context = bucket, key, context
+        self._held = bytearray()
+        self._upload = ""
+        self._etags: list[str] = []
+
+    def write(self, data: bytes) -> None:
+        """Raises ActionError."""
+        self._held += data
+        while len(self._held) >= PART:
+            part = bytes(self._held[:PART])
+            del self._held[:PART]
+            self._put_part(part)
+
+    def close(self) -> None:
+        """Have it appear. Raises ActionError, and then there is none."""
+        try:
+            if not self._upload:
+                self._retried(lambda: self.bucket.put(self.key, bytes(self._held)))
+                return
+            if self._held:
+                self._put_part(bytes(self._held))
+            self._retried(lambda: self.bucket.complete_upload(self.key, self._upload, self._etags))
+        finally:
+            self.bucket.close()
+
+    def _put_part(self, part: bytes) -> None:
+        if not self._upload:
+            self._upload = self._retried(lambda: self.bucket.begin_upload(self.key))
+        number = len(self._etags) + 1
+        self._etags.append(self._retried(lambda: self.bucket.put_part(self.key, self._upload, number, part)))
+
+    def _retried(self, request: Any) -> Any:
+        return self.context.retry(request, safe=True)
+
+
+def open_upload(url: str, access: Mapping[str, Any], context: Context) -> Growing:
+    """An object at s3://bucket/key. Raises ActionError if it cannot be written, before anything is deleted."""
+    name, _, key = url.removeprefix("s3://").partition("/")
+    bucket = Bucket(name, access.get("access", Access()), access.get("reach"))
+    try:  # an empty object now, so that what forbids it is known before there is anything to write
+        context.retry(lambda: bucket.put(key, b""), safe=True)
+    except ActionError as error:
+        raise ActionError(
+            f"receipt {url} cannot be written, so nothing was deleted: {error}", reason=error.reason
+        ) from None
+    return Growing(bucket, key, context)

@@ -1,0 +1,209 @@
+"""S3's XML, read and written by what stands in it: a listing of 1000 keys in a millisecond, and any server's order.
+
+A parser that builds a tree, or a dictionary with dates for each key, takes more time than all the rest of a
+listing. Its texts are ASCII when keys come URL-encoded, so literal searches find all that is asked for.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import unescape
+from typing import NamedTuple
+from urllib.parse import unquote_plus
+
+from exitkit.errors import ActionError
+
+_KEY = re.compile(rb"<Key>([^<]*)<")
+_SIZE = re.compile(rb"<Size>(\d+)<")
+_CHANGED = re.compile(rb"<LastModified>\s*([0-9T:-]{19})[^<]*</LastModified>")
+_ENTRY = re.compile(rb"<(Version|DeleteMarker|Upload)>(.*?)</\1>", re.DOTALL)
+_ERROR = re.compile(rb"<Error(?:\s[^>]*)?>(.*?)</Error>", re.DOTALL)
+# What XML 1.0 cannot hold in any form: https://www.w3.org/TR/xml/#charsets
+_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_SPECIAL = re.compile("[&<>\"'\r\n\t]")
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}
+
+
+class Version(NamedTuple):
+    """A version of an object, or a delete marker in the place of one."""
+
+    key: str
+    id: str
+    is_marker: bool = False
+
+
+class Upload(NamedTuple):
+    """A multipart upload that was begun and not completed."""
+
+    key: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """Part of a listing, in the order of UTF-8 bytes: keys, and where they were asked for sizes and times.
+
+    `changed` holds UTC times as `2026-11-23T12:00:00`, whose order is that of the text. `token` leads to
+    the next page where there is `more` and this one has no key to go on from.
+    """
+
+    keys: Sequence[str]
+    sizes: Sequence[int] = ()
+    changed: Sequence[str] = ()
+    more: bool = False
+    token: str = ""
+
+
+@dataclass(frozen=True)
+class Marked:
+    """Part of a listing of versions or uploads, and where the next part begins."""
+
+    entries: Sequence[Version | Upload]
+    sizes: Sequence[int] = ()
+    changed: Sequence[str] = ()
+    next_key: str = ""
+    next_id: str = ""
+    more: bool = False
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An `<Error>`: of a whole request, or of one key among those to delete."""
+
+    code: str
+    message: str = ""
+    key: str = ""
+    version: str = ""
+    region: str = ""
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+def read_page(data: bytes, what: str, *, timed: bool = False) -> Page:
+    """An answer of ListObjectsV2. Raises ActionError for anything else."""
+    _expect(data, b"ListBucketResult", what)
+    keys = _names(data, _KEY.findall(data))
+    sizes = list(map(int, _SIZE.findall(data)))
+    changed = [one.decode() for one in _CHANGED.findall(data)] if timed else []
+    if len(keys) != len(sizes) or (timed and len(keys) != len(changed)):
+        raise ActionError(f"{what}: the listing lacks a key, a size or a time of an object", reason="server")
+    return Page(keys, sizes, changed, more=_more(data), token="" if keys else text_of(data, "NextContinuationToken"))
+
+
+def read_marked(data: bytes, what: str) -> Marked:
+    """An answer of ListObjectVersions or ListMultipartUploads. Raises ActionError for anything else."""
+    uploads = b"ListMultipartUploadsResult" in data[:1000]
+    _expect(data, b"ListMultipartUploadsResult" if uploads else b"ListVersionsResult", what)
+    encoded = _is_encoded(data)
+    entries: list[Version | Upload] = []
+    sizes, changed = [], []
+    for kind, body in _ENTRY.findall(data):
+        key = _name(_text(body, b"Key"), encoded=encoded)
+        if kind == b"Upload":
+            entries.append(Upload(key, unescape(_text(body, b"UploadId"))))
+        else:
+            entries.append(Version(key, unescape(_text(body, b"VersionId")) or "null", kind == b"DeleteMarker"))
+        sizes.append(int(_text(body, b"Size") or 0))
+        changed.append(_text(body, b"Initiated" if kind == b"Upload" else b"LastModified")[:19])
+    return Marked(
+        entries,
+        sizes,
+        changed,
+        next_key=_name(_text(data, b"NextKeyMarker"), encoded=encoded),
+        next_id=unescape(_text(data, b"NextUploadIdMarker" if uploads else b"NextVersionIdMarker")),
+        more=_more(data),
+    )
+
+
+def read_faults(data: bytes) -> list[Fault]:
+    """Every `<Error>` in an answer, whatever its status was. Its keys are not URL-encoded, in no request."""
+    found = []
+    for body in _ERROR.findall(data):
+        text = {
+            name: unescape(_text(body, name.encode())) for name in ("Code", "Message", "Key", "VersionId", "Region")
+        }
+        times = {name: _text(body, name.encode()) for name in ("RequestTime", "ServerTime")}
+        found.append(Fault(text["Code"], text["Message"], text["Key"], text["VersionId"], text["Region"], times))
+    return found
+
+
+def is_deletion(data: bytes) -> bool:
+    """Whether this is what DeleteObjects answers, also when it holds errors of single keys."""
+    return b"<DeleteResult" in data[:1000]
+
+
+def delete_document(victims: Sequence[str | Version | Upload]) -> bytes:
+    """What DeleteObjects is sent; only errors are to be answered, which makes the answer small."""
+    versions = not all(isinstance(one, str) for one in victims)
+    keys = [one if isinstance(one, str) else one.key for one in victims]
+    if _SPECIAL.search("".join(keys)):
+        keys = [_SPECIAL.sub(_escape, key) for key in keys]
+    if versions:
+        ids = [_SPECIAL.sub(_escape, one.id) if isinstance(one, Version) else "" for one in victims]
+        objects = "".join(
+            f"<Object><Key>{key}</Key>{f'<VersionId>{id_}</VersionId>' if id_ else ''}</Object>"
+            for key, id_ in zip(keys, ids, strict=True)
+        )
+    else:
+        objects = "<Object><Key>" + "</Key></Object><Object><Key>".join(keys) + "</Key></Object>"
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?><Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+        f"<Quiet>true</Quiet>{objects}</Delete>"
+    ).encode()
+
+
+def complete_document(etags: Sequence[str]) -> bytes:
+    """What CompleteMultipartUpload is sent: the parts' ETags, in order."""
+    parts = "".join(
+        f"<Part><PartNumber>{number}</PartNumber><ETag>{_SPECIAL.sub(_escape, etag)}</ETag></Part>"
+        for number, etag in enumerate(etags, 1)
+    )
+    return f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
+
+
+def are_writable(keys: Sequence[str]) -> bool:
+    """Whether all keys can stand in a document; XML has no way to write most control characters."""
+    return _UNWRITABLE.search("".join(keys)) is None
+
+
+def text_of(data: bytes, tag: str) -> str:
+    """The first element's text of this name, or nothing."""
+    return unescape(_text(data, tag.encode()))
+
+
+def _expect(data: bytes, root: bytes, what: str) -> None:
+    if b"<" + root not in data[:1000]:
+        raise ActionError(f"{what}: the answer is no {root.decode()}: is this an S3 endpoint?", reason="server")
+
+
+def _names(data: bytes, found: list[bytes]) -> list[str]:
+    encoded = _is_encoded(data)
+    joined = b"\n".join(found)  # a raw line break is in no key: it comes URL-encoded or as an entity
+    if (encoded and (b"%" in joined or b"+" in joined)) or (not encoded and b"&" in joined) or b"\n" in b"".join(found):
+        return [_name(one.decode("utf-8", "surrogateescape"), encoded=encoded) for one in found]
+    return joined.decode("utf-8", "surrogateescape").split("\n") if found else []
+
+
+def _name(text: str, *, encoded: bool) -> str:
+    plain = unescape(text) if "&" in text else text
+    return unquote_plus(plain, errors="surrogateescape") if encoded else plain
+
+
+def _is_encoded(data: bytes) -> bool:
+    """Whether the server heeded `encoding-type=url`; one that did not leaves keys as they are."""
+    return b"<EncodingType>url</EncodingType>" in data
+
+
+def _more(data: bytes) -> bool:
+    return b"<IsTruncated>true" in data
+
+
+def _text(data: bytes, tag: bytes) -> str:
+    begin = data.find(b"<" + tag + b">")
+    if begin < 0:
+        return ""
+    begin += len(tag) + 2
+    return data[begin : data.find(b"<", begin)].decode("utf-8", "surrogateescape")
+
+
+def _escape(match: re.Match[str]) -> str:
+    return _ESCAPES.get(match[0]) or f"&#{ord(match[0])};"

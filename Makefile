@@ -57,7 +57,7 @@ demo: .venv/.core ## run a plan on a failed workflow's facts, with no service
 
 .PHONY: test
 test: .venv/.dev ## run the tests that need nothing but Python
-	.venv/bin/python -m pytest --ignore=tests/integration $(ARGS)
+	.venv/bin/python -m pytest --ignore=tests/integration -n auto --dist loadgroup $(ARGS)
 
 .PHONY: test-integration
 test-integration: .venv/.dev ## run the tests against real programs, as far as these can be had

@@ -1,12 +1,13 @@
 """What a cleanup found and deleted: batches of victims, what became of each, and the counts."""
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from exitkit.context import Context
-from exitkit.errors import Exhausted, Retryable
+from exitkit.errors import Exhausted, Retryable, Unknown
 from exitkit.retry import Retry
 from exitkit.units import human_size
 
@@ -73,13 +74,20 @@ def insist(
     rest, why = list(victims), dict[T, str]()
     gone: list[str] = []
     refused: list[Refusal] = []
+    turn, lock = 0, threading.Lock()
 
     def attempt() -> None:
-        nonlocal rest, why
-        done = once(rest)
-        gone.extend(done.gone)
-        refused.extend(done.refused)
-        rest, why = list(done.later), dict(done.later)
+        nonlocal rest, why, turn
+        with lock:
+            turn += 1
+            mine, asked = turn, rest
+        done = once(asked)
+        with lock:
+            if mine != turn:  # it was given up, and a later request tells what became of these
+                return
+            gone.extend(done.gone)
+            refused.extend(done.refused)
+            rest, why = list(done.later), dict(done.later)
         if rest:
             reason = why[rest[0]]
             raise Retryable(
@@ -90,7 +98,9 @@ def insist(
 
     try:
         retry(attempt, safe=True)
-    except Exhausted:
+    except (Exhausted, Unknown):
+        with lock:
+            turn += 1
         if not why:
             raise
         refused += [Refusal(name(one), reason) for one, reason in why.items()]

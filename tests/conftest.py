@@ -1,8 +1,11 @@
 """What holds for every test: nothing leaves this machine, and the caller's environment plays no part."""
 
+import functools
 import ipaddress
+import logging
 import os
 import socket
+import urllib.request
 
 import hypothesis
 import pytest
@@ -33,6 +36,7 @@ def _clean_environment(monkeypatch):
     for name in os.environ:
         if name.startswith(_PREFIXES) or name.upper() in _NAMES:
             monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")  # a role of this machine plays no part either
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -92,3 +96,45 @@ def _is_here(host):
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
         return host.endswith(".localhost")
+
+
+@pytest.fixture(scope="session")
+def _moto():
+    """AWS as moto plays it, on loopback."""
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    yield "http://{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
+@pytest.fixture
+def no_account(monkeypatch):
+    """Nothing of what botocore found for another test, nor what is in this machine's files."""
+    from exitkit.clients import aws
+
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    aws._session.cache_clear()
+    aws._keep_quiet_about.cache_clear()
+    yield
+    aws._session.cache_clear()
+
+
+@pytest.fixture
+def account(no_account, monkeypatch):
+    """Credentials in the environment; no server."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAMADEUPFORTESTS00")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-made-up-for-this-test")
+
+
+@pytest.fixture
+def aws(_moto, account, monkeypatch):
+    """An empty AWS and credentials for it, in the environment; gives a maker of boto3's clients."""
+    import boto3
+
+    urllib.request.urlopen(urllib.request.Request(f"{_moto}/moto-api/reset", method="POST")).close()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", _moto)
+    return functools.partial(boto3.client, region_name="us-east-1", endpoint_url=_moto)

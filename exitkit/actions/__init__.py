@@ -14,6 +14,7 @@ class Builtin(NamedTuple):
 BUILTIN = MappingProxyType(
     {
         "cleanup.files": Builtin("exitkit.actions.cleanup.files:Files"),
+        "cleanup.s3": Builtin("exitkit.actions.cleanup.s3:S3", "aws"),
         "notify.console": Builtin("exitkit.actions.notify.console:Console"),
         "notify.email": Builtin("exitkit.actions.notify.email:Email"),
         "notify.slack": Builtin("exitkit.actions.notify.slack:Slack"),

@@ -57,8 +57,10 @@ class Account:
     def host(self, region: str) -> str:
         """AWS's own name for the service in a region: `s3.eu-west-1.amazonaws.com`."""
         with _translated():
-            variable = self._session.get_config_variable
-            found = self._session.get_component("endpoint_resolver").construct_endpoint(
+            from botocore.regions import EndpointResolver
+
+            variable, loader = self._session.get_config_variable, self._session.get_component("data_loader")
+            found = EndpointResolver(loader.load_data("endpoints")).construct_endpoint(
                 self.service,
                 region,
                 use_dualstack_endpoint=bool(variable("use_dualstack_endpoint")),

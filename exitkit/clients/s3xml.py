@@ -5,23 +5,26 @@ listing. Its texts are ASCII when keys come URL-encoded, so literal searches fin
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from html import unescape
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
-from exitkit.errors import ActionError
+from exitkit.errors import ActionError, Retryable
 
-_KEY = re.compile(rb"<Key>([^<]*)<")
-_SIZE = re.compile(rb"<Size>(\d+)<")
+_KEY = re.compile(rb"<Key>([^<]*)</Key>")
+_SIZE = re.compile(rb"<Size>(\d{1,19})</Size>")
 _CHANGED = re.compile(rb"<LastModified>\s*([0-9T:-]{19})[^<]*</LastModified>")
-_ENTRY = re.compile(rb"<(Version|DeleteMarker|Upload)>(.*?)</\1>", re.DOTALL)
-_ERROR = re.compile(rb"<Error(?:\s[^>]*)?>(.*?)</Error>", re.DOTALL)
+_ENTRY = re.compile(rb"<(Version|DeleteMarker|Upload)>")
+_ERROR = re.compile(rb"<(Error)(?:\s[^<>]*)?>")
+_NUMBER = re.compile("[0-9]{1,19}")
 # What XML 1.0 cannot hold in any form: https://www.w3.org/TR/xml/#charsets
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# All that XML knows by itself: https://www.w3.org/TR/xml/#sec-predefined-ent. What HTML makes of these, a key is not.
+_REFERENCE = re.compile("&(?:#0*([0-9]{1,7})|#x0*([0-9A-Fa-f]{1,6})|(amp|lt|gt|quot|apos));")
 _SPECIAL = re.compile("[&<>\"'\r\n\t]")
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}
+_NAMED = {escape[1:-1]: sign for sign, escape in _ESCAPES.items()}
 
 
 class Version(NamedTuple):
@@ -91,25 +94,29 @@ def read_page(data: bytes, what: str, *, timed: bool = False) -> Page:
 
 def read_marked(data: bytes, what: str) -> Marked:
     """An answer of ListObjectVersions or ListMultipartUploads. Raises ActionError for anything else."""
-    uploads = b"ListMultipartUploadsResult" in data[:1000]
+    uploads = b"<ListMultipartUploadsResult" in data[:1000]
     _expect(data, b"ListMultipartUploadsResult" if uploads else b"ListVersionsResult", what)
     encoded = _is_encoded(data)
     entries: list[Version | Upload] = []
     sizes, changed = [], []
-    for kind, body in _ENTRY.findall(data):
-        key = _name(_text(body, b"Key"), encoded=encoded)
+    for kind, body, whole in _elements(data, _ENTRY):
+        key = _name(text_of(body, "Key"), encoded=encoded)
+        upload, size = text_of(body, "UploadId"), text_of(body, "Size") or "0"
+        # Without its id, an upload would be aborted by deleting the object of its name.
+        if not whole or not key or (kind == b"Upload" and not upload) or not _NUMBER.fullmatch(size):
+            raise ActionError(f"{what}: the listing lacks a key, a size or an id", reason="server")
         if kind == b"Upload":
-            entries.append(Upload(key, unescape(_text(body, b"UploadId"))))
+            entries.append(Upload(key, upload))
         else:
-            entries.append(Version(key, unescape(_text(body, b"VersionId")) or "null", kind == b"DeleteMarker"))
-        sizes.append(int(_text(body, b"Size") or 0))
-        changed.append(_text(body, b"Initiated" if kind == b"Upload" else b"LastModified")[:19])
+            entries.append(Version(key, text_of(body, "VersionId") or "null", kind == b"DeleteMarker"))
+        sizes.append(int(size))
+        changed.append(text_of(body, "Initiated" if kind == b"Upload" else "LastModified")[:19])
     return Marked(
         entries,
         sizes,
         changed,
-        next_key=_name(_text(data, b"NextKeyMarker"), encoded=encoded),
-        next_id=unescape(_text(data, b"NextUploadIdMarker" if uploads else b"NextVersionIdMarker")),
+        next_key=_name(text_of(data, "NextKeyMarker"), encoded=encoded),
+        next_id=text_of(data, "NextUploadIdMarker" if uploads else "NextVersionIdMarker"),
         more=_more(data),
     )
 
@@ -117,18 +124,16 @@ def read_marked(data: bytes, what: str) -> Marked:
 def read_faults(data: bytes) -> list[Fault]:
     """Every `<Error>` in an answer, whatever its status was. Its keys are not URL-encoded, in no request."""
     found = []
-    for body in _ERROR.findall(data):
-        text = {
-            name: unescape(_text(body, name.encode())) for name in ("Code", "Message", "Key", "VersionId", "Region")
-        }
-        times = {name: _text(body, name.encode()) for name in ("RequestTime", "ServerTime")}
+    for _, body, _ in _elements(data, _ERROR):
+        text = {name: text_of(body, name) for name in ("Code", "Message", "Key", "VersionId", "Region")}
+        times = {name: text_of(body, name) for name in ("RequestTime", "ServerTime")}
         found.append(Fault(text["Code"], text["Message"], text["Key"], text["VersionId"], text["Region"], times))
     return found
 
 
 def is_deletion(data: bytes) -> bool:
-    """Whether this is what DeleteObjects answers, also when it holds errors of single keys."""
-    return b"<DeleteResult" in data[:1000]
+    """Whether this is all of what DeleteObjects answers, also when it holds errors of single keys."""
+    return _is_whole(data, b"DeleteResult")
 
 
 def delete_document(victims: Sequence[str | Version | Upload]) -> bytes:
@@ -167,25 +172,52 @@ def are_writable(keys: Sequence[str]) -> bool:
 
 def text_of(data: bytes, tag: str) -> str:
     """The first element's text of this name, or nothing."""
-    return unescape(_text(data, tag.encode()))
+    name = tag.encode()
+    if (begin := data.find(b"<" + name + b">")) < 0:
+        return ""
+    begin += len(name) + 2
+    end = data.find(b"<", begin)
+    if not data.startswith(b"</" + name + b">", end):  # not text, or not all of it
+        return ""
+    return _unescape(data[begin:end].decode("utf-8", "surrogateescape"))
+
+
+def in_bytes(key: str) -> bytes:
+    """What keys are ordered by; for those that are not UTF-8, that is not the order of their text."""
+    return key.encode("utf-8", "surrogateescape")
 
 
 def _expect(data: bytes, root: bytes, what: str) -> None:
     if b"<" + root not in data[:1000]:
         raise ActionError(f"{what}: the answer is no {root.decode()}: is this an S3 endpoint?", reason="server")
+    if not _is_whole(data, root):  # what is missing would be taken for what is not there
+        raise Retryable(f"{what}: the answer was cut off", reason="network")
+
+
+def _is_whole(data: bytes, root: bytes) -> bool:
+    begin = data.find(b"<" + root, 0, 1000)
+    return begin >= 0 and (b"</" + root in data[-1000:] or data[: data.find(b">", begin)].endswith(b"/"))
+
+
+def _elements(data: bytes, begins: re.Pattern[bytes]) -> Iterator[tuple[bytes, bytes, bool]]:
+    """The names of the elements that begin so, what is in them, and whether they end. Each byte is looked at once."""
+    at = 0
+    while found := begins.search(data, at):
+        end = data.find(b"</" + found[1] + b">", found.end())
+        at = end if end >= 0 else len(data)
+        yield found[1], data[found.end() : at], end >= 0
 
 
 def _names(data: bytes, found: list[bytes]) -> list[str]:
     encoded = _is_encoded(data)
     joined = b"\n".join(found)  # a raw line break is in no key: it comes URL-encoded or as an entity
-    if (encoded and (b"%" in joined or b"+" in joined)) or (not encoded and b"&" in joined) or b"\n" in b"".join(found):
-        return [_name(one.decode("utf-8", "surrogateescape"), encoded=encoded) for one in found]
+    if b"&" in joined or (encoded and (b"%" in joined or b"+" in joined)) or b"\n" in b"".join(found):
+        return [_name(_unescape(one.decode("utf-8", "surrogateescape")), encoded=encoded) for one in found]
     return joined.decode("utf-8", "surrogateescape").split("\n") if found else []
 
 
 def _name(text: str, *, encoded: bool) -> str:
-    plain = unescape(text) if "&" in text else text
-    return unquote_plus(plain, errors="surrogateescape") if encoded else plain
+    return unquote_plus(text, errors="surrogateescape") if encoded else text
 
 
 def _is_encoded(data: bytes) -> bool:
@@ -197,12 +229,16 @@ def _more(data: bytes) -> bool:
     return b"<IsTruncated>true" in data
 
 
-def _text(data: bytes, tag: bytes) -> str:
-    begin = data.find(b"<" + tag + b">")
-    if begin < 0:
-        return ""
-    begin += len(tag) + 2
-    return data[begin : data.find(b"<", begin)].decode("utf-8", "surrogateescape")
+def _unescape(text: str) -> str:
+    return _REFERENCE.sub(_meant, text) if "&" in text else text
+
+
+def _meant(match: re.Match[str]) -> str:
+    decimal, hexadecimal, name = match.groups()
+    if name:
+        return _NAMED[name]
+    number = int(decimal or hexadecimal, 10 if decimal else 16)
+    return chr(number) if number <= 0x10FFFF and not 0xD800 <= number <= 0xDFFF else match[0]
 
 
 def _escape(match: re.Match[str]) -> str:

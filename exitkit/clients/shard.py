@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from exitkit.clients.s3xml import Page
+from exitkit.clients.s3xml import Page, in_bytes
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,14 @@ class Shard:
         after, colon, last = text.partition(":")
         if not colon or ":" in last:
             raise ValueError("is one of the ranges that --shards prints, such as logs/a:logs/m")
-        found = cls(unquote(after, errors="strict"), unquote(last, errors="strict") or None)
-        if found.last is not None and found.last <= found.after:
+        found = cls(_read(after), _read(last) or None)
+        if found.last is not None and in_bytes(found.last) <= in_bytes(found.after):
             raise ValueError("ends before it begins")
         return found
 
     def __str__(self) -> str:
         """Percent-encoded, so that neither a shell, nor JSON, nor Argo's templates find anything in it."""
-        return f"{quote(self.after, safe='/')}:{quote(self.last or '', safe='/')}"
+        return f"{_written(self.after)}:{_written(self.last or '')}"
 
 
 def divide(pages: Iterable[Page], count: int) -> tuple[list[Shard], int]:
@@ -36,10 +36,18 @@ def divide(pages: Iterable[Page], count: int) -> tuple[list[Shard], int]:
     They end where pages do. The first has no beginning and the last no end, so that together they are all
     there is, whatever comes and goes meanwhile.
     """
-    ends = sorted((page.keys[-1], len(page.keys)) for page in pages if page.keys)
+    ends = sorted(((page.keys[-1], len(page.keys)) for page in pages if page.keys), key=lambda end: in_bytes(end[0]))
     total = sum(number for _, number in ends)
     inner = _cuts(ends, total, count)
     return [Shard(after, last) for after, last in zip(["", *inner], [*inner, None], strict=True)], total
+
+
+def _written(key: str) -> str:
+    return quote(key, safe="/", errors="surrogateescape").replace("~", "%7E")  # a shell takes ~ for a home
+
+
+def _read(text: str) -> str:
+    return unquote(text, errors="surrogateescape")
 
 
 def _cuts(ends: Sequence[tuple[str, int]], total: int, count: int) -> list[str]:

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
-from exitkit.clients.s3xml import Page
+from exitkit.clients.s3xml import Page, in_bytes
 from exitkit.clients.split import Alphabet
 from exitkit.clock import Clock
 from exitkit.crew import Crew
@@ -141,22 +141,24 @@ class _Listing:
     def _split(self, came: _Came) -> _Range | None:
         """The new range that begins where the guess was, if there is anything in it that is nobody else's."""
         keys = came.page.keys
-        holder = next(
-            (r for r in self.ranges if r.after < came.after and (r.last is None or came.after < r.last)), None
-        )
+        holder = next((one for one in self.ranges if _is_inside(came.after, one)), None)
         if holder is None:  # its range has been listed beyond it meanwhile
             return None
         beyond = holder.last
         holder.last = came.after
-        if (not keys and not came.page.more) or (keys and beyond is not None and keys[0] > beyond):
+        if (not keys and not came.page.more) or (keys and beyond is not None and in_bytes(keys[0]) > in_bytes(beyond)):
             return None
         made = _Range(came.after, beyond)
         self.ranges.append(made)
         return made
 
 
+def _is_inside(key: str, one: _Range) -> bool:
+    return in_bytes(one.after) < in_bytes(key) and (one.last is None or in_bytes(key) < in_bytes(one.last))
+
+
 def _cut(page: Page, last: str | None) -> Page:
-    if last is None or not page.keys or page.keys[-1] <= last:
+    if last is None or not page.keys or in_bytes(page.keys[-1]) <= in_bytes(last):
         return page
-    end = bisect_right(page.keys, last)
+    end = bisect_right(page.keys, in_bytes(last), key=in_bytes)
     return replace(page, keys=page.keys[:end], sizes=page.sizes[:end], changed=page.changed[:end])

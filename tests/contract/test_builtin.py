@@ -46,9 +46,14 @@ def files(folder):
     return {"paths": [str(folder / "scratch" / "train-x7k2p" / "*.bin")], "roots": [str(folder / "scratch")]}
 
 
+def s3(folder):
+    return {"bucket": "models", "prefixes": ["runs/train-x7k2p/"], "endpoint_url": "https://s3.invalid"}
+
+
 # One at least for every action, and one more for each way of using it that takes other secrets.
 EXAMPLES = {
     "cleanup.files": [files],
+    "cleanup.s3": [s3],
     "notify.console": [lambda folder: {"stream": "stderr"}],
     "notify.email": [email],
     "notify.slack": [slack_by_webhook, slack_by_bot],

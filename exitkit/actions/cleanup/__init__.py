@@ -2,8 +2,7 @@
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, cast
 
@@ -28,7 +27,7 @@ __all__ = ["Batch", "Cleanup", "Outcome", "Refusal", "Sweeper"]
 class Cleanup(Action):
     """A place where a workflow leaves things.
 
-    A leaf says what its `targets` are, and has `find` and `delete` as a Sweeper does, or gives one by `open`.
+    A leaf says what its `targets` are, and opens the Sweeper that finds and deletes them.
     """
 
     older_than: Seconds = Field(0.0, description="Only what was last changed at least so long ago.")
@@ -64,17 +63,9 @@ class Cleanup(Action):
     def targets(self) -> list[str]:
         """What is to be cleaned up, each of which must bear the workflow's name or uid."""
 
-    def open(self, context: Context) -> AbstractContextManager[Sweeper]:  # noqa: ARG002 - for those that keep something open
-        """What finds and deletes in one run, and is closed after it; by default the action itself."""
-        return nullcontext(self)
-
-    def find(self, context: Context) -> Iterator[Any]:
-        """As of a Sweeper, for a leaf that opens nothing."""
-        raise NotImplementedError
-
-    def delete(self, batch: Any, context: Context, most: int) -> Outcome:
-        """As of a Sweeper, for a leaf that opens nothing."""
-        raise NotImplementedError
+    @abstractmethod
+    def open(self, context: Context) -> AbstractContextManager[Sweeper]:
+        """What finds and deletes in one run, and is closed after it."""
 
     @field_validator("include", "exclude")
     @classmethod

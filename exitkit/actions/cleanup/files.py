@@ -1,10 +1,11 @@
 """Files and directory trees on the pod's file systems."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from pydantic import Field, field_validator, model_validator
 
-from exitkit.actions.cleanup import Cleanup, Outcome, Refusal
+from exitkit.actions.cleanup import Cleanup, Outcome, Refusal, Sweeper
 from exitkit.clients.folder import Chunk, remove
 from exitkit.clients.pattern import Globs, Pattern, Wanted
 from exitkit.clients.tree import walk
@@ -54,7 +55,7 @@ class Files(Cleanup):
     def targets(self) -> list[str]:
         return list(self.paths)
 
-    def find(self, context: Context) -> Iterator[Chunk | Refusal]:
+    def open(self, context: Context) -> AbstractContextManager[Sweeper]:
         wanted = Wanted(
             before=context.deadline.clock.time() - self.older_than if self.older_than else None,
             larger=self.larger_than,
@@ -65,8 +66,18 @@ class Files(Cleanup):
             keep_root=self.keep_root,
             empty_directories=self.empty_directories,
         )
+        return nullcontext(_Trees(self.paths, wanted))
+
+
+class _Trees:
+    """The trees, while one run finds and deletes in them."""
+
+    def __init__(self, paths: Sequence[str], wanted: Wanted) -> None:
+        self.paths, self.wanted = paths, wanted
+
+    def find(self, context: Context) -> Iterator[Chunk | Refusal]:  # noqa: ARG002 - files are found without it
         for path in self.paths:
-            for chunk in walk(path, wanted):
+            for chunk in walk(path, self.wanted):
                 if chunk.refusal:
                     yield from (Refusal(chunk.place + name, chunk.refusal) for name in chunk.names)
                 else:

@@ -12,6 +12,7 @@ WHEELS ?= $(CACHE)/wheels
 IMAGE  ?= exitkit
 BASE   ?=
 ARGS   ?=
+BENCH  ?= startup cleanup
 
 # The first of these that is new enough and can make environments.
 SUITABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
@@ -80,7 +81,7 @@ docs: .venv/.dev ## write the generated pages anew
 
 .PHONY: bench
 bench: .venv-bench/.ready ## measure exitkit beside its peers
-	@.venv-bench/bin/python -I bench/startup.py $(ARGS)
+	@for one in $(BENCH); do .venv-bench/bin/python bench/$$one.py $(ARGS) || exit 1; done
 
 .PHONY: image
 image: ## build the image with docker or buildah; BASE= takes another base

@@ -45,7 +45,7 @@ class Store:
         most = int(query.get("max-keys", ["1000"])[0])
         if token := query.get("continuation-token"):
             begin = int(token[0])
-        elif after := query.get("start-after"):
+        elif after := query.get("start-after") or query.get("marker"):
             begin = bisect.bisect_right(self.keys, after[0])
         else:
             begin = 0

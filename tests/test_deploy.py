@@ -1,5 +1,7 @@
 """The manifests are ones that Argo takes: known keys, variables that are there, flags that exitkit has."""
 
+import json
+import os
 import re
 import shlex
 import subprocess
@@ -9,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 from hera.workflows import models
+
+from exitkit.cli import run
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 
@@ -58,7 +62,7 @@ def templates():
     return {one["name"]: one for one in document["spec"]["templates"]}
 
 
-@pytest.mark.parametrize("name", ["workflow-template.yaml", "example-workflow.yaml"])
+@pytest.mark.parametrize("name", ["workflow-template.yaml", "sharded-cleanup.yaml", "example-workflow.yaml"])
 def test_argo_knows_every_key(name):
     """A misspelt key would be passed over in silence by the cluster."""
     assert [found for document in load(name) for found in misread(document)] == []
@@ -122,7 +126,7 @@ def test_the_command_line_is_accepted(templates, name, tmp_path, monkeypatch):
             TAG.sub(lambda tag, given=given: given.get(tag[1], tag[0]), one)
             for one in templates[name]["container"]["args"]
         ]
-        run = subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-m", "exitkit", *args],
             capture_output=True,
             text=True,
@@ -130,7 +134,7 @@ def test_the_command_line_is_accepted(templates, name, tmp_path, monkeypatch):
             check=False,
             cwd=tmp_path,
         )
-        assert run.returncode == 0, f"{shlex.join(args)}\n{run.stderr}"
+        assert done.returncode == 0, f"{shlex.join(args)}\n{done.stderr}"
 
 
 def test_the_templates_differ_in_their_command_alone(templates):
@@ -210,6 +214,55 @@ def test_kustomize_lists_files_that_exist():
         assert (DEPLOY / name).is_file()
     (image,) = document["images"]
     (template,) = load("workflow-template.yaml")
-    used = {one["container"]["image"] for one in template["spec"]["templates"]}
+    (sharded,) = load("sharded-cleanup.yaml")
+    each = template["spec"]["templates"] + sharded["spec"]["templates"]
+    used = {one["container"]["image"] for one in each if "container" in one}
     assert used == {f"{image['name']}:{image['newTag']}"}
     assert f'version = "{image["newTag"]}"' in (DEPLOY.parent / "pyproject.toml").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def sharded():
+    (document,) = load("sharded-cleanup.yaml")
+    return {one["name"]: one for one in document["spec"]["templates"]}
+
+
+def filled(text, values):
+    return TAG.sub(lambda tag: values[tag[1]], text)
+
+
+def test_the_ranges_that_one_pod_prints_are_what_the_others_take(sharded, aws, capsys):
+    """The steps are played as Argo would: each pod's arguments filled in, `result` what the first one printed."""
+    client = aws("s3")
+    client.create_bucket(Bucket="ml-scratch")
+    for number in range(40):
+        client.put_object(Bucket="ml-scratch", Key=f"runs/train-x/{number % 7}/a b%{number}", Body=b"x")
+    values = {"workflow.name": "train-x", "workflow.uid": "u", "workflow.status": "Failed"}
+    given = {"inputs.parameters.bucket": "ml-scratch", "inputs.parameters.prefix": "runs/train-x/"}
+    (divide,), (delete,) = sharded["cleanup-s3"]["steps"]
+
+    def play(step, **more):
+        known = {**values, **given, "inputs.parameters.shards": "3", **more}
+        asked = {one["name"]: filled(one["value"], known) for one in step["arguments"]["parameters"]}
+        here = {**values, **{f"inputs.parameters.{name}": value for name, value in asked.items()}}
+        args = [filled(one, here) for one in sharded[step["template"]]["container"]["args"]]
+        assert run(args, environ=dict(os.environ)) == 0, capsys.readouterr().err
+        return capsys.readouterr().out
+
+    assert delete["withParam"] == "{{steps.divide.outputs.result}}"
+    ranges = json.loads(play(divide))
+    for item in ranges:
+        play(delete, item=item)
+    assert "Contents" not in client.list_objects_v2(Bucket="ml-scratch")
+
+
+def test_the_pods_of_a_sharded_cleanup_are_like_the_others(sharded, templates):
+    """Restricted in the same way, with room in /tmp, and a deadline above exitkit's own."""
+    one, other = sharded["range"], templates["run"]
+    assert one["securityContext"] == other["securityContext"]
+    assert one["container"]["securityContext"] == other["container"]["securityContext"]
+    assert one["container"]["command"] == other["container"]["command"]
+    assert [tag for tag in body_tags(one) if not SAFE.fullmatch(tag)] == []
+    args = one["container"]["args"]
+    assert one["activeDeadlineSeconds"] > int(args[args.index("--timeout") + 1].removesuffix("m")) * 60
+    assert one["container"]["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]

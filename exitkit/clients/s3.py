@@ -109,6 +109,8 @@ class Bucket(Requests):
         data = self.ask("POST", key, {"uploadId": upload}, what=what, body=s3xml.complete_document(etags))
         if problem := failed(s3xml.read_faults(data), what):  # a 200 may hold an error
             raise problem
+        if b"<CompleteMultipartUploadResult" not in data[:1000]:
+            raise Retryable(f"{what}: an empty or foreign answer: is this an S3 endpoint?", reason="server")
 
 
 @dataclass

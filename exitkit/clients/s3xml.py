@@ -17,6 +17,7 @@ _SIZE = re.compile(rb"<Size>(\d{1,19})</Size>")
 _CHANGED = re.compile(rb"<LastModified>\s*([0-9T:-]{19})[^<]*</LastModified>")
 _ENTRY = re.compile(rb"<(Version|DeleteMarker|Upload)>")
 _ERROR = re.compile(rb"<(Error)(?:\s[^<>]*)?>")
+_LATER = "9999"  # nothing is old enough whose age nobody knows
 _NUMBER = re.compile("[0-9]{1,19}")
 # What XML 1.0 cannot hold in any form: https://www.w3.org/TR/xml/#charsets
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -87,7 +88,7 @@ def read_page(data: bytes, what: str, *, timed: bool = False) -> Page:
     keys = _names(data, _KEY.findall(data))
     sizes = list(map(int, _SIZE.findall(data)))
     changed = [one.decode() for one in _CHANGED.findall(data)] if timed else []
-    if len(keys) != len(sizes) or (timed and len(keys) != len(changed)):
+    if "" in keys or len(keys) != len(sizes) or (timed and len(keys) != len(changed)):
         raise ActionError(f"{what}: the listing lacks a key, a size or a time of an object", reason="server")
     return Page(keys, sizes, changed, more=_more(data), token="" if keys else text_of(data, "NextContinuationToken"))
 
@@ -110,7 +111,7 @@ def read_marked(data: bytes, what: str) -> Marked:
         else:
             entries.append(Version(key, text_of(body, "VersionId") or "null", kind == b"DeleteMarker"))
         sizes.append(int(size))
-        changed.append(text_of(body, "Initiated" if kind == b"Upload" else "LastModified")[:19])
+        changed.append(text_of(body, "Initiated" if kind == b"Upload" else "LastModified").strip()[:19] or _LATER)
     return Marked(
         entries,
         sizes,

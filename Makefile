@@ -12,7 +12,7 @@ WHEELS ?= $(CACHE)/wheels
 IMAGE  ?= exitkit
 BASE   ?=
 ARGS   ?=
-BENCH  ?= startup cleanup
+BENCH  ?= startup cleanup ship
 
 # The first of these that is new enough and can make environments.
 SUITABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))

@@ -18,7 +18,7 @@ from unittest import mock
 import yaml
 from pydantic import TypeAdapter
 
-from exitkit import cli, commands, options, registry, schema, settings
+from exitkit import cli, commands, fields, options, registry, schema
 from exitkit.action import Action
 from exitkit.actions import BUILTIN, KINDS
 from exitkit.testing import failed_workflow
@@ -91,10 +91,10 @@ def command_of(name: str, action: type[Action], example: str) -> str:
 def settings_table(name: str, action: type[Action]) -> str:
     """The action's own settings first, then those that all of its kind have."""
     made = action.model_json_schema(by_alias=True)
-    shared = {key for one in action.__mro__[1:] for key in getattr(one, "model_fields", {})}
-    secrets = settings.secrets_of(action)
+    shared = {key for one in action.__mro__[1:] if hasattr(one, "model_fields") for key in fields.keys(one)}
+    secrets = fields.secrets_of(action)
     rows = []
-    for key, field in sorted(action.model_fields.items(), key=lambda one: one[0] in shared):
+    for key, field in sorted(fields.keys(action).items(), key=lambda one: one[0] in shared):
         variable = registry.prefix(name) + key.upper()
         twin = [f"`{key}_file`", f"`{variable}_FILE`"] if key in secrets else ["", ""]
         default = field.get_default(call_default_factory=True, validated_data={})

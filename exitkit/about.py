@@ -6,7 +6,7 @@ import sys
 import textwrap
 from collections.abc import Mapping
 
-from exitkit import options, redact, registry, schema, settings
+from exitkit import fields, options, redact, registry, schema
 from exitkit.errors import ConfigError
 from exitkit.report import Report, dumps
 
@@ -66,8 +66,8 @@ def _settings_of(name: str) -> str:
     action = registry.find(name)
     columns = min(100, shutil.get_terminal_size().columns)
     lines = [f"{name}: {registry.help_of(action)}"]
-    secrets = settings.secrets_of(action)
-    for key, field in action.model_fields.items():
+    secrets = fields.secrets_of(action)
+    for key, field in fields.keys(action).items():
         twin = f", {key}_file" if key in secrets else ""
         must = " (required)" if field.is_required() else ""
         lines.append(f"  {key}{twin}{must}")

@@ -12,10 +12,10 @@ import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from exitkit import settings
+from exitkit import fields, settings
 from exitkit.errors import ConfigError
 
-_VALUES: Mapping[settings.Shape, str] = {"mapping": "KEY=VALUE", "structure": "YAML"}
+_VALUES: Mapping[fields.Shape, str] = {"mapping": "KEY=VALUE", "structure": "YAML"}
 
 Given = dict[str, dict[str, Any]]
 """What was typed: group, then field, then value."""
@@ -37,9 +37,9 @@ class Flag:
 def flags(group: str, model: type[BaseModel], prefix: str) -> list[Flag]:
     """The flags of a model's fields, with `<secret>-file` beside each secret."""
     found = []
-    secrets = settings.secrets_of(model)
+    secrets = fields.secrets_of(model)
     for name, field in model.model_fields.items():
-        kind = settings.shape(field)
+        kind = fields.shape(field)
         key = field.alias or name
         found.append(
             Flag(
@@ -123,7 +123,7 @@ def help_of(name: str, field: FieldInfo, prefix: str) -> str:
     default = field.default if field.default_factory is None else field.default_factory()  # type: ignore[call-arg]
     if not field.is_required() and default not in (None, "", (), [], {}, False):
         told.append(f"default: {default_text(default)}")
-    told += [f"env: {prefix}{name.rstrip('_').upper()}"] if prefix else []
+    told += [f"env: {prefix}{(field.alias or name).upper()}"] if prefix else []
     return f"{text} [{'; '.join(told)}]" if told else text
 
 

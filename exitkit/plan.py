@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from exitkit import registry, settings, template
+from exitkit import fields, registry, settings, template
 from exitkit.errors import ConfigError
 from exitkit.retry import Terms
 from exitkit.settings import Path, Problem
@@ -145,7 +145,7 @@ def _wrong_settings(step: Step, environ: Mapping[str, str]) -> list[Problem]:
     except ConfigError as error:
         return [*found, Problem(("uses",), str(error))]
     templated = set()
-    secrets = settings.secrets_of(action)
+    secrets = fields.secrets_of(action)
     for path, text in _texts(step.with_, ()):
         try:
             _known(template.check(text))

@@ -72,7 +72,7 @@ def status_records(workflow: Workflow, now: float = 0.0) -> Iterator[Record]:
 
     `now`, in Unix seconds, is the time of a record where no fact tells a better one.
     """
-    end = _end(workflow, now)
+    end = end_of(workflow, now)
     yield _status(workflow, end)
     seen: Counter[str] = Counter()
     for one in sorted(workflow.failures, key=_order):
@@ -136,7 +136,8 @@ def _status(workflow: Workflow, end: int) -> Record:
     told = message.build(workflow)
     finished = max((one.finished_at.isoformat() for one in workflow.failures if one.finished_at), default="")
     attributes = {
-        **_common(workflow),
+        **workflow_attributes(workflow),
+        "status": line(workflow.status, 100),
         "url": workflow.url,
         "entrypoint": line(workflow.main_entrypoint, 200),
         "duration": workflow.duration if math.isfinite(workflow.duration or 0) else None,
@@ -165,7 +166,8 @@ def _failure_id(workflow: Workflow, one: Failure, number: int) -> str:
 
 def _failure(workflow: Workflow, one: Failure, identity: str, end: int) -> Record:
     attributes = {
-        **_common(workflow),
+        **workflow_attributes(workflow),
+        "status": line(workflow.status, 100),
         "url": workflow.failure_url(one),
         "step": line(one.display_name, 500),
         "template": line(one.template_name, 500),
@@ -186,13 +188,15 @@ def _failure(workflow: Workflow, one: Failure, identity: str, end: int) -> Recor
     )
 
 
-def _common(workflow: Workflow) -> dict[str, object]:
-    return {
-        "workflow": line(workflow.name, 300),
-        "namespace": line(workflow.namespace, 300),
-        "uid": line(workflow.uid, 100),
-        "status": line(workflow.status, 100),
-    }
+def workflow_attributes(workflow: Workflow) -> dict[str, object]:
+    """What every record of a workflow tells of it."""
+    return _given(
+        {
+            "workflow": line(workflow.name, 300),
+            "namespace": line(workflow.namespace, 300),
+            "uid": line(workflow.uid, 100),
+        }
+    )
 
 
 def _given(attributes: Mapping[str, object]) -> dict[str, object]:
@@ -205,8 +209,11 @@ def _order(one: Failure) -> tuple[bool, str, str, str, str]:
     return (not finished, finished, one.display_name, one.pod_name, one.message)
 
 
-def _end(workflow: Workflow, now: float) -> int:
-    """When the workflow ended, from the facts alone, so that a second run says the same."""
+def end_of(workflow: Workflow, now: float) -> int:
+    """When the workflow ended, in Unix nanoseconds, from the facts alone, so that a second run says the same.
+
+    `now`, in Unix seconds, where no fact tells.
+    """
     created, duration = workflow.creation_timestamp, workflow.duration
     if created and duration is not None and math.isfinite(duration) and 0 <= duration < _LAST / _NANO:
         return min(_nanoseconds(created) + int(duration * _NANO), _LAST)

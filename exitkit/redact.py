@@ -64,6 +64,12 @@ def redact(text: str) -> str:
     return "".join((*parts, text[end:]))
 
 
+def signs() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Texts, and patterns in the syntax of RE2, one of which is in whatever `redact` changes; case does not matter."""
+    words = (trigger for triggers, _ in _SHAPES for trigger in triggers if trigger not in _WEAK)
+    return (*(needle for _, needle, _ in _snapshot), *words), _STRONG
+
+
 @contextlib.contextmanager
 def forget_all() -> Iterator[None]:
     """Nothing is remembered inside, nor afterwards what was before; for tests."""
@@ -164,6 +170,18 @@ _CONTROL = re.compile(
 _NAMED = (
     r"password|passwd|pwd|passphrase|secret|token|credential|signature|"
     r"api[_-]?key|apikey|access[_-]?key|client[_-]?secret|private[_-]?key|routing[_-]?key"
+)
+
+# Triggers that stand in most logs, and what stands in those in which their shapes are.
+_WEAK = frozenset({"gh", "://", "=", '"', "akia", "asia"})
+_SPACE = r"[\s\x0b\x1c-\x1f\x80-\xff]"  # also in UTF-8, where one may have three bytes
+_STRONG = (
+    r"gh[pousr]_\w{20}",
+    r"github_pat_",
+    r"a[ks]ia[0-9a-z]{16}",
+    r"://[^\s/?#\"'<>:@]*:[^\s/?#\"'<>]*@",
+    rf"(?:{_NAMED}|\bsig|[?&]key){_SPACE}{{0,6}}=",
+    rf'(?:{_NAMED})\\?"{_SPACE}{{0,12}}:',
 )
 
 # What the text must hold in lower case for the shape to be looked for, and the shape; its last group

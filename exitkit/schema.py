@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from exitkit import registry, settings
+from exitkit import fields, registry
 from exitkit.action import Action
 from exitkit.errors import ConfigError
 from exitkit.plan import Plan
@@ -58,7 +58,7 @@ def settings_schema(action: type[Action], prefix: str = "") -> dict[str, Any]:
     schema.pop("required", None)
     schema["description"] = registry.help_of(action)
     properties = schema.setdefault("properties", {})
-    for name in settings.secrets_of(action):
+    for name in fields.secrets_of(action):
         properties[f"{name}_file"] = {"type": "string", "description": f"A file that holds {name}."}
     for name, one in properties.items():
         properties[name] = _or_template(one)

@@ -5,16 +5,16 @@ type can be written, in the last resort as YAML.
 """
 
 import difflib
-import types
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from exitkit import redact, secretfile
 from exitkit.errors import ConfigError
+from exitkit.fields import keys, members, secrets_of, shape
 
 M = TypeVar("M", bound=BaseModel)
 STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
@@ -22,9 +22,6 @@ STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defe
 
 A model is built when it is first used: a command uses few of those that it imports.
 """
-
-Shape = Literal["flag", "list", "mapping", "text", "structure"]
-
 
 Path = tuple[str | int, ...]
 """The keys and indexes that lead to a place in YAML."""
@@ -82,7 +79,7 @@ def complete(
     Beside it what is wrong with it already; the model cannot know of that.
     """
     values, found = dict(given), list[Problem]()
-    for name, field in model.model_fields.items():
+    for name, field in keys(model).items():
         if name not in values and f"{name}_file" not in values:
             try:
                 values.update(_from_environment(name, field, environ, prefix))
@@ -104,25 +101,7 @@ def complete(
 def configured(model: type[BaseModel], environ: Mapping[str, str], prefix: str) -> bool:
     """Whether the environment has any of the model's variables; what they are worth is told when they are used."""
     twins = {f"{name}_file" for name in secrets_of(model)}
-    return any(environ.get(prefix + name.upper()) for name in (*model.model_fields, *twins))
-
-
-def secrets_of(model: type[BaseModel]) -> tuple[str, ...]:
-    """The fields that are secrets, and so have a `_file` beside them."""
-    return tuple(name for name, field in model.model_fields.items() if SecretStr in _members(field.annotation))
-
-
-def shape(field: FieldInfo) -> Shape:
-    """How the field is written as text."""
-    members = [one for one in _members(field.annotation) if one is not type(None)]
-    if members == [bool]:
-        return "flag"
-    origins = {get_origin(one) or one for one in members}
-    if origins <= {list, tuple, set, frozenset} and all(_plain(arg) for one in members for arg in get_args(one)):
-        return "list"
-    if origins == {dict} and all(_plain(arg) for one in members for arg in get_args(one)):
-        return "mapping"
-    return "text" if all(_plain(one) for one in members) else "structure"
+    return any(environ.get(prefix + name.upper()) for name in (*keys(model), *twins))
 
 
 def from_text(name: str, field: FieldInfo, text: str | list[str]) -> Any:
@@ -166,36 +145,16 @@ def _from_environment(name: str, field: FieldInfo, environ: Mapping[str, str], p
         kind = shape(field)
         if kind == "list":
             return {name: [one.strip() for one in text.split(",") if one.strip()]}
-        if SecretStr in _members(field.annotation):
+        if SecretStr in members(field.annotation):
             return {name: secretfile.without_line_end(text)}
         return {name: from_text(name, field, text.split(",") if kind == "mapping" else text)}
     path = environ.get(f"{variable}_FILE", "")
-    return {f"{name}_file": path} if path and SecretStr in _members(field.annotation) else {}
+    return {f"{name}_file": path} if path and SecretStr in members(field.annotation) else {}
 
 
 def _field(problem: Problem) -> str:
     """The field that a problem is about, also where it is told of the file beside it."""
     return str(problem.path[0]).removesuffix("_file") if problem.path else ""
-
-
-def _members(annotation: Any) -> tuple[Any, ...]:
-    """The alternatives of a union, or the one type; Annotated and its like are looked through."""
-    origin = get_origin(annotation)
-    if origin in (Union, types.UnionType):
-        return tuple(inner for one in get_args(annotation) for inner in _members(one))
-    if hasattr(annotation, "__metadata__"):
-        return _members(get_args(annotation)[0])
-    return (annotation,)
-
-
-def _plain(annotation: Any) -> bool:
-    """Whether text says it: no container and no model."""
-    for one in _members(annotation):
-        if one is Ellipsis or get_origin(one) is Literal:
-            continue
-        if get_origin(one) is not None or one is Any or (isinstance(one, type) and issubclass(one, BaseModel)):
-            return False
-    return True
 
 
 def _pair(name: str, text: str) -> tuple[str, str]:
@@ -211,7 +170,7 @@ def _words(error: Any, model: type[BaseModel]) -> str:
         twin = f" (or {path[-1]}_file)" if path and path[-1] in secrets_of(model) else ""
         return f"is missing{twin}"
     if kind == "extra_forbidden":
-        known = [*model.model_fields, *(f"{one}_file" for one in secrets_of(model))] if len(path) == 1 else []
+        known = [*keys(model), *(f"{one}_file" for one in secrets_of(model))] if len(path) == 1 else []
         return f"unknown key{nearest(str(path[-1]), known)}"
     if kind == "literal_error":
         choices = [one.strip("' ") for one in error["ctx"]["expected"].replace(" or ", ", ").split(",")]
@@ -227,7 +186,7 @@ def _words(error: Any, model: type[BaseModel]) -> str:
 
 def _with_variable(problem: Problem, model: type[BaseModel], given: Mapping[str, Any], prefix: str) -> Problem:
     name = str(problem.path[0]) if problem.path else ""
-    if name not in model.model_fields or name in given:
+    if name not in keys(model) or name in given:
         return problem
     variable = prefix + name.upper()
     if problem.text.startswith("is missing") and len(problem.path) == 1:

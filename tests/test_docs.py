@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from exitkit import plan, registry
+from exitkit import fields, plan, registry
 from exitkit.actions import BUILTIN
 
 ROOT = Path(__file__).parents[1]
@@ -75,7 +75,7 @@ def test_every_page_shows_every_setting(pages):
     """Key, variable and meaning; a secret's file as well."""
     for name in BUILTIN:
         page = pages[f"actions/{name.replace('.', '/')}.md"]
-        for key, field in registry.find(name).model_fields.items():
+        for key, field in fields.keys(registry.find(name)).items():
             assert f"`{key}`" in page
             assert f"`{registry.prefix(name)}{key.upper()}`" in page
             assert field.description.replace("<", "&lt;") in page

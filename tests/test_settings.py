@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
-from exitkit import redact, settings
+from exitkit import fields, redact, settings
 from exitkit.settings import SettingsError
 
 PREFIX = "EXITKIT_PLAY_IT_"
@@ -307,7 +307,7 @@ class Shapes(BaseModel):
 
 def test_every_type_has_a_shape():
     """What no simple text says is YAML."""
-    assert {name: settings.shape(field) for name, field in Shapes.model_fields.items()} == {
+    assert {name: fields.shape(field) for name, field in Shapes.model_fields.items()} == {
         "flag": "flag",
         "texts": "list",
         "untyped": "list",

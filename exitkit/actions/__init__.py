@@ -14,13 +14,17 @@ class Builtin(NamedTuple):
 BUILTIN = MappingProxyType(
     {
         "cleanup.files": Builtin("exitkit.actions.cleanup.files:Files"),
+        "cleanup.gcs": Builtin("exitkit.actions.cleanup.gcs:GCS", "gcp"),
         "cleanup.s3": Builtin("exitkit.actions.cleanup.s3:S3", "aws"),
+        "cleanup.sql": Builtin("exitkit.actions.cleanup.sql:SQL", "sql"),
         "notify.console": Builtin("exitkit.actions.notify.console:Console"),
         "notify.email": Builtin("exitkit.actions.notify.email:Email"),
         "notify.slack": Builtin("exitkit.actions.notify.slack:Slack"),
         "notify.webhook": Builtin("exitkit.actions.notify.webhook:Webhook"),
         "process.report": Builtin("exitkit.actions.process.report:Report"),
+        "ship.elasticsearch": Builtin("exitkit.actions.ship.elasticsearch:Elasticsearch"),
         "ship.file": Builtin("exitkit.actions.ship.file:File"),
+        "ship.loki": Builtin("exitkit.actions.ship.loki:Loki"),
     }
 )
 """The order is the alphabet's."""

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from exitkit import redact, registry, settings
+from exitkit import fields, redact, registry, settings
 from exitkit.action import Action, Result
 from exitkit.errors import ExitkitError, Skip
 from exitkit.testing import declaration
@@ -111,7 +111,7 @@ class ActionContract:
     def test_secrets_are_not_told_by_validation_errors(self, tmp_path: Path) -> None:
         """(c) A setting that is refused is not quoted, whatever was wrong with it."""
         example = dict(self.settings(tmp_path))
-        for field in settings.secrets_of(self.action):
+        for field in fields.secrets_of(self.action):
             for planted in _BROKEN_SECRETS:
                 for value in (planted, [planted], {"x": planted}):
                     given = {**example, field: value, "no_such_key": planted}
@@ -187,7 +187,7 @@ class ActionContract:
     def _secrets(self, made: Action) -> list[str]:
         """The secrets that the example gives; without one for an action that has any nothing is shown."""
         found = declaration.secrets_in(made)
-        if settings.secrets_of(self.action):
+        if fields.secrets_of(self.action):
             assert found, f"{self.name} takes secrets: give one in settings(), to see that it is not told"
         for secret in found:
             assert len(secret) >= _SHORTEST_SECRET, f"the secrets in settings() need {_SHORTEST_SECRET} characters"

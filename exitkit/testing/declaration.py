@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from exitkit import actions, commands, options, plan, registry, schema, settings
+from exitkit import actions, commands, fields, options, plan, registry, schema
 from exitkit.action import Action
 
 SDKS = frozenset(
@@ -67,7 +67,9 @@ def name_faults(name: str, action: type[Action]) -> list[str]:
 
 
 def method_faults(action: type[Action]) -> list[str]:
-    kind = next(one for one in action.__mro__ if one in (Action, *_kinds().values()))
+    # A kind may have several classes to begin with, all in one module.
+    modules = {one.__module__ for one in (Action, *_kinds().values())}
+    kind = next(one for one in action.__mro__ if one.__module__ in modules)
     own = action.__mro__[: action.__mro__.index(kind)]
     extra = sorted(
         {
@@ -87,7 +89,7 @@ def flag_faults(name: str, action: type[Action]) -> list[str]:
     given = options.flags("action", action, registry.prefix(name))
     reached = {flag.field for flag in given}
     wanted = {one.alias or field for field, one in action.model_fields.items()}
-    wanted |= {f"{secret}_file" for secret in settings.secrets_of(action)}
+    wanted |= {f"{secret}_file" for secret in fields.secrets_of(action)}
     found = [f"{field} has no flag" for field in sorted(wanted - reached)]
     spoken = {"--help"}
     for flag in [*given, *commands.run_flags(), *commands.fact_flags(), *options.flags("terms", plan.When, "")]:

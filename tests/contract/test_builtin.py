@@ -46,20 +46,82 @@ def files(folder):
     return {"paths": [str(folder / "scratch" / "train-x7k2p" / "*.bin")], "roots": [str(folder / "scratch")]}
 
 
+def gcs(folder):
+    return {
+        "bucket": "models",
+        "prefixes": ["runs/train-x7k2p/"],
+        "endpoint_url": "https://gcs.invalid",
+        "anonymous": True,
+    }
+
+
 def s3(folder):
     return {"bucket": "models", "prefixes": ["runs/train-x7k2p/"], "endpoint_url": "https://s3.invalid"}
+
+
+def sql_tables(folder):  # libpq asks for names where no test can see it, so here is an address
+    return {"url": "postgresql://ml:made-up-for-this-test@127.0.0.1:1/ml", "tables": ["scratch.train_x7k2p_*"]}
+
+
+def sql_schemas(folder):
+    return {
+        "url": "mysql://ml@db.invalid/ml",
+        "password": "made-up-for-this-test",
+        "schemas": ["train_x7k2p_*"],
+    }
+
+
+def sql_rows(folder):
+    return {
+        "url": f"sqlite:///{folder}/runs-made-up-for-this-test.db",
+        "rows": "metrics",
+        "where": "workflow = :workflow",
+        "values": {"workflow": "train-x7k2p"},
+    }
+
+
+def elasticsearch(folder):
+    return {
+        "url": "https://search.invalid:9200",
+        "api_key": "made-up-key-for-this-test",
+        "dead_letter": str(folder / "out" / "dead"),
+    }
+
+
+def loki(folder):
+    return {
+        "url": "https://loki.invalid",
+        "username": "argo",
+        "password": "correct-horse-battery",
+        "headers": {"X-Made-Up": "header-made-up-for-this"},
+        "dead_letter": str(folder / "out" / "dead"),
+    }
+
+
+def loki_bearer(folder):
+    return {
+        "url": "https://loki.invalid",
+        "bearer": "bearer-made-up-for-this-test",
+        "dead_letter": str(folder / "out" / "dead"),
+    }
 
 
 # One at least for every action, and one more for each way of using it that takes other secrets.
 EXAMPLES = {
     "cleanup.files": [files],
+    "cleanup.gcs": [gcs],
     "cleanup.s3": [s3],
+    "cleanup.sql": [sql_tables, sql_schemas, sql_rows],
     "notify.console": [lambda folder: {"stream": "stderr"}],
     "notify.email": [email],
     "notify.slack": [slack_by_webhook, slack_by_bot],
     "notify.webhook": [webhook_signed, webhook_bearer],
     "process.report": [lambda folder: {"folder": str(folder / "report")}],
-    "ship.file": [lambda folder: {"path": str(folder / "out" / "records.ndjson")}],
+    "ship.elasticsearch": [elasticsearch],
+    "ship.file": [
+        lambda folder: {"path": str(folder / "out" / "records.ndjson"), "dead_letter": str(folder / "out" / "dead")}
+    ],
+    "ship.loki": [loki, loki_bearer],
 }
 CASES = [(name, example) for name in BUILTIN for example in EXAMPLES.get(name, ())]
 

@@ -7,13 +7,16 @@ import pytest
 # From the ground up; modules of one floor may know each other, but not in a circle.
 FLOORS = (
     # What knows nothing of exitkit: errors, time, and texts as others write them.
-    {"errors", "units", "clock", "crew", "extras", "redact", "gostring", "plaintext", "yamltext"},
+    {"errors", "fields", "units", "clock", "crew", "extras", "redact", "gostring", "plaintext", "scrub", "yamltext"},
     # Argo's facts, and the terms of trying again.
     {"argo", "attempt", "retry", "secretfile", "settings", "stop", "workflow"},
     # What an action is, and what it tells.
     {"action", "context", "state", "delivery", "template", "message", "records", "render", "sweep"},
+    # Records in columns, and their way to a target.
+    {"batch", "chunk", "handover", "lines", "proof"},
     {"clients"},
-    {"steps", "removal"},
+    {"sources"},
+    {"steps", "rehearsal", "removal", "shipment"},
     {"actions"},
     {"registry", "plan", "report"},
     {"binding", "choice", "dispatch", "options", "schema", "output", "about", "log"},

@@ -104,7 +104,7 @@ class Cleanup(Action):
                     else "the name of a workflow, which is not known here"
                 )
                 raise ConfigError(
-                    f"{target} does not bear {who} or its uid between two slashes, so it may be somebody else's; "
+                    f"{target} does not bear {who} or its uid as a part of its own, so it may be somebody else's; "
                     "say anything: true if it is to be deleted all the same"
                 )
 

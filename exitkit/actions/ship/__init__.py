@@ -1,62 +1,72 @@
-"""What every target shares: batches by bytes and count, each tried again by itself, and a count that adds up."""
+"""What every target shares: what is shipped, and the limits within which it goes."""
 
 from abc import abstractmethod
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import ClassVar
 
+from isal import igzip
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from exitkit import sources
 from exitkit.action import Action, Result
+from exitkit.batch import Answer, Batch, Post, TooLarge
+from exitkit.chunk import Chunk
+from exitkit.clients import http
+from exitkit.clients.url import place
 from exitkit.context import Context
-from exitkit.errors import ActionError, Exhausted, Skip
-from exitkit.records import Record, status_records
-from exitkit.units import human_size
+from exitkit.errors import ConfigError
+from exitkit.rehearsal import rehearse
+from exitkit.shipment import Shipment
 
-# Reasons for refusals come from the target; a hostile one could send a new text each time.
-_MOST_REASONS = 5
+__all__ = ["Answer", "Batch", "HTTPShip", "Post", "Ship", "TooLarge", "refused"]
 
-
-@dataclass(frozen=True)
-class Batch:
-    """Records and, in the same order, what the target encoded them to."""
-
-    records: tuple[Record, ...]
-    encoded: tuple[bytes, ...]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the target said of a batch: how many it took, had already, and refused for good.
-
-    `rejected` has a reason for each that it refused. All three together are the batch's records.
-    """
-
-    accepted: int = 0
-    duplicate: int = 0
-    rejected: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-Post = Callable[[Batch], Answer]
-"""Sends one batch, once. Raises Retryable where all of it should be sent again."""
+_LONGEST_ANSWER = 16 << 20  # bytes; _bulk tells of every record, some 200 bytes each
 
 
 class Ship(Action):
     """A target. It encodes records and posts batches of them, within its limits."""
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+
+    from_: list[str] = Field(
+        ["status"],
+        alias="from",
+        min_length=1,
+        description="What is shipped: status is how the workflow ended and each failure, stdin what is piped in, "
+        "dead-letter what an earlier run could not ship, an absolute path or glob the lines of files.",
+    )
+    tail: int = Field(0, ge=0, description="Only so many of the last lines of each log; 0 means all.")
+    dead_letter: str = Field(
+        "/tmp/exitkit/dead-letter.ndjson",  # noqa: S108 - the pod's own folder; links are not followed
+        description="A file that keeps what the target refuses for good; empty for none.",
+    )
 
     most_bytes: ClassVar[int] = 1 << 20
     """Encoded bytes of a batch, as far as the target documents a limit."""
 
     most_records: ClassVar[int] = 1000
 
+    separator: ClassVar[str] = ""
+    """What stands between two encoded records of one chunk."""
+
+    by_source: ClassVar[bool] = False
+    """Whether a batch holds records of one source only: for a target that does not say which record it refused."""
+
+    @property
+    def in_flight(self) -> int:
+        """How many batches are sent at a time; with more than one, the post is called from several threads."""
+        return 1
+
     @abstractmethod
     def target(self) -> str:
         """Where it goes, for people and without a secret: `Loki at logs.example`."""
 
     @abstractmethod
-    def encode(self, record: Record) -> bytes:
-        """The record in the target's form, with what separates it from the next."""
+    def encode(self, chunk: Chunk) -> Sequence[str]:
+        """Each of its records in the target's form."""
 
     @abstractmethod
     def open(self, context: Context) -> AbstractContextManager[Post]:
@@ -65,138 +75,126 @@ class Ship(Action):
         A target that keeps nothing open gives `nullcontext(post)`.
         """
 
-    def records(self, context: Context) -> Iterator[Record]:
-        """What is shipped: how the workflow ended, then its failures."""
-        return status_records(context.workflow, context.deadline.clock.time())
-
     def is_safe_to_resend(self) -> bool:
-        """Whether the target takes a second arrival of a batch for the first."""
+        """Whether the target takes a second arrival of a record for the first."""
         return False
 
+    @field_validator("from_")
+    @classmethod
+    def _are_sources(cls, names: list[str]) -> list[str]:
+        return [sources.check(one) for one in names]
+
+    @field_validator("dead_letter")
+    @classmethod
+    def _is_a_file(cls, path: str) -> str:
+        if path and (not path.startswith("/") or ".." in path.split("/") or path.endswith("/") or "\0" in path):
+            raise ValueError("is the absolute path of a file, without '..'")
+        return path
+
+    @model_validator(mode="after")
+    def _has_dead_letters(self) -> "Ship":
+        if "dead-letter" in self.from_ and not self.dead_letter:
+            raise ValueError("from: dead-letter needs the file dead_letter")
+        return self
+
     def run(self, context: Context) -> Result:
-        shipment = _Shipment(self, context)
-        return shipment.rehearse() if context.dry_run else shipment.ship()
+        found = sources.sources(self, context)
+        if context.dry_run:
+            return rehearse(self, found, context)
+        return Shipment(self, context, self.dead_letter).ship(found)
 
 
-class _Shipment:
-    """One run under way: read = accepted + duplicate + rejected + left, at any moment."""
+class HTTPShip(Ship):
+    """A target that takes batches by HTTP POST."""
 
-    def __init__(self, target: Ship, context: Context) -> None:
-        self.target, self.context = target, context
-        self.read = self.accepted = self.duplicate = self.rejected = self.bytes = self.batches = 0
-        self.at_end = False
-        self.reasons: Counter[str] = Counter()
-        self.notes: list[str] = []
+    name: ClassVar[str]
+    """What people call it: `Loki`."""
+
+    path: ClassVar[str] = ""
+    """What is added to a URL that has no path."""
+
+    content_type: ClassVar[str] = "application/json"
+
+    url: str = Field(description="Where it is, such as https://logs.example:3100.")
+    headers: dict[str, SecretStr] = Field({}, description="More headers; their values are kept secret.")
+    username: str = Field("", description="A name for the header Authorization: Basic.")
+    password: SecretStr | None = Field(None, description="The password that goes with it.")
+    bearer: SecretStr | None = Field(None, description="A token for the header Authorization: Bearer.")
+    ca_file: Path | None = Field(None, description="The authorities that the server's certificate is checked with.")
+    gzip: bool = Field(True, description="Compress what is sent.")
+    concurrency: int = Field(4, ge=1, le=64, description="Requests at a time.")
+
+    @field_validator("url")
+    @classmethod
+    def _reachable(cls, url: str) -> str:
+        try:
+            http.check_url(url)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        if "@" in url.partition("://")[2].partition("/")[0]:
+            raise ValueError("holds a name or password: give username and password by themselves")
+        return url
+
+    @model_validator(mode="after")
+    def _one_authorization(self) -> "HTTPShip":
+        own = any(name.lower() == "authorization" for name in self.headers)
+        if (self.bearer is not None) + bool(self.username or self.password) + own > 1:
+            raise ValueError("give one of bearer, username with password, and the header Authorization")
+        return self
 
     @property
-    def left(self) -> int:
-        return self.read - self.accepted - self.duplicate - self.rejected
+    def in_flight(self) -> int:
+        return self.concurrency
 
-    def rehearse(self) -> Result:
-        """Read all, and say what would be shipped."""
-        kinds: Counter[str] = Counter()
-        example: dict[str, object] = {}
-        for batch in self._batches():
-            self._check_time()
-            self.bytes += sum(map(len, batch.encoded))
-            kinds.update(one.kind for one in batch.records)
-            example = example or batch.records[0].to_json()
-        self._check_read()
-        summary = f"would ship {_records(self.read)} ({human_size(self.bytes)}) to {self.target.target()}"
-        facts = {"read": self.read, "rejected": self.rejected, "bytes": self.bytes, "kinds": dict(kinds)}
-        return Result(summary, {**facts, "example": example}, self._told_reasons())
+    def target(self) -> str:
+        return f"{self.name} at {place(self.url)}"
 
-    def ship(self) -> Result:
-        try:
-            with self.target.open(self.context) as post:
-                for batch in self._batches():
-                    self._check_time()
-                    self._post(batch, post)
-            self._check_read()
-            self._check_answers()
-        except ActionError as error:
-            raise self._with_counts(error) from error.__cause__
-        return Result(self._summary(), self._facts(), tuple(self.notes), duplicate=self.accepted == 0)
+    def endpoint(self) -> str:
+        """The URL that batches are posted to."""
+        scheme, _, rest = self.url.partition("://")
+        host, slash, path = rest.partition("/")
+        return f"{scheme}://{host}{self.path}" if not path else f"{scheme}://{host}{slash}{path}"
 
-    def _batches(self) -> Iterator[Batch]:
-        records: list[Record] = []
-        encoded: list[bytes] = []
-        size = 0
-        for record in self.target.records(self.context):
-            self.read += 1
-            one = self.target.encode(record)
-            if len(one) > self.target.most_bytes:
-                self._reject(f"a record of {human_size(len(one))} is larger than {human_size(self.target.most_bytes)}")
-                continue
-            if records and (size + len(one) > self.target.most_bytes or len(records) >= self.target.most_records):
-                yield Batch(tuple(records), tuple(encoded))
-                records, encoded, size = [], [], 0
-            records.append(record)
-            encoded.append(one)
-            size += len(one)
-        self.at_end = True
-        if records:
-            yield Batch(tuple(records), tuple(encoded))
+    def credentials(self) -> dict[str, str]:
+        """The headers that say who sends it."""
+        if self.bearer is not None:
+            return {"Authorization": f"Bearer {self.bearer.get_secret_value()}"}
+        if self.username or self.password:
+            secret = self.password.get_secret_value() if self.password else ""
+            return {"Authorization": f"Basic {b64encode(f'{self.username}:{secret}'.encode()).decode()}"}
+        return {}
 
-    def _post(self, batch: Batch, post: Post) -> None:
-        answer = self.context.retry(lambda: post(batch), safe=self.target.is_safe_to_resend())
-        self.batches += 1
-        self.bytes += sum(map(len, batch.encoded))
-        self.accepted += answer.accepted
-        self.duplicate += answer.duplicate
-        for reason in answer.rejected:
-            self._reject(reason)
-        self.notes += [note for note in answer.notes if note not in self.notes]
+    @abstractmethod
+    def body(self, batch: Batch) -> bytes:
+        """The whole of a request's body."""
 
-    def _reject(self, reason: str) -> None:
-        self.rejected += 1
-        self.reasons[reason if reason in self.reasons or len(self.reasons) < _MOST_REASONS else "other"] += 1
+    @abstractmethod
+    def answer(self, response: http.Response, batch: Batch) -> Answer:
+        """What the target said. Raises Retryable, Unknown, ActionError, TooLarge."""
 
-    def _check_time(self) -> None:
-        if self.context.deadline.remaining() <= 0:
-            raise Exhausted("no time left to ship the next batch", reason="timeout", tries=0)
+    @contextmanager
+    def open(self, context: Context) -> Iterator[Post]:  # noqa: ARG002 - a request is bounded by its attempt
+        given = {name: value.get_secret_value() for name, value in self.headers.items()}
+        headers: Mapping[str, str] = {"Content-Type": self.content_type, **self.credentials(), **given}
+        ca_file = str(self.ca_file) if self.ca_file else None
+        url, what, safe = self.endpoint(), f"shipping to {self.target()}", self.is_safe_to_resend()
+        with http.Client(ca_file=ca_file, connections=self.concurrency) as client:
 
-    def _check_read(self) -> None:
-        if self.read == 0:
-            raise Skip("there is nothing to ship")
+            def post(batch: Batch) -> Answer:
+                data, packed = self.body(batch), dict(headers)
+                if self.gzip:
+                    data, packed["Content-Encoding"] = igzip.compress(data, 1), "gzip"
+                response = client.request(
+                    "POST", url, what=what, headers=packed, body=data, limit=_LONGEST_ANSWER, idempotent=safe
+                )
+                if response.status == 413:
+                    raise TooLarge(f"413 content too large: {response.excerpt}", reason="client")
+                return self.answer(response, batch)
 
-    def _check_answers(self) -> None:
-        if self.rejected:
-            told = "; ".join(self._told_reasons())
-            raise ActionError(f"{self.target.target()} refused {_records(self.rejected)}: {told}", reason="client")
-        if self.left:
-            raise ActionError(f"{self.target.target()} gave no verdict on {_records(self.left)}", reason="server")
-
-    def _told_reasons(self) -> tuple[str, ...]:
-        return tuple(f"{reason} ({count} times)" if count > 1 else reason for reason, count in self.reasons.items())
-
-    def _with_counts(self, error: ActionError) -> ActionError:
-        """The same error, which then also tells what arrived and what did not."""
-        error.facts = {**error.facts, **self._facts()}
-        if self.left:
-            rest = "" if self.at_end else ", and the rest was not read"
-            error.args = (f"{error}; {self.left} of {_records(self.read)} left{rest}",)
-        return error
-
-    def _summary(self) -> str:
-        if self.accepted == 0:
-            return f"nothing new: {self.target.target()} has {_records(self.read)} already"
-        known = f"; {self.duplicate} were there already" if self.duplicate else ""
-        return f"shipped {_records(self.accepted)} to {self.target.target()}{known}"
-
-    def _facts(self) -> dict[str, object]:
-        return {
-            "target": self.target.target(),
-            "read": self.read,
-            "accepted": self.accepted,
-            "duplicate": self.duplicate,
-            "rejected": self.rejected,
-            "left": self.left,
-            "bytes": self.bytes,
-            "batches": self.batches,
-            "complete": self.at_end and self.left == 0 and self.rejected == 0,
-        }
+            yield post
 
 
-def _records(count: int) -> str:
-    return "1 record" if count == 1 else f"{count} records"
+def refused(response: http.Response, batch: Batch) -> Answer:
+    """All of a batch is refused for what is in it."""
+    why = f"{response.status}: {response.excerpt}"
+    return Answer(rejected=dict.fromkeys(range(len(batch)), why))

@@ -19,9 +19,9 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from exitkit.actions.ship import Answer, Batch, Post, Ship
+from exitkit.chunk import Chunk
 from exitkit.context import Context
 from exitkit.errors import ActionError, Retryable
-from exitkit.records import Record
 from exitkit.retry import sending
 from exitkit.units import human_size
 
@@ -36,7 +36,7 @@ _UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufe
 
 
 class File(Ship):
-    """Write the status and the failures to a file, one line of JSON each."""
+    """Write records to a file, one line of JSON each."""
 
     path: Path = Field(
         Path("/tmp/exitkit/records.ndjson"),  # noqa: S108 - the pod's own folder; links are not followed
@@ -57,10 +57,16 @@ class File(Ship):
     def target(self) -> str:
         return str(self.path)
 
-    def encode(self, record: Record) -> bytes:
-        text = json.dumps(record.to_json(), ensure_ascii=False, separators=(",", ":"), default=str)
-        safe = _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-        return safe.encode("utf-8", "backslashreplace") + b"\n"
+    def encode(self, chunk: Chunk) -> list[str]:
+        head = f'"kind":"{chunk.kind}","level":"{chunk.level}"'
+        tail = f',"attributes":{{{chunk.shared.removesuffix(",")}}}}}\n'
+        lines = [
+            f'{{"id":"{identity}","time":"{stamp}",{head},"message":{quoted}{tail}'
+            for identity, stamp, quoted in zip(chunk.ids, chunk.stamps, chunk.quoted, strict=True)
+        ]
+        if _UNSAFE.search("".join(lines)):
+            return [_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line) for line in lines]
+        return lines
 
     @contextlib.contextmanager
     def open(self, context: Context) -> Iterator[Post]:  # noqa: ARG002 - a file is bounded by the step's time
@@ -98,11 +104,19 @@ class _Lines:
             self._write(self.old.before)
 
     def post(self, batch: Batch) -> Answer:
-        pairs = zip(batch.records, batch.encoded, strict=True)
-        new = [line for record, line in pairs if record.id not in self.old.ids]
+        new: list[str] = []
+        known: list[int] = []
+        place = 0
+        for part in batch.parts:
+            for identity, line in zip(part.chunk.ids, part.items, strict=True):
+                if identity in self.old.ids:
+                    known.append(place)
+                else:
+                    new.append(line)
+                place += 1
         if new:
-            self._write(b"".join(new))
-        return Answer(accepted=len(new), duplicate=len(batch.records) - len(new), notes=self.old.notes)
+            self._write("".join(new).encode("utf-8", "backslashreplace"))
+        return Answer(duplicate=known, notes=self.old.notes)
 
     def _write(self, content: bytes) -> None:
         # Members one after the other are one gzip file (RFC 1952, 2.2); without a time the same in each run.

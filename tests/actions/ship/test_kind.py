@@ -1,265 +1,184 @@
-"""What every target can rely on: batches within limits, retries of one batch, and a count that adds up."""
+"""What every target shares: what is shipped, the dry run, and what an earlier run could not ship."""
 
+import json
 from contextlib import contextmanager, nullcontext
-from typing import ClassVar
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from exitkit.actions.ship import Answer, Ship
 from exitkit.argo.failures import Failure, Failures
-from exitkit.clock import Deadline
-from exitkit.context import Context
-from exitkit.errors import ActionError, Exhausted, Retryable, Skip, Unknown
-from exitkit.records import Record
-from exitkit.retry import Retry, Terms, sending
-from exitkit.testing.clock import FakeClock
+from exitkit.errors import ActionError, Skip
+from exitkit.settings import SettingsError, load
+from exitkit.testing import context
 from exitkit.workflow import Workflow
 
-ANSWERS = {}
-"""What the target does with each batch, by the test's own key."""
+FAILED = Workflow(
+    name="etl", uid="u", status="Failed", failures=Failures(all=(Failure("a", "boom"), Failure("b", "bang")))
+)
+REFUSED = set()
+"""Messages that the shelf refuses."""
+SHELF = []
 
 
 class Shelf(Ship):
-    """Keep batches on a shelf."""
-
-    most_bytes: ClassVar[int] = 100
-    most_records: ClassVar[int] = 4
-    key: str
-    sizes: tuple[int, ...] = ()
-    safe: bool = False
+    """Keep records on a shelf."""
 
     def target(self):
         return "the shelf"
 
-    def records(self, context):
-        for number, _ in enumerate(self.sizes):
-            yield Record(f"id-{number}", number, "log", "info", "text")
-
-    def encode(self, record):
-        return b"x" * self.sizes[record.time]
+    def encode(self, chunk):
+        return chunk.quoted
 
     def open(self, context):
-        return nullcontext(ANSWERS[self.key])
+        return nullcontext(self._post)
 
-    def is_safe_to_resend(self):
-        return self.safe
-
-
-@pytest.fixture
-def shelf(request):
-    def make(sizes, answer=None, **more):
-        batches = []
-
-        def post(batch):
-            batches.append(batch)
-            return answer(batch, len(batches)) if answer else Answer(accepted=len(batch.records))
-
-        ANSWERS[request.node.name] = post
-        return Shelf(key=request.node.name, sizes=tuple(sizes), **more), batches
-
-    yield make
-    ANSWERS.pop(request.node.name, None)
+    def _post(self, batch):
+        records = [record for chunk in batch.chunks for record in chunk.records()]
+        SHELF.extend(one for one in records if one.message not in REFUSED)
+        return Answer(rejected={n: "refused" for n, one in enumerate(records) if one.message in REFUSED})
 
 
-@pytest.fixture
-def context():
-    clock = FakeClock()
-    return Context(Workflow(), Retry(Terms(attempts=3, wait=1), Deadline(100, clock)))
+@pytest.fixture(autouse=True)
+def _empty():
+    SHELF.clear()
+    REFUSED.clear()
 
 
-def adds_up(facts):
-    return facts["read"] == facts["accepted"] + facts["duplicate"] + facts["rejected"] + facts["left"]
+def shelf(tmp_path, *names, **more):
+    return load(Shelf, {"from": list(names) or ["status"], "dead_letter": str(tmp_path / "dead"), **more}, {}, "X_")
 
 
-def test_batches_keep_to_count_and_bytes(shelf, context):
-    """No batch has more records or bytes than the target takes, and none is smaller than need be."""
-    target, batches = shelf([30, 30, 30, 30, 1, 1, 1, 1, 1, 100, 1])
-    result = target.run(context)
-    assert [list(map(len, one.encoded)) for one in batches] == [[30, 30, 30], [30, 1, 1, 1], [1, 1], [100], [1]]
-    assert [f"id-{number}" for number in range(11)] == [one.id for batch in batches for one in batch.records]
-    assert tuple(result.facts[key] for key in ("read", "accepted", "left", "complete")) == (11, 11, 0, True)
-    assert result.summary == "shipped 11 records to the shelf"
+def messages():
+    return [one.message for one in SHELF]
 
 
-def test_only_the_failed_batch_is_sent_again(shelf, context):
-    """What arrived stays arrived; a batch retries by itself."""
-
-    def answer(batch, number):
-        if number in (2, 3):
-            raise Retryable("busy")
-        return Answer(accepted=len(batch.records))
-
-    target, batches = shelf([50] * 6, answer)
-    result = target.run(context)
-    assert [one.records[0].id for one in batches] == ["id-0", "id-2", "id-2", "id-2", "id-4"]
-    assert result.facts["accepted"] == 6
-    assert result.facts["batches"] == 3
+def test_how_the_workflow_ended_comes_first(tmp_path):
+    """Whatever the order of the names, it arrives even if the rest does not."""
+    (tmp_path / "log").write_text("one\ntwo\n")
+    shelf(tmp_path, str(tmp_path / "log"), "status").run(context(workflow=FAILED))
+    assert [one.kind for one in SHELF] == ["status", "failure", "failure", "log", "log"]
 
 
-def test_a_batch_that_fails_for_good_ends_the_run_and_tells_what_is_left(shelf, context):
-    """The error keeps its kind and reason, and carries the count."""
-
-    def answer(batch, number):
-        if number == 2:
-            raise ActionError("key is wrong; renew it", reason="auth")
-        return Answer(accepted=len(batch.records))
-
-    target, _ = shelf([50] * 9, answer)
-    with pytest.raises(
-        ActionError, match="key is wrong; renew it; 3 of 5 records left, and the rest was not read"
-    ) as told:
-        target.run(context)
-    assert told.value.reason == "auth"
-    assert adds_up(told.value.facts)
-    assert tuple(told.value.facts[key] for key in ("accepted", "left", "complete")) == (2, 3, False)
+@pytest.mark.parametrize("names", [["logs"], [""], ["a/b"], ["/a/../b"], [], ["/a\0b"], "status"])
+def test_what_is_no_source_is_refused(names):
+    """Before anything runs, with what there is."""
+    with pytest.raises(SettingsError):
+        load(Shelf, {"from": names}, {}, "X_")
 
 
-def test_tries_that_run_out_say_so_with_the_count(shelf, context):
-    """Exhausted, so that nobody retries it once more."""
-
-    def answer(batch, number):
-        raise Retryable("busy", reason="rate")
-
-    target, batches = shelf([50], answer)
-    with pytest.raises(Exhausted, match="busy; gave up after 3 tries; 1 of 1 record left") as told:
-        target.run(context)
-    assert len(batches) == 3
-    assert adds_up(told.value.facts)
+@pytest.mark.parametrize("path", ["dead", "/a/../b", "/a/", "/a\0"])
+def test_dead_letters_go_to_an_absolute_path(path):
+    """And to none that leads elsewhere."""
+    with pytest.raises(SettingsError):
+        load(Shelf, {"dead_letter": path}, {}, "X_")
 
 
-def test_the_deadline_holds_between_batches(shelf, context):
-    """Time that runs out ends the run with the truth about what was shipped and what was not."""
-
-    def answer(batch, number):
-        context.deadline.clock.advance(40 if number < 3 else 100)
-        return Answer(accepted=len(batch.records))
-
-    target, batches = shelf([100] * 10, answer)
-    with pytest.raises(Exhausted, match="no time left") as told:
-        Ship.run(target, context)
-    assert len(batches) < 10
-    assert adds_up(told.value.facts)
-    assert told.value.facts["left"] > 0
-    assert told.value.reason == "timeout"
+def test_dead_letters_to_read_need_a_file():
+    """There is nothing to read from none."""
+    with pytest.raises(SettingsError, match="needs the file"):
+        load(Shelf, {"from": ["dead-letter"], "dead_letter": ""}, {}, "X_")
 
 
-def test_an_unknown_outcome_is_sent_again_only_where_that_is_safe(shelf, context):
-    """A target that knows its ids gets the batch again; another one may have it twice, so it does not."""
-
-    def answer(batch, number):
-        sending()
-        if number == 1:
-            raise Unknown("connection lost")
-        return Answer(duplicate=len(batch.records))
-
-    target, batches = shelf([50], answer)
-    with pytest.raises(Unknown):
-        target.run(context)
-    assert len(batches) == 1
-    target, batches = shelf([50], answer, safe=True)
-    assert target.run(context).duplicate
-    assert len(batches) == 2
+def test_from_is_a_key_a_flag_and_a_variable(tmp_path):
+    """Under one name each, which is that of the field without its underscore."""
+    assert load(Shelf, {}, {"X_FROM": "stdin,/var/log/a"}, "X_").from_ == ["stdin", "/var/log/a"]
+    assert Shelf(from_=["stdin"]).from_ == ["stdin"]
+    with pytest.raises(SettingsError, match="from"):
+        load(Shelf, {}, {"X_FROM": "nonsense"}, "X_")
 
 
-def test_refusals_are_counted_with_their_reasons_and_fail_the_step(shelf, context):
-    """All else is shipped first; a step that lost records does not call itself fine."""
-
-    def answer(batch, number):
-        return Answer(accepted=1, rejected=("too old",) * (len(batch.records) - 1))
-
-    target, batches = shelf([50] * 4 + [101], answer)
-    with pytest.raises(ActionError, match=r"the shelf refused 3 records: .*too old \(2 times\)") as told:
-        target.run(context)
-    assert len(batches) == 2
-    assert tuple(told.value.facts[key] for key in ("read", "accepted", "rejected", "left")) == (5, 2, 3, 0)
-
-
-def test_a_record_larger_than_a_batch_is_refused_without_being_sent(shelf, context):
-    """The target would refuse it, and perhaps its neighbours with it."""
-    target, batches = shelf([101, 5])
-    with pytest.raises(ActionError, match="a record of 101 B is larger than 100 B"):
-        target.run(context)
-    assert [[one.id for one in batch.records] for batch in batches] == [["id-1"]]
-
-
-def test_an_answer_that_does_not_add_up_is_a_failure(shelf, context):
-    """A record without a verdict has not arrived."""
-    target, _ = shelf([50] * 2, lambda batch, number: Answer(accepted=1))
-    with pytest.raises(ActionError, match="the shelf gave no verdict on 1 record") as told:
-        target.run(context)
-    assert told.value.facts["left"] == 1
-
-
-def test_notes_are_told_once(shelf, context):
-    """A target says the same of every batch; people read it once."""
-    target, _ = shelf([100] * 3, lambda batch, number: Answer(accepted=1, notes=("clock is off",)))
-    assert target.run(context).notes == ("clock is off",)
-
-
-def test_nothing_to_ship_is_a_skip(shelf, context):
-    """Neither a success nor a failure, also in a dry run."""
-    for dry_run in (False, True):
-        target, batches = shelf([])
-        with pytest.raises(Skip):
-            target.run(Context(Workflow(), context.retry, dry_run=dry_run))
-        assert batches == []
-
-
-def test_a_dry_run_tells_counts_and_an_example_and_sends_nothing(context):
-    """The target is not even opened."""
+def test_a_dry_run_tells_counts_and_an_example_and_sends_nothing(tmp_path):
+    """The target is not even opened, and logs are only named."""
+    (tmp_path / "log").write_text("x" * 2048)
 
     class Closed(Shelf):
         """Never opened."""
-
-        most_bytes: ClassVar[int] = 1 << 20
-
-        def records(self, context):
-            return Ship.records(self, context)
-
-        def encode(self, record):
-            return record.message.encode()
 
         @contextmanager
         def open(self, context):
             pytest.fail("opened")
             yield
 
-    workflow = Workflow(
-        name="etl", status="Failed", failures=Failures(all=(Failure("a", "boom"), Failure("b", "bang")))
-    )
-    result = Closed(key="-").run(Context(workflow, context.retry, dry_run=True))
-    assert result.summary.startswith("would ship 3 records")
+    made = Closed(from_=["status", str(tmp_path / "log"), "dead-letter"], dead_letter=str(tmp_path / "dead"))
+    (tmp_path / "dead").write_text("")
+    result = made.run(context(workflow=FAILED, dry_run=True))
+    assert result.summary.startswith("would ship 3 records (")
+    assert result.summary.endswith("and the lines of 1 log (2 KiB) to the shelf")
     assert result.facts["kinds"] == {"status": 1, "failure": 2}
     assert result.facts["example"]["kind"] == "status"
+    assert result.facts["sources"] == [{"source": str(tmp_path / "log"), "bytes": 2048}]
+    assert (tmp_path / "dead").exists()
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(
-    sizes=st.lists(st.integers(1, 120), max_size=20),
-    outcomes=st.lists(st.sampled_from(["ok", "duplicate", "rejected", "short", "fatal"]), min_size=1, max_size=5),
-)
-def test_the_count_adds_up_whatever_happens(sizes, outcomes):
-    """read = accepted + duplicate + rejected + left, in success and in every failure."""
+def test_a_dry_run_of_nothing_is_a_skip(tmp_path):
+    """As a run is."""
+    for dry_run in (True, False):
+        with pytest.raises(Skip):
+            shelf(tmp_path, "dead-letter").run(context(dry_run=dry_run))
 
-    def post(batch):
-        count = len(batch.records)
-        outcome = outcomes[int(batch.records[0].id[3:]) % len(outcomes)]
-        if outcome == "fatal":
-            raise ActionError("no")
-        kinds = {"duplicate": Answer(duplicate=count), "rejected": Answer(rejected=("r",) * count)}
-        return kinds.get(outcome, Answer(accepted=count - (outcome == "short")))
 
-    ANSWERS["fuzz"] = post
-    context = Context(Workflow(), Retry(Terms(attempts=1), Deadline(100, FakeClock())))
-    try:
-        facts = Shelf(key="fuzz", sizes=tuple(sizes)).run(context).facts
-        assert facts["complete"]
-    except ActionError as error:
-        facts = error.facts
-        assert not facts["complete"]
-    except Skip:
-        assert sizes == []
-        return
-    assert adds_up(facts)
+# What was refused, once more.
+
+
+def test_what_was_refused_can_be_shipped_again(tmp_path):
+    """The same records, under the same ids, and then the file is gone."""
+    REFUSED.add("boom")
+    with pytest.raises(ActionError, match="refused 1 record"):
+        shelf(tmp_path).run(context(workflow=FAILED))
+    first = list(SHELF)
+    REFUSED.clear()
+    shelf(tmp_path, "dead-letter").run(context(workflow=FAILED))
+    (again,) = SHELF[len(first) :]
+    assert (again.message, again.kind, again.level) == ("boom", "failure", "error")
+    assert again.attributes["workflow"] == "etl"
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_refused_again_is_kept_again(tmp_path):
+    """In a new file of the same name, which the next run finds."""
+    REFUSED.update({"boom", "bang"})
+    with pytest.raises(ActionError):
+        shelf(tmp_path).run(context(workflow=FAILED))
+    REFUSED.discard("bang")
+    with pytest.raises(ActionError, match="refused 1 record"):
+        shelf(tmp_path, "dead-letter").run(context(workflow=FAILED))
+    (kept,) = map(json.loads, (tmp_path / "dead").read_text().splitlines())
+    assert (kept["message"], messages().count("bang")) == ("boom", 1)
+    assert [one.name for one in tmp_path.iterdir()] == ["dead"]
+
+
+def test_dead_letters_survive_a_run_that_is_cut(tmp_path):
+    """What was taken aside and not shipped is found by the next run, together with what came meanwhile."""
+    REFUSED.add("boom")
+    with pytest.raises(ActionError):
+        shelf(tmp_path).run(context(workflow=FAILED))
+    (tmp_path / "dead").rename(tmp_path / "dead.taken")
+    REFUSED.add("bang")
+    with pytest.raises(ActionError):
+        shelf(tmp_path).run(context(workflow=FAILED))
+    REFUSED.clear()
+    SHELF.clear()
+    shelf(tmp_path, "dead-letter").run(context(workflow=FAILED))
+    assert sorted(messages()) == ["bang", "boom", "boom"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_lines_that_are_no_records_are_passed_over_and_told(tmp_path):
+    """A file that was cut in the middle still gives what is whole."""
+    REFUSED.add("boom")
+    with pytest.raises(ActionError):
+        shelf(tmp_path).run(context(workflow=FAILED))
+    REFUSED.clear()
+    with (tmp_path / "dead").open("ab") as file:
+        file.write(b'{"id": 1}\n[]\n\xff\n{"id":"x","time":"2026-01-01T00:00:00Z"')
+    facts = shelf(tmp_path, "dead-letter").run(context(workflow=FAILED)).facts
+    assert facts["accepted"] == 1
+    assert "4 lines" in facts["sources"][0]["notes"][0]
+
+
+def test_dead_letters_are_not_read_through_a_link(tmp_path):
+    """Somebody else's file is not shipped."""
+    (tmp_path / "secret").write_text("x")
+    (tmp_path / "dead").symlink_to(tmp_path / "secret")
+    with pytest.raises(ActionError, match="cannot read"):
+        shelf(tmp_path, "dead-letter").run(context())

@@ -1,0 +1,186 @@
+"""A log cut into chunks of records as it streams by: lines numbered, timed, freed of secrets, and long ones split.
+
+Memory does not grow with the log: there is one piece of it, and what its last line has so far.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
+
+from exitkit.chunk import MOST, Chunk, LineIds
+from exitkit.records import identify
+from exitkit.scrub import Scrub
+from exitkit.workflow import Workflow
+
+LONGEST = 64 * 1024
+"""Bytes of a line that go into one record; a longer one becomes several, which are numbered. Loki, Google Cloud
+Logging and Datadog take no more than 256 KB, and JSON may need six characters for one."""
+
+PIECE = 1 << 18
+"""Bytes of a log that are looked at together."""
+
+_NANO = 10**9
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017 - beside timezone, which is used below
+_STAMP = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9})\d*)?\s?(Z|[+-]\d\d:?\d\d)?(?=[\s\]]|$)"
+)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where lines come from.
+
+    `source` names it in the counts, `node` and `container` in the ids; `variant` tells apart what begins
+    at another line, such as the last 100. `time`, in Unix nanoseconds, is that of lines that tell none. With
+    `stamped` each line begins with its time and a space, as kubelet writes them.
+    """
+
+    workflow: Workflow
+    source: str
+    node: str
+    container: str = ""
+    variant: str = ""
+    time: int = 0
+    stamped: bool = False
+    attributes: Mapping[str, object] = field(default_factory=dict)
+
+
+def chunks(pieces: Iterable[bytes], origin: Origin) -> Iterator[Chunk]:
+    """The records of a log, whose bytes come in pieces of any length."""
+    cutter = _Cutter(origin)
+    for piece in _whole(pieces):
+        yield from cutter.cut(piece)
+
+
+class _Cutter:
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+        self.ids = LineIds(origin.workflow, origin.node, origin.container, ended=origin.variant)
+        self.scrub = Scrub()
+        self.number = 0
+        self.last = self.bump = 0  # the last line's own time, and how often it was met in a row
+        self.told = origin.time
+
+    def cut(self, piece: bytes) -> Iterator[Chunk]:
+        text = self.scrub(piece).decode("utf-8", "backslashreplace")
+        lines = text.split("\n")
+        if lines and not lines[-1]:
+            lines.pop()
+        if "\r" in text:
+            lines = [line.rstrip("\r") for line in lines]
+        for begin in range(0, len(lines), MOST):
+            some = lines[begin : begin + MOST]
+            first, self.number = self.number, self.number + len(some)
+            times, messages = self._stamped(some) if self.origin.stamped else self._timed(some)
+            yield from self._chunks(first, times, messages)
+
+    def _chunks(self, first: int, times: list[int], messages: list[str]) -> Iterator[Chunk]:
+        source, attributes = self.origin.source, self.origin.attributes
+        ids = self.ids.some(first, len(messages))
+        if max(map(len, messages)) <= LONGEST // 4:  # of four bytes each at most
+            yield Chunk(source, ids, times, messages, attributes=attributes)
+            return
+        begin = 0
+        for index, message in enumerate(messages):
+            if len(message) <= LONGEST // 4:
+                continue
+            if index > begin:
+                yield Chunk(source, ids[begin:index], times[begin:index], messages[begin:index], attributes=attributes)
+            yield from self._parts(first + index, times[index], message)
+            begin = index + 1
+        if begin < len(messages):
+            yield Chunk(source, ids[begin:], times[begin:], messages[begin:], attributes=attributes)
+
+    def _parts(self, number: int, time: int, message: str) -> Iterator[Chunk]:
+        """A long line as several records, the first of which has the line's own id."""
+        size = LONGEST // 4
+        parts = [message[at : at + size] for at in range(0, len(message), size)]
+        origin = self.origin
+        for index, part in enumerate(parts):
+            identity = self.ids.some(number, 1)[0]
+            if index:
+                identity = identify(origin.workflow, "log", identity, container=origin.container, line=index)
+            attributes = {**origin.attributes, "part": index + 1, "parts": len(parts)}
+            yield Chunk(origin.source, (identity,), (time + index,), (part,), attributes=attributes)
+
+    def _stamped(self, lines: list[str]) -> tuple[list[int], list[str]]:
+        """As kubelet writes them: a time, a space, and what was printed."""
+        times, messages = [], []
+        last, bump, second, base = self.last, self.bump, "", 0
+        for line in lines:
+            stamp, _, message = line.partition(" ")
+            if stamp[-1:] == "Z" and stamp[19:20] == ".":
+                if stamp[:19] != second:
+                    second = stamp[:19]
+                    base = _seconds(second + "Z") * _NANO
+                fraction = stamp[20:-1]
+                time = base + int(fraction) * 10 ** (9 - len(fraction)) if fraction.isdecimal() and base else None
+            else:
+                time = parse_time(stamp)
+            if time is None:  # no time of kubelet's: all of it was printed
+                message, time = line, last or self.origin.time
+            # Two lines of one moment stay two, and in order, where a target tells records apart by their times.
+            last, bump = (last, bump + 1) if time == last else (time, 0)
+            times.append(time + bump)
+            messages.append(message)
+        self.last, self.bump = last, bump
+        return times, messages
+
+    def _timed(self, lines: list[str]) -> tuple[list[int], list[str]]:
+        """Lines that may begin with a time of their own; the others follow the one before by a nanosecond."""
+        times, told = [], self.told
+        second, base, width, end = "", 0, 0, ""  # of the last time that was read: most logs write all in one way
+        for line in lines:
+            own: int | None = None
+            if line[:1] == "2" and line[4:5] == "-":
+                fraction = line[20 : 20 + width]
+                if line[:19] == second and line[20 + width : 20 + width + len(end)] == end and fraction.isdecimal():
+                    own = base + int(fraction) * 10 ** (9 - width)
+                elif (match := _STAMP.match(line)) and (own := _nanoseconds(match)) is not None:
+                    second, fraction = line[:19], match[7] or ""
+                    width, end = len(fraction), line[20 + len(fraction) : match.end() + 1] if fraction else "\0"
+                    base = own - int(fraction or 0) * 10 ** (9 - width)
+            told = own if own is not None and own > told else told + 1
+            times.append(told)
+        self.told = told
+        return times, lines
+
+
+def _whole(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same in pieces that end where a line does; a line without end is cut before it fills the memory."""
+    rest = bytearray()
+    for piece in pieces:
+        for begin in range(0, len(piece), PIECE):
+            rest += piece[begin : begin + PIECE]
+            if len(rest) < PIECE:
+                continue
+            end = rest.rfind(b"\n") + 1
+            if not end and len(rest) < 4 * PIECE:
+                continue
+            yield bytes(rest[: end or len(rest)])
+            del rest[: end or len(rest)]
+    if rest:
+        yield bytes(rest)
+
+
+def parse_time(text: str) -> int | None:
+    """Unix nanoseconds of the time that a text begins with, as RFC 3339 and its kin write it; None if it has none."""
+    match = _STAMP.match(text)
+    return _nanoseconds(match) if match else None
+
+
+def _nanoseconds(match: re.Match[str]) -> int | None:
+    seconds = _seconds(f"{match[1]}-{match[2]}-{match[3]}T{match[4]}:{match[5]}:{match[6]}{match[8] or 'Z'}")
+    return seconds * _NANO + int((match[7] or "0").ljust(9, "0")) if seconds else None
+
+
+@lru_cache(maxsize=256)
+def _seconds(text: str) -> int:
+    """Unix seconds; 0 for what is no time."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return 0
+    return max(0, (moment - _EPOCH) // timedelta(seconds=1))

@@ -1,0 +1,125 @@
+"""Lines of files and of standard input."""
+
+import glob
+import os
+import stat
+import sys
+import zlib
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from exitkit.chunk import Chunk
+from exitkit.context import Context
+from exitkit.errors import ActionError
+from exitkit.lines import PIECE, Origin, chunks
+from exitkit.records import end_of, workflow_attributes
+from exitkit.sources.source import Source
+
+_MOST_FILES = 10_000
+
+
+def matching(pattern: str, tail: int, context: Context) -> Iterator[Source]:
+    """Each file that the path or glob fits, in the order of their names; a path that is none is one that fails."""
+    paths = [pattern]
+    if glob.has_magic(pattern):
+        # A Path would drop a slash at the end and `./`, and the names are part of the records' ids.
+        found = sorted(glob.glob(pattern, recursive=True, include_hidden=True))  # noqa: PTH207
+        paths = [one for one in found if not Path(one).is_dir()]
+    for path in paths[:_MOST_FILES]:
+        yield Source(path, partial(_read, path, tail, context), size=_size(path))
+    if len(paths) > _MOST_FILES:
+        yield Source(pattern, partial(_fail, f"it fits more than {_MOST_FILES} files: name fewer"))
+
+
+def stdin(context: Context) -> Source:
+    """What is piped in, until its end."""
+
+    def read(source: Source) -> Iterator[Chunk]:
+        if sys.stdin.isatty():
+            raise ActionError("stdin is a terminal: pipe a log into this", reason="client")
+        origin = _origin(context, source.name, "")
+        return chunks(iter(partial(os.read, sys.stdin.fileno(), PIECE), b""), origin)
+
+    return Source("stdin", read)
+
+
+def _fail(why: str, source: Source) -> Iterator[Chunk]:  # noqa: ARG001 - as every source
+    raise ActionError(why, reason="client")
+
+
+def _read(path: str, tail: int, context: Context, source: Source) -> Iterator[Chunk]:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise ActionError(f"cannot read {path}: it is no plain file", reason="client")
+            if path.endswith(".gz"):
+                pieces = _inflated(file, source)
+            else:
+                if tail:
+                    file.seek(_tail(file, tail))
+                pieces = iter(partial(file.read, PIECE), b"")
+            yield from chunks(pieces, _origin(context, path, f"tail={tail}" if tail else ""))
+    except OSError as error:
+        raise ActionError(f"cannot read {path}: {(error.strerror or 'i/o error').lower()}") from error
+
+
+def _origin(context: Context, name: str, variant: str) -> Origin:
+    workflow = context.workflow
+    return Origin(
+        workflow,
+        name,
+        name,
+        variant=variant,
+        time=end_of(workflow, context.deadline.clock.time()),
+        attributes={**workflow_attributes(workflow), "file": name},
+    )
+
+
+def _size(path: str) -> int:
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return 0
+
+
+def _tail(file: IO[bytes], count: int) -> int:
+    """Where the last so many lines begin."""
+    end = at = file.seek(0, os.SEEK_END)
+    wanted = count
+    while at > 0:
+        begin = max(0, at - PIECE)
+        file.seek(begin)
+        piece = file.read(at - begin)
+        if at == end and piece.endswith(b"\n"):
+            wanted += 1  # that of the last line stands behind it
+        found = piece.count(b"\n")
+        if found < wanted:
+            wanted, at = wanted - found, begin
+            continue
+        place = len(piece)
+        for _ in range(wanted):
+            place = piece.rfind(b"\n", 0, place)
+        return begin + place + 1
+    return 0
+
+
+def _inflated(file: IO[bytes], source: Source) -> Iterator[bytes]:
+    """The content of a gzip file of one or several members; what is broken of it is told, and the rest shipped."""
+    unpack, pending, begun = zlib.decompressobj(wbits=31), b"", False
+    while chunk := pending or file.read(PIECE):
+        try:
+            piece = unpack.decompress(chunk, 4 * PIECE)
+        except zlib.error:
+            source.notes.append("it is no whole gzip file: what is behind the broken place was not read")
+            return
+        if piece:
+            yield piece
+        pending, begun = unpack.unconsumed_tail, True
+        if unpack.eof:
+            pending, begun = unpack.unused_data.lstrip(b"\0"), False
+            unpack = zlib.decompressobj(wbits=31)
+    if begun:
+        source.notes.append("it is no whole gzip file: its end is missing")

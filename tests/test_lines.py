@@ -1,0 +1,176 @@
+"""A log cut into records as it streams by."""
+
+import tracemalloc
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exitkit import redact
+from exitkit.lines import LONGEST, PIECE, Origin, chunks, parse_time
+from exitkit.testing import failed_workflow
+
+START = 1_790_000_000_000_000_000
+WORKFLOW = failed_workflow()
+
+
+def origin(**more):
+    return Origin(WORKFLOW, "pod a", "a", "main", time=START, attributes={"pod": "a"}, **more)
+
+
+def cut(*pieces, **more):
+    return [record for chunk in chunks(pieces, origin(**more)) for record in chunk.records()]
+
+
+def messages(*pieces, **more):
+    return [one.message for one in cut(*pieces, **more)]
+
+
+@pytest.mark.parametrize(
+    ("data", "lines"),
+    [
+        (b"", []),
+        (b"\n", [""]),
+        (b"a", ["a"]),
+        (b"a\nb", ["a", "b"]),
+        (b"a\r\nb\r\n", ["a", "b"]),
+        (b"a\n\n\nb\n", ["a", "", "", "b"]),
+        (b"10%\r20%\rdone\n", ["10%\r20%\rdone"]),
+        (b"\xff\xfe caf\xc3\xa9\n", ["\\xff\\xfe café"]),
+        (b"nul\x00tab\t\x1b[31mred\n", ["nul\x00tab\t\x1b[31mred"]),
+        ("a\u2028b\x85c\n".encode(), ["a\u2028b\x85c"]),
+    ],
+)
+def test_lines_are_what_was_printed(data, lines):
+    """Only a line feed ends one; broken UTF-8 stays readable, and a missing last line feed loses nothing."""
+    assert messages(data) == lines
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.lists(st.binary(max_size=40), max_size=8), st.integers(1, 60))
+def test_the_pieces_make_no_difference(parts, size):
+    """A network cuts where it likes; records and ids are the same."""
+    data = b"\n".join(parts)
+    pieces = [data[at : at + size] for at in range(0, len(data), size)]
+    assert cut(*pieces) == cut(data)
+
+
+def test_pieces_larger_than_ours_make_no_difference():
+    """Nor where a line spans several of them."""
+    data = b"".join(b"%d " % n * (n % 50) + b"\n" for n in range(20_000))
+    assert cut(data) == cut(*(data[at : at + 100_000] for at in range(0, len(data), 100_000)))
+    assert len(cut(data)) == 20_000
+
+
+def test_a_long_line_becomes_several_records_that_say_so():
+    """All of it is there; the first part has the line's own id, and no id comes twice."""
+    line = "x" * (LONGEST // 4) + "y" * (LONGEST // 4) + "end"
+    found = cut(f"before\n{line}\nafter\n".encode())
+    assert [one.message for one in found][0::4] == ["before", "after"]
+    parts = found[1:4]
+    assert "".join(one.message for one in parts) == line
+    assert [(one.attributes["part"], one.attributes["parts"]) for one in parts] == [(1, 3), (2, 3), (3, 3)]
+    assert found[1].id == cut(b"before\nb\n")[1].id
+    assert len({one.id for one in found}) == 5
+    assert sorted({one.time for one in parts}) == [one.time for one in parts]
+
+
+def test_a_line_without_end_does_not_fill_the_memory():
+    """A gigabyte without a line feed would be cut all the same; here it is 64 MiB."""
+    tracemalloc.start()
+    count = sum(len(chunk) for chunk in chunks((b"x" * PIECE for _ in range(256)), origin()))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 256 * PIECE // (LONGEST // 4)
+    assert peak < 16 << 20
+
+
+def test_memory_does_not_grow_with_the_log():
+    """64 MiB of lines are read within a few."""
+    piece = b"a line of some length, as logs have them, and a bit more\n" * 4096
+    tracemalloc.start()
+    count = sum(len(chunk) for chunk in chunks((piece for _ in range(280)), origin()))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 280 * 4096
+    assert peak < 8 << 20
+
+
+# Times.
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2026-11-23T07:57:41.123456789Z x", 1_795_420_661_123_456_789),
+        ("2026-11-23T07:57:41Z", 1_795_420_661_000_000_000),
+        ("2026-11-23 07:57:41,123 INFO", 1_795_420_661_123_000_000),
+        ("2026-11-23T08:57:41.5+01:00 x", 1_795_420_661_500_000_000),
+        ("2026-11-23T07:57:41] x", 1_795_420_661_000_000_000),
+        ("2026-13-23T07:57:41Z", None),
+        ("2026-11-23", None),
+        ("hello", None),
+        ("2026-11-23T07:57:41x", None),
+    ],
+)
+def test_a_time_at_the_beginning_is_understood(text, time):
+    """As RFC 3339 and the logging of Python and Java write it."""
+    assert parse_time(text) == time
+
+
+def test_kubelets_time_is_taken_off():
+    """To the nanosecond, with fewer digits, with an offset; an empty line stays one."""
+    found = cut(
+        b"2026-11-23T07:57:41.123456789Z a b\n2026-11-23T07:57:41.1234Z c\n2026-11-23T08:57:42.5+01:00 d\n"
+        b"2026-11-23T07:57:43.1Z \n2026-11-23T07:57:44.1Z\n",
+        stamped=True,
+    )
+    assert [(one.time - 1_795_420_661_000_000_000, one.message) for one in found] == [
+        (123_456_789, "a b"),
+        (123_400_000, "c"),
+        (1_500_000_000, "d"),
+        (2_100_000_000, ""),
+        (3_100_000_000, ""),
+    ]
+
+
+def test_lines_of_one_moment_stay_in_order_and_unlike():
+    """A target that tells records apart by time and text keeps both of two equal lines."""
+    found = cut(b"2026-11-23T07:57:41.5Z a\n" * 3 + b"2026-11-23T07:57:41.6Z a\n", stamped=True)
+    assert [one.time % 10**9 for one in found] == [500_000_000, 500_000_001, 500_000_002, 600_000_000]
+
+
+def test_what_has_no_time_of_kubelets_is_kept_whole():
+    """With the time of the line before it."""
+    found = cut(b"2026-11-23T07:57:41.5Z a\nfailed to read: x\n2026-99-23T07:57:41.5Z b\n", stamped=True)
+    assert [one.message for one in found] == ["a", "failed to read: x", "2026-99-23T07:57:41.5Z b"]
+    assert found[1].time - found[0].time == 1
+
+
+def test_lines_without_time_follow_each_other():
+    """By a nanosecond each from a time that is the same in each run; a later time in a line is taken over."""
+    found = cut(b"a\nb\n2026-11-23T07:57:41Z c\n  d\n2020-01-01T00:00:00Z old\n")
+    assert [one.time for one in found[:2]] == [START + 1, START + 2]
+    assert found[2].time == 1_795_420_661_000_000_000
+    assert [one.time - found[2].time for one in found[3:]] == [1, 2]
+    assert found[2].message == "2026-11-23T07:57:41Z c"
+
+
+# Secrets and ids.
+
+
+def test_secrets_are_cut_and_lines_keep_their_numbers():
+    """The id of a line does not hang on what is a secret."""
+    plain = cut(b"a\npassword=hunter2\nb\n")
+    assert [one.message for one in plain] == ["a", "password=***", "b"]
+    with redact.forget_all():
+        redact.remember("bbbb")
+        assert [one.id for one in cut(b"a\nbbbb\nb\n")] == [one.id for one in plain]
+
+
+def test_records_tell_where_they_come_from():
+    """Kind, attributes, and an id that is the same in each run."""
+    (one,) = cut(b"a\n")
+    assert (one.kind, one.attributes) == ("log", {"pod": "a"})
+    assert cut(b"a\n") == [one]
+    assert cut(b"a\n", variant="tail=1")[0].id != one.id

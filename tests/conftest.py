@@ -24,9 +24,10 @@ hypothesis.settings.register_profile("search", derandomize=False, max_examples=5
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 # What exitkit reads, what its libraries read, and what makes a terminal's output look different.
-_PREFIXES = ("EXITKIT_", "ARGO_", "AWS_", "GOOGLE_", "KUBERNETES_")
+_PREFIXES = ("EXITKIT_", "ARGO_", "AWS_", "GOOGLE_", "GCE_METADATA_", "CLOUDSDK_", "KUBERNETES_")
 _NAMES = frozenset(
     {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "FTP_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "TRACEPARENT"}
+    | {"STORAGE_EMULATOR_HOST", "NO_GCE_CHECK"}
     | {"GITHUB_ACTIONS", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "COLUMNS", "LINES", "TERMINAL_WIDTH"}
 )
 

@@ -112,7 +112,7 @@ def test_every_setting_is_there_and_described(made):
     for name in BUILTIN:
         action = registry.find(name)
         properties = made["$defs"][name]["properties"]
-        keys = {*action.model_fields, *(f"{one}_file" for one in fields.secrets_of(action))}
+        keys = {*fields.keys(action), *(f"{one}_file" for one in fields.secrets_of(action))}
         assert set(properties) == keys
         assert all(one["description"] for one in properties.values())
         assert made["$defs"][name]["additionalProperties"] is False

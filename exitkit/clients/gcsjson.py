@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from exitkit.clients.s3xml import Page
+from exitkit.clients.listing import Page
 from exitkit.errors import ActionError
 
 _NUMBER = re.compile("[0-9]{1,19}")

@@ -5,26 +5,25 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import groupby
 from typing import Protocol, TypeVar
 
-from exitkit.clients.gcs import Answered, Bucket, Objects, name_of, under
+from exitkit.clients.gcs import Bucket, Objects, name_of, under
 from exitkit.clients.gcsbatch import MOST_CALLS
 from exitkit.clients.gcsjson import About, Folder, Listed, Object
+from exitkit.clients.listing import Filters, Wanted, moment
 from exitkit.clients.pace import Pace
-from exitkit.clients.pattern import Globs
 from exitkit.clients.shard import Shard
 from exitkit.clients.spread import Span, spread
 from exitkit.context import Context
-from exitkit.errors import ActionError, Exhausted, Retryable
+from exitkit.errors import ActionError, Exhausted
 from exitkit.retry import Retry
 from exitkit.sweep import Outcome, Partly, Refusal, insist
 
 T = TypeVar("T")
 
 
-class Picks(Protocol):
+class Picks(Filters, Protocol):
     """What of the bucket is to go; the fields are those of the action."""
 
     @property
@@ -36,12 +35,6 @@ class Picks(Protocol):
     @property
     def shard(self) -> str: ...
     @property
-    def older_than(self) -> float: ...
-    @property
-    def include(self) -> Sequence[str]: ...
-    @property
-    def exclude(self) -> Sequence[str]: ...
-    @property
     def concurrency(self) -> int: ...
 
 
@@ -52,8 +45,7 @@ class Sweep:
         self.settings, self.bucket, self.context = settings, bucket, context
         self.clock = context.deadline.clock
         self.pace = Pace(settings.concurrency, self.clock)
-        self.include, self.exclude = Globs(settings.include), Globs(settings.exclude)
-        self.before = _moment(self.clock.time() - settings.older_than) if settings.older_than else ""
+        self.wanted = Wanted(settings, self.clock.time())
         self._told = self._done = 0  # batches that were told, and deletions that came to an end
         self._ended, self._lock = threading.Event(), threading.Lock()
 
@@ -97,14 +89,9 @@ class Sweep:
 
     def _delete_once(self, victims: Sequence[Object]) -> Partly[Object]:
         """One batch. A word to be slower that only some of it got counts for the pace as well."""
-        found: Answered | None = None
-        try:
-            with self.pace.request():
-                found = self.bucket.delete(victims)
-                _slow_down(found)
-        except Retryable:
-            if found is None:
-                raise
+        with self.pace.request() as turn:
+            found = self.bucket.delete(victims)
+            turn.slow = found.slow
         return found
 
     def _delete_folders(self, folders: Sequence[Folder], context: Context) -> Outcome:
@@ -132,7 +119,7 @@ class Sweep:
     def _listed(self, prefix: str, after: str = "", *, token: str = "", versions: bool = False) -> Listed:
         # What cannot go is told by the deletion itself; only a dry run has to know it from the listing.
         kept = self.context.dry_run
-        timed = bool(self.before)
+        timed = bool(self.wanted.before)
         ask = functools.partial(self.bucket.page, prefix, after, token=token, timed=timed, kept=kept, versions=versions)
         return self._asked(ask)
 
@@ -149,9 +136,9 @@ class Sweep:
     def _picked(self, page: Listed, prefix: str) -> Iterator[Objects | Refusal]:
         """What of a page is to go, in batches."""
         picked = list(range(len(page.keys)))
-        if self.before or self.include or self.exclude:
+        if not self.wanted.anything:
             changed = page.changed or [""] * len(page.keys)
-            picked = [n for n in picked if self._wants(page.keys[n], changed[n], prefix)]
+            picked = [n for n in picked if self.wanted.has(page.keys[n], changed[n], prefix)]
         if self.context.dry_run:
             kept = {n: why for n in picked if (why := self._keeps(page.kept[n]))}
             picked = [n for n in picked if n not in kept]
@@ -169,7 +156,7 @@ class Sweep:
         token, more = "", True
         while more:
             some, token = self._asked(functools.partial(self.bucket.folders, prefix, token))
-            found += [one for one in some if self._wants(one.name, one.changed, prefix)]
+            found += [one for one in some if self.wanted.has(one.name, one.changed, prefix)]
             more = bool(token)
         for _, level in groupby(sorted(found, key=_depth), key=_depth):
             self._wait()
@@ -186,17 +173,11 @@ class Sweep:
 
     def _keeps(self, why: str) -> str:
         """Why an object cannot go; nothing where it can, or where the bucket keeps a version of it anyway."""
-        if not why or (why[0].isdigit() and why <= _moment(self.clock.time())):
+        if not why or (why[0].isdigit() and why <= moment(self.clock.time())):
             return ""
         if not self.settings.versions and self._is_versioned:
             return ""
         return under("retention policy" if why[0].isdigit() else why)
-
-    def _wants(self, name: str, changed: str, prefix: str) -> bool:
-        if self.before and changed > self.before:
-            return False
-        path = name[len(prefix) if prefix.endswith("/") else prefix.rfind("/") + 1 :]
-        return not self.exclude.match(path) and (not self.include or self.include.match(path))
 
     @functools.cached_property
     def _is_versioned(self) -> bool:
@@ -208,16 +189,5 @@ class Sweep:
         return f"gs://{self.bucket.name}/"
 
 
-def _slow_down(found: Answered) -> None:
-    """Tell the pace, which listens to what is raised."""
-    if found.slow:
-        raise Retryable("too fast", reason="rate")
-
-
 def _depth(folder: Folder) -> int:
     return -folder.name.count("/")
-
-
-def _moment(seconds: float) -> str:
-    """As Google writes it, to the second; a time is compared with it as text."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -4,9 +4,17 @@ import contextlib
 import math
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from exitkit.clock import Clock
 from exitkit.errors import Retryable
+
+
+@dataclass
+class Turn:
+    """A request that was let through; `slow` is set where its answer was, in part, to slow down."""
+
+    slow: bool = False
 
 
 class Pace:
@@ -26,17 +34,17 @@ class Pace:
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
-    def request(self) -> Iterator[None]:
+    def request(self) -> Iterator[Turn]:
         """Wait until there is room for one more. What is raised inside says how it went."""
         number = self._enter()
-        slow = False
+        turn = Turn()
         try:
-            yield
+            yield turn
         except Retryable as error:
-            slow = error.reason == "rate"
+            turn.slow = error.reason == "rate"
             raise
         finally:
-            self._leave(number, slow=slow)
+            self._leave(number, slow=turn.slow)
 
     def _enter(self) -> int:
         while True:

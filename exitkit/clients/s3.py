@@ -8,8 +8,9 @@ from hashlib import md5
 
 from exitkit.clients import s3xml
 from exitkit.clients.http import Response
+from exitkit.clients.listing import Page, in_bytes
 from exitkit.clients.s3request import AGAIN, GONE, Requests, failed, plain
-from exitkit.clients.s3xml import Fault, Marked, Page, Upload, Version
+from exitkit.clients.s3xml import Fault, Marked, Upload, Version
 from exitkit.errors import ActionError, Retryable
 from exitkit.sweep import Partly, Refusal, readable
 
@@ -30,7 +31,7 @@ class Bucket(Requests):
         query |= {"continuation-token": token} if token else {"start-after": after} if after else {}
         what = f"listing {self.name}"
         found = s3xml.read_page(self.ask("GET", "", query, what=what), what, timed=timed)
-        if found.keys and not _bytes(after) < _bytes(found.keys[0]) <= _bytes(found.keys[-1]):
+        if found.keys and not in_bytes(after) < in_bytes(found.keys[0]) <= in_bytes(found.keys[-1]):
             raise ActionError(f"{what}: the keys come in no order, so that a listing cannot go on", reason="server")
         if found.more and not (found.keys or found.token):
             raise ActionError(f"{what}: there is more, and nothing says where", reason="server")
@@ -158,8 +159,3 @@ def name_of(victim: Victim) -> str:
         return victim
     kind = "uploadId" if isinstance(victim, Upload) else "versionId"
     return f"{victim.key}?{kind}={victim.id}"
-
-
-def _bytes(key: str) -> bytes:
-    """What keys are ordered by; the order of code points is that of their UTF-8."""
-    return key.encode("utf-8", "surrogateescape")

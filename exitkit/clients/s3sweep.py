@@ -2,13 +2,13 @@
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
+from exitkit.clients.listing import Filters, Page, Wanted
 from exitkit.clients.pace import Pace
-from exitkit.clients.pattern import Globs
 from exitkit.clients.s3 import Bucket, Objects, Victim, name_of
-from exitkit.clients.s3xml import Marked, Page, Upload, are_writable
+from exitkit.clients.s3request import AGAIN
+from exitkit.clients.s3xml import Marked, Upload, are_writable
 from exitkit.clients.shard import Shard
 from exitkit.clients.spread import Span, spread
 from exitkit.context import Context
@@ -19,7 +19,7 @@ T = TypeVar("T")
 _SINGLY = 50  # victims of a batch that go one by one, so that several batches of them go at a time
 
 
-class Picks(Protocol):
+class Picks(Filters, Protocol):
     """What of the bucket is to go; the fields are those of the action."""
 
     @property
@@ -31,12 +31,6 @@ class Picks(Protocol):
     @property
     def shard(self) -> str: ...
     @property
-    def older_than(self) -> float: ...
-    @property
-    def include(self) -> Sequence[str]: ...
-    @property
-    def exclude(self) -> Sequence[str]: ...
-    @property
     def concurrency(self) -> int: ...
 
 
@@ -47,8 +41,7 @@ class Sweep:
         self.settings, self.bucket, self.context = settings, bucket, context
         clock = context.deadline.clock
         self.pace = Pace(settings.concurrency, clock)
-        self.include, self.exclude = Globs(settings.include), Globs(settings.exclude)
-        self.before = _moment(clock.time() - settings.older_than) if settings.older_than else ""
+        self.wanted = Wanted(settings, clock.time())
 
     def find(self, context: Context) -> Iterator[Objects]:  # noqa: ARG002 - it is the one that this was opened with
         settings = self.settings
@@ -64,7 +57,7 @@ class Sweep:
 
     def pages(self, span: Span) -> Iterator[Page]:
         def fetch(after: str, token: str) -> Page:
-            ask = functools.partial(self.bucket.page, span.prefix, after, token=token, timed=bool(self.before))
+            ask = functools.partial(self.bucket.page, span.prefix, after, token=token, timed=bool(self.wanted.before))
             return self._asked(ask, self.context)
 
         return spread(fetch, span, self.context.deadline.clock, most=self.settings.concurrency)
@@ -74,11 +67,14 @@ class Sweep:
         if batch.singly:
             return self._singly(victims, context)
 
-        def once(rest: Sequence[Victim]) -> Partly[Victim]:
-            with self.pace.request():
-                return self.bucket.delete(rest)
+        return insist(context.retry, victims, name_of, self._delete_once)
 
-        return insist(context.retry, victims, name_of, once)
+    def _delete_once(self, victims: Sequence[Victim]) -> Partly[Victim]:
+        """One request. A word to be slower that only some of it got counts for the pace as well."""
+        with self.pace.request() as turn:
+            found = self.bucket.delete(victims)
+            turn.slow = any(AGAIN.get(why) == "rate" for why in found.later.values())
+        return found
 
     def _singly(self, victims: Sequence[Victim], context: Context) -> Outcome:
         """One request for each. One that cannot go does not keep the others."""
@@ -116,9 +112,9 @@ class Sweep:
     ) -> Iterator[Objects]:
         """What of a page is to go, in batches."""
         sizes = page.sizes
-        if self.before or self.include or self.exclude:
-            start = len(prefix) if prefix.endswith("/") else prefix.rfind("/") + 1
-            fit = [n for n, key in enumerate(keys) if self._wants(key[start:], page.changed[n] if self.before else "")]
+        if not self.wanted.anything:
+            changed = page.changed or [""] * len(keys)
+            fit = [n for n, key in enumerate(keys) if self.wanted.has(key, changed[n], prefix)]
             victims, keys, sizes = [victims[n] for n in fit], [keys[n] for n in fit], [sizes[n] for n in fit]
         if not victims:
             return
@@ -133,13 +129,3 @@ class Sweep:
         for begin in range(0, len(few), _SINGLY):
             some = few[begin : begin + _SINGLY]
             yield Objects([victims[n] for n in some], [sizes[n] for n in some], place, singly=True)
-
-    def _wants(self, path: str, changed: str) -> bool:
-        if changed > self.before:
-            return False
-        return not self.exclude.match(path) and (not self.include or self.include.match(path))
-
-
-def _moment(seconds: float) -> str:
-    """As S3 writes it, to the second; a time of changing is compared with it as text."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

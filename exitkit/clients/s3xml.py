@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
+from exitkit.clients.listing import Page
 from exitkit.errors import ActionError, Retryable
 
 _KEY = re.compile(rb"<Key>([^<]*)</Key>")
@@ -41,21 +42,6 @@ class Upload(NamedTuple):
 
     key: str
     id: str
-
-
-@dataclass(frozen=True)
-class Page:
-    """Part of a listing, in the order of UTF-8 bytes: keys, and where they were asked for sizes and times.
-
-    `changed` holds UTC times as `2026-11-23T12:00:00`, whose order is that of the text. `token` leads to
-    the next page where there is `more` and this one has no key to go on from.
-    """
-
-    keys: Sequence[str]
-    sizes: Sequence[int] = ()
-    changed: Sequence[str] = ()
-    more: bool = False
-    token: str = ""
 
 
 @dataclass(frozen=True)
@@ -181,11 +167,6 @@ def text_of(data: bytes, tag: str) -> str:
     if not data.startswith(b"</" + name + b">", end):  # not text, or not all of it
         return ""
     return _unescape(data[begin:end].decode("utf-8", "surrogateescape"))
-
-
-def in_bytes(key: str) -> bytes:
-    """What keys are ordered by; for those that are not UTF-8, that is not the order of their text."""
-    return key.encode("utf-8", "surrogateescape")
 
 
 def _expect(data: bytes, root: bytes, what: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from exitkit.clients.s3xml import Page, in_bytes
+from exitkit.clients.listing import Page, in_bytes
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
-from exitkit.clients.s3xml import Page, in_bytes
+from exitkit.clients.listing import Page, in_bytes
 from exitkit.clients.split import Alphabet
 from exitkit.clock import Clock
 from exitkit.crew import Crew

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exitkit.clients.s3xml import Page, in_bytes
+from exitkit.clients.listing import Page, in_bytes
 from exitkit.clients.shard import Shard, divide
 
 SIGNS = "ab01/~-%:+ \n\"'$`{}ü\ufffd👍\udcff"

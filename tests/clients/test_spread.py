@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exitkit.clients.s3xml import Page, in_bytes
+from exitkit.clients.listing import Page, in_bytes
 from exitkit.clients.spread import Span, spread
 from exitkit.clock import Clock
 from exitkit.errors import ActionError

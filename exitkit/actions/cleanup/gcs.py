@@ -1,7 +1,6 @@
 """Objects of Google Cloud Storage."""
 
 import contextlib
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,14 +10,12 @@ from typing import Any, ClassVar, cast
 from pydantic import Field, field_validator, model_validator
 
 from exitkit.action import Result
-from exitkit.actions.cleanup import Cleanup
+from exitkit.actions.cleanup import BucketCleanup
 from exitkit.clients.gcp import Access
 from exitkit.clients.gcs import Bucket
 from exitkit.clients.gcsjson import About
 from exitkit.clients.gcsrequest import Reach
 from exitkit.clients.gcssweep import Sweep
-from exitkit.clients.shard import Shard, divide
-from exitkit.clients.spread import Span
 from exitkit.context import Context
 from exitkit.errors import ActionError
 from exitkit.units import human_duration
@@ -27,7 +24,7 @@ from exitkit.units import human_duration
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 
 
-class GCS(Cleanup):
+class GCS(BucketCleanup):
     """Delete what is below prefixes of a Google Cloud Storage bucket: objects, versions, managed folders.
 
     It needs storage.objects.list and storage.objects.delete; with managed folders also
@@ -46,11 +43,6 @@ class GCS(Cleanup):
     the prefix, whatever comes and goes meanwhile.
     """
 
-    bucket: str = Field(description="The bucket's name.")
-    prefixes: list[str] = Field(
-        min_length=1,
-        description="What the names begin with; one that means a folder ends in /, as logs also begins logs-2.",
-    )
     versions: bool = Field(
         False,
         description="Delete every generation, so that no version is left; else a versioned bucket keeps what was "
@@ -69,15 +61,8 @@ class GCS(Cleanup):
     )
     user_project: str = Field("", description="The project that pays, where the bucket lets the requester pay.")
     ca_file: Path | None = Field(None, description="The authorities that the server's certificate is checked with.")
-    concurrency: int = Field(
-        32, ge=1, le=256, description="Requests at a time; fewer as soon as the server is too busy."
-    )
-    shards: int = Field(
-        0, ge=0, le=1000, description="Delete nothing, and print a list of so many ranges of like size for --shard."
-    )
-    shard: str = Field("", description="Delete only one of the ranges that --shards prints.")
-
-    reads_in_dry_run: ClassVar[bool] = True
+    scheme: ClassVar[str] = "gs"
+    whole: ClassVar[tuple[str, ...]] = ("versions", "managed_folders")
 
     @field_validator("bucket")
     @classmethod
@@ -86,46 +71,15 @@ class GCS(Cleanup):
             raise ValueError("is no bucket's name: small letters, digits, dots, - and _, without gs:// or a slash")
         return bucket
 
-    @field_validator("prefixes")
-    @classmethod
-    def _are_not_all(cls, prefixes: list[str]) -> list[str]:
-        for one in prefixes:
-            if not one.strip("/ "):
-                raise ValueError("a prefix is empty, which is the whole bucket: was a template filled in with nothing?")
-            if one.startswith("/") or "//" in one:
-                raise ValueError(f"{one!r} has an empty part: was a template filled in with nothing?")
-        return prefixes
-
-    @field_validator("shard")
-    @classmethod
-    def _is_a_shard(cls, shard: str) -> str:
-        if shard:
-            Shard.read(shard)
-        return shard
-
     @model_validator(mode="after")
-    def _fits(self) -> "GCS":
-        if (self.shards or self.shard) and (len(self.prefixes) > 1 or self.versions or self.managed_folders):
-            raise ValueError("shards are of one prefix, without versions and managed_folders")
-        if self.shards and self.shard:
-            raise ValueError("shards prints the ranges, and shard takes one: give one of them")
+    def _credentials_fit(self) -> "GCS":
         if self.anonymous and self.credentials_file:
             raise ValueError("anonymous sends no credentials, and credentials_file has some: give one of them")
         return self
 
-    def targets(self) -> list[str]:
-        # Without a slash at its end, a prefix is also that of names which only begin like its last part.
-        return [f"{self.bucket}/{one}" if one.endswith("/") else f"{self.bucket}/{one}*" for one in self.prefixes]
-
-    @property
-    def in_flight(self) -> int:
-        return self.concurrency
-
     def run(self, context: Context) -> Result:
-        if self.shards:
-            return self._divided(context)
         result = super().run(context)
-        if not result.facts["found"]:
+        if self.shards or not result.facts["found"]:
             return result
         about = None
         with contextlib.suppress(ActionError), self.open(context) as place:  # no time left, for instance
@@ -148,14 +102,6 @@ class GCS(Cleanup):
             yield Sweep(self, bucket, context)
         finally:
             bucket.close()
-
-    def _divided(self, context: Context) -> Result:
-        self.guard(context)
-        with self.open(context) as place:
-            found, total = divide(place.pages(Span(self.prefixes[0])), self.shards)
-        summary = f"{len(found)} ranges of {total} objects at gs://{self.bucket}/{self.prefixes[0]}"
-        ranges = [str(one) for one in found]
-        return Result(summary, {"shards": ranges, "found": total}, output=json.dumps(ranges))
 
     def _told(self, result: Result, about: About, *, dry_run: bool) -> Result:
         """The result, and what the bucket's settings make of it."""

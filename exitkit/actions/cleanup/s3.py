@@ -1,28 +1,24 @@
 """Objects of S3, and of any server that speaks its language."""
 
 import contextlib
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from exitkit.action import Result
-from exitkit.actions.cleanup import Cleanup
+from exitkit.actions.cleanup import BucketCleanup
 from exitkit.clients.aws import Access
 from exitkit.clients.s3 import Bucket
 from exitkit.clients.s3request import PathStyle, Reach
 from exitkit.clients.s3sweep import Sweep
-from exitkit.clients.shard import Shard, divide
-from exitkit.clients.spread import Span
 from exitkit.context import Context
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")  # of AWS's own 3 to 63, but other servers take more
 
 
-class S3(Cleanup):
+class S3(BucketCleanup):
     """Delete what is below prefixes of a bucket of S3: objects, their versions, uploads left behind.
 
     It needs s3:ListBucket and s3:DeleteObject; with versions also s3:ListBucketVersions and
@@ -37,11 +33,6 @@ class S3(Cleanup):
     the prefix, whatever comes and goes meanwhile.
     """
 
-    bucket: str = Field(description="The bucket's name.")
-    prefixes: list[str] = Field(
-        min_length=1,
-        description="What the keys begin with; one that means a folder ends in /, as logs also begins logs-2.",
-    )
     versions: bool = Field(
         False,
         description="Delete every version and delete marker, so that nothing is left; else a versioned bucket keeps "
@@ -58,15 +49,8 @@ class S3(Cleanup):
     )
     requester_pays: bool = Field(False, description="Agree to pay for the requests.")
     ca_file: Path | None = Field(None, description="The authorities that the server's certificate is checked with.")
-    concurrency: int = Field(
-        32, ge=1, le=256, description="Requests at a time; fewer as soon as the server is too busy."
-    )
-    shards: int = Field(
-        0, ge=0, le=1000, description="Delete nothing, and print a list of so many ranges of like size for --shard."
-    )
-    shard: str = Field("", description="Delete only one of the ranges that --shards prints.")
-
-    reads_in_dry_run: ClassVar[bool] = True
+    scheme: ClassVar[str] = "s3"
+    whole: ClassVar[tuple[str, ...]] = ("versions", "uploads")
 
     @field_validator("bucket")
     @classmethod
@@ -76,39 +60,6 @@ class S3(Cleanup):
         if not _BUCKET.fullmatch(bucket):
             raise ValueError("is no bucket's name: letters, digits, dots and hyphens, without s3:// or a slash")
         return bucket
-
-    @field_validator("prefixes")
-    @classmethod
-    def _are_not_all(cls, prefixes: list[str]) -> list[str]:
-        for one in prefixes:
-            if not one.strip("/ "):
-                raise ValueError("a prefix is empty, which is the whole bucket: was a template filled in with nothing?")
-            if one.startswith("/") or "//" in one:
-                raise ValueError(f"{one!r} has an empty part: was a template filled in with nothing?")
-        return prefixes
-
-    @field_validator("shard")
-    @classmethod
-    def _is_a_shard(cls, shard: str) -> str:
-        if shard:
-            Shard.read(shard)
-        return shard
-
-    @model_validator(mode="after")
-    def _fits(self) -> "S3":
-        if (self.shards or self.shard) and (len(self.prefixes) > 1 or self.versions or self.uploads):
-            raise ValueError("shards are of one prefix, without versions and uploads")
-        if self.shards and self.shard:
-            raise ValueError("shards prints the ranges, and shard takes one: give one of them")
-        return self
-
-    def targets(self) -> list[str]:
-        # Without a slash at its end, a prefix is also that of names which only begin like its last part.
-        return [f"{self.bucket}/{one}" if one.endswith("/") else f"{self.bucket}/{one}*" for one in self.prefixes]
-
-    @property
-    def in_flight(self) -> int:
-        return self.concurrency
 
     def receipt_access(self) -> dict[str, Any]:
         return {"access": self._access, "reach": self._reach}
@@ -121,16 +72,6 @@ class S3(Cleanup):
     @property
     def _reach(self) -> Reach:
         return Reach(path_style=self.path_style, requester_pays=self.requester_pays, connections=self.concurrency)
-
-    def run(self, context: Context) -> Result:
-        if not self.shards:
-            return super().run(context)
-        self.guard(context)
-        with self.open(context) as place:
-            found, total = divide(place.pages(Span(self.prefixes[0])), self.shards)
-        summary = f"{len(found)} ranges of {total} objects at s3://{self.bucket}/{self.prefixes[0]}"
-        ranges = [str(one) for one in found]
-        return Result(summary, {"shards": ranges, "found": total}, output=json.dumps(ranges))
 
     @contextlib.contextmanager
     def open(self, context: Context) -> Iterator[Sweep]:

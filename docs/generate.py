@@ -5,11 +5,13 @@ what would be written, and exits 1 if there are any. Installed plugins play no p
 """
 
 import contextlib
+import inspect
 import io
 import json
 import os
 import shlex
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -50,8 +52,8 @@ def pages() -> dict[str, str]:
 
 def action_page(name: str) -> str:
     action = registry.find(name)
-    rest = (action.__doc__ or "").strip().partition("\n")[2]
-    prose = "\n\n".join(" ".join(part.split()) for part in rest.split("\n\n") if part.strip())
+    rest = inspect.cleandoc(action.__doc__ or "").partition("\n")[2]
+    prose = "\n\n".join(_paragraph(part) for part in rest.split("\n\n") if part.strip())
     example = example_of(name)
     extra = BUILTIN[name].extra
     needs = f"Needs the extra `{extra}`: `pip install 'exitkit[{extra}]'`. The image has it.\n" if extra else ""
@@ -70,6 +72,13 @@ def action_page(name: str) -> str:
         "[How settings are given](../README.md#settings) · [All actions](../README.md)\n",
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _paragraph(text: str) -> str:
+    """Text of a docstring; what is indented there is YAML."""
+    if text.startswith("    "):
+        return f"```yaml\n{textwrap.dedent(text)}\n```"
+    return " ".join(text.split())
 
 
 def example_of(name: str) -> str:

@@ -15,6 +15,7 @@ BUILTIN = MappingProxyType(
     {
         "cleanup.files": Builtin("exitkit.actions.cleanup.files:Files"),
         "cleanup.gcs": Builtin("exitkit.actions.cleanup.gcs:GCS", "gcp"),
+        "cleanup.kubernetes": Builtin("exitkit.actions.cleanup.kubernetes:Kubernetes"),
         "cleanup.s3": Builtin("exitkit.actions.cleanup.s3:S3", "aws"),
         "cleanup.sql": Builtin("exitkit.actions.cleanup.sql:SQL", "sql"),
         "notify.console": Builtin("exitkit.actions.notify.console:Console"),

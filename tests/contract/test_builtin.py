@@ -55,6 +55,14 @@ def gcs(folder):
     }
 
 
+def kubernetes(folder):
+    return {
+        "kinds": ["pods", "jobs.batch"],
+        "selector": "workflows.argoproj.io/workflow=train-x7k2p",
+        "kubeconfig": str(folder / "kubeconfig"),
+    }
+
+
 def s3(folder):
     return {"bucket": "models", "prefixes": ["runs/train-x7k2p/"], "endpoint_url": "https://s3.invalid"}
 
@@ -110,6 +118,7 @@ def loki_bearer(folder):
 EXAMPLES = {
     "cleanup.files": [files],
     "cleanup.gcs": [gcs],
+    "cleanup.kubernetes": [kubernetes],
     "cleanup.s3": [s3],
     "cleanup.sql": [sql_tables, sql_schemas, sql_rows],
     "notify.console": [lambda folder: {"stream": "stderr"}],

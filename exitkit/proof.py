@@ -20,6 +20,7 @@ class Count:
     rejected: int = 0
     ended: bool = False
     notes: Sequence[str] = ()
+    how: str = ""
 
     @property
     def left(self) -> int:
@@ -47,9 +48,9 @@ class Proof:
     def take(self, source: str, count: int) -> None:
         self.sources[source].read += count
 
-    def end(self, source: str, notes: Sequence[str]) -> None:
-        self.sources[source].ended = True
-        self.sources[source].notes = tuple(notes)
+    def end(self, source: str, notes: Sequence[str], how: str = "") -> None:
+        one = self.sources[source]
+        one.ended, one.notes, one.how = True, tuple(notes), how
 
     def fail(self, source: str, why: str) -> None:
         self.sources[source].notes = (why,)
@@ -116,4 +117,4 @@ def _told(name: str, count: Count) -> dict[str, object]:
         "left": count.left,
         "whole": count.is_whole,
     }
-    return told | ({"notes": list(count.notes)} if count.notes else {})
+    return told | ({"how": count.how} if count.how else {}) | ({"notes": list(count.notes)} if count.notes else {})

@@ -85,7 +85,7 @@ class Shipment:
                 for chunk in one.chunks():
                     self.proof.take(one.name, len(chunk))
                     yield chunk
-                self.proof.end(one.name, one.notes)
+                self.proof.end(one.name, one.notes, one.how)
                 self._read_whole.append(one)
             except Exhausted:
                 raise

@@ -57,6 +57,11 @@ class Bucket(Requests):
             raise ActionError(f"{what}: the names come in no order, so that a listing cannot go on", reason="server")
         return page
 
+    def get(self, name: str, *, begin: int, limit: int) -> bytes:
+        """Up to so many bytes of an object, from a byte on."""
+        extra = {"Range": f"bytes={begin}-{begin + limit - 1}"}
+        return self._send("GET", self.path("o", name, alt="media"), f"reading from {self.name}", extra=extra).body
+
     def folders(self, prefix: str, token: str = "") -> tuple[list[Folder], str]:
         """Managed folders that begin with the prefix, and the next page's token."""
         what = f"listing managed folders of {self.name}"

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from exitkit.argo.moment import write_moment
+from exitkit.argo.moment import parse_moment, write_moment
 from exitkit.clients.kube import Kube, Resource
 from exitkit.clients.stream import Stream
 from exitkit.clock import Deadline
@@ -27,12 +27,16 @@ _NO_LOG = b"unable to retrieve container logs for "
 
 @dataclass(frozen=True)
 class Container:
-    """A container of a pod. `state` is waiting, running or terminated; with `restarts` there was one before it."""
+    """A container of a pod. `state` is waiting, running or terminated; with `restarts` there was one before it.
+
+    `started` is Unix time.
+    """
 
     name: str
     state: str = ""
     restarts: int = 0
     exit_code: int | None = None
+    started: float | None = None
 
 
 @dataclass(frozen=True)
@@ -100,10 +104,13 @@ def logs(  # noqa: PLR0913 - what can be asked of a log, by name
 
 
 class Log:
-    """A log as it is, in pieces; once. `cut` says why it is not whole, and is empty if it is."""
+    """A log as it is, in pieces; once.
+
+    `cut` says why it is not whole, and is empty if it is; `broken` that asking once more may give the rest.
+    """
 
     def __init__(self, stream: Stream, most: int, deadline: Deadline) -> None:
-        self.cut = ""
+        self.cut, self.broken = "", False
         self._stream, self._most, self._deadline = stream, most, deadline
 
     def close(self) -> None:
@@ -128,7 +135,7 @@ class Log:
                     self.cut = "no time was left"
                     return
         except Retryable as error:
-            self.cut = str(error)
+            self.cut, self.broken = str(error), True
         finally:
             self.close()
 
@@ -150,9 +157,11 @@ def _pod(one: Mapping[str, Any]) -> Pod:
 def _container(status: Mapping[str, Any]) -> Container:
     state = status.get("state") or {}
     ended = state.get("terminated") or {}
+    started = parse_moment(str((ended or state.get("running") or {}).get("startedAt") or ""))
     return Container(
         name=str(status.get("name") or ""),
         state=next(iter(state), ""),
         restarts=int(status.get("restartCount") or 0),
         exit_code=ended.get("exitCode"),
+        started=started.timestamp() if started else None,
     )

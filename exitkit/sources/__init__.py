@@ -1,17 +1,27 @@
-"""Where records come from: how the workflow ended, files, standard input, what an earlier run could not ship."""
+"""Where records come from: how the workflow ended, its pods' logs, files, standard input, what could not be shipped before."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from exitkit.chunk import Chunk
+from exitkit.clients import kubeaccess
+from exitkit.clients.kube import Kube
+from exitkit.clients.store import Store
 from exitkit.context import Context
+from exitkit.errors import ActionError, ConfigError, Exhausted
 from exitkit.records import status_records
-from exitkit.sources import dead_letter, files
+from exitkit.sources import archive, dead_letter, files, pods
+from exitkit.sources.archive import Archived
 from exitkit.sources.source import Source
 
-__all__ = ["WORDS", "Source", "Wanted", "check", "sources"]
+__all__ = ["WORDS", "Source", "Wanted", "check", "check_archive", "sources"]
 
-WORDS = ("status", "stdin", "dead-letter")
+WORDS = ("status", "pods", "archive", "stdin", "dead-letter")
+_ARCHIVE = re.compile(r"(s3|gs)://[A-Za-z0-9][A-Za-z0-9._-]{1,254}(/.+)?")
 
 
 class Wanted(Protocol):
@@ -21,6 +31,16 @@ class Wanted(Protocol):
     def from_(self) -> Sequence[str]: ...
     @property
     def tail(self) -> int: ...
+    @property
+    def since(self) -> float: ...
+    @property
+    def only(self) -> str: ...
+    @property
+    def containers(self) -> Sequence[str]: ...
+    @property
+    def kubeconfig(self) -> Path | None: ...
+    @property
+    def archive(self) -> str: ...
     @property
     def dead_letter(self) -> str: ...
 
@@ -36,19 +56,73 @@ def check(name: str) -> str:
     return name
 
 
+def check_archive(url: str) -> str:
+    """The artifact repository, or nothing. Raises ValueError."""
+    if url and not _ARCHIVE.fullmatch(url):
+        raise ValueError("is s3://bucket or gs://bucket, with a prefix if the workflow's logs are not below its name")
+    return url
+
+
 def sources(wanted: Wanted, context: Context) -> Iterator[Source]:
     """Those that are asked for: how the workflow ended first, so that it arrives even if the rest does not."""
-    for name in sorted(dict.fromkeys(wanted.from_), key=lambda name: name != "status"):
-        if name == "status":
-            yield Source(name, lambda _: _status(context), is_short=True)
-        elif name == "dead-letter":
-            yield dead_letter.source(wanted.dead_letter, dry_run=context.dry_run)
-        elif name == "stdin":
+    names = dict.fromkeys(wanted.from_)
+    if "status" in names:
+        yield Source("status", lambda _: _status(context), is_short=True)
+    if "dead-letter" in names:
+        yield dead_letter.source(wanted.dead_letter, dry_run=context.dry_run)
+    if "pods" in names or "archive" in names:
+        yield from _logs(wanted, context, with_pods="pods" in names, with_archive="archive" in names)
+    for name in names:
+        if name == "stdin":
             yield files.stdin(context)
-        else:
+        elif name not in WORDS:
             yield from files.matching(name, wanted.tail, context)
 
 
 def _status(context: Context) -> Iterator[Chunk]:
     for record in status_records(context.workflow, context.deadline.clock.time()):
         yield Chunk.of(record, "status")
+
+
+def _logs(wanted: Wanted, context: Context, *, with_pods: bool, with_archive: bool) -> Iterator[Source]:
+    """What can be found; where one of the two cannot be asked, that is a source that fails, and the other goes on."""
+    since = context.deadline.clock.time() - wanted.since if wanted.since else 0.0
+    picks = pods.Picks(tuple(wanted.containers), wanted.only == "failed", wanted.tail, since)
+    with ExitStack() as stack:
+        store: Store | None = None
+        found: Mapping[tuple[str, str], Archived] = {}
+        if with_archive:
+            try:
+                store = stack.enter_context(closing(Store(_below(wanted.archive, context), context)))
+                found = archive.index(store)
+            except Exhausted:
+                raise
+            except ActionError as error:
+                yield _failing("archive", error)
+        if not with_pods:
+            if store is not None:
+                yield from pods.archived_sources(store, picks, context, found, pods.failed_pods(context))
+            return
+        path = str(wanted.kubeconfig) if wanted.kubeconfig else ""
+        kube = stack.enter_context(Kube(partial(kubeaccess.find, path, "", context.deadline.clock)))
+        try:
+            yield from pods.sources(kube, picks, context, store, found)
+        except Exhausted:
+            raise
+        except (ActionError, ConfigError) as error:
+            yield _failing("pods", error)
+            if store is not None:
+                yield from pods.archived_sources(store, picks, context, found, pods.failed_pods(context))
+
+
+def _below(url: str, context: Context) -> str:
+    """With Argo's own key format, logs are below the workflow's name."""
+    bucket = url.partition("://")[2]
+    return url if "/" in bucket.rstrip("/") else f"{url.rstrip('/')}/{context.workflow.name}/"
+
+
+def _failing(name: str, error: Exception) -> Source:
+    def read(_: Source) -> Iterator[Chunk]:
+        raise ActionError(str(error), reason=getattr(error, "reason", "client"))
+
+    return Source(name, read)

@@ -16,6 +16,7 @@ from exitkit.errors import ActionError
 from exitkit.lines import PIECE, Origin, chunks
 from exitkit.records import end_of, workflow_attributes
 from exitkit.sources.source import Source
+from exitkit.sources.tail import beginning
 
 _MOST_FILES = 10_000
 
@@ -59,7 +60,7 @@ def _read(path: str, tail: int, context: Context, source: Source) -> Iterator[Ch
                 pieces = _inflated(file, source)
             else:
                 if tail:
-                    file.seek(_tail(file, tail))
+                    file.seek(beginning(partial(_piece, file), file.seek(0, os.SEEK_END), tail))
                 pieces = iter(partial(file.read, PIECE), b"")
             yield from chunks(pieces, _origin(context, path, f"tail={tail}" if tail else ""))
     except OSError as error:
@@ -78,32 +79,16 @@ def _origin(context: Context, name: str, variant: str) -> Origin:
     )
 
 
+def _piece(file: IO[bytes], begin: int, count: int) -> bytes:
+    file.seek(begin)
+    return file.read(count)
+
+
 def _size(path: str) -> int:
     try:
         return Path(path).stat().st_size
     except OSError:
         return 0
-
-
-def _tail(file: IO[bytes], count: int) -> int:
-    """Where the last so many lines begin."""
-    end = at = file.seek(0, os.SEEK_END)
-    wanted = count
-    while at > 0:
-        begin = max(0, at - PIECE)
-        file.seek(begin)
-        piece = file.read(at - begin)
-        if at == end and piece.endswith(b"\n"):
-            wanted += 1  # that of the last line stands behind it
-        found = piece.count(b"\n")
-        if found < wanted:
-            wanted, at = wanted - found, begin
-            continue
-        place = len(piece)
-        for _ in range(wanted):
-            place = piece.rfind(b"\n", 0, place)
-        return begin + place + 1
-    return 0
 
 
 def _inflated(file: IO[bytes], source: Source) -> Iterator[bytes]:

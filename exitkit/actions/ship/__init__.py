@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from isal import igzip
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -20,6 +20,7 @@ from exitkit.context import Context
 from exitkit.errors import ConfigError
 from exitkit.rehearsal import rehearse
 from exitkit.shipment import Shipment
+from exitkit.units import Seconds
 
 __all__ = ["Answer", "Batch", "HTTPShip", "Post", "Ship", "TooLarge", "refused"]
 
@@ -35,10 +36,20 @@ class Ship(Action):
         ["status"],
         alias="from",
         min_length=1,
-        description="What is shipped: status is how the workflow ended and each failure, stdin what is piped in, "
-        "dead-letter what an earlier run could not ship, an absolute path or glob the lines of files.",
+        description="What is shipped: status is how the workflow ended and each failure, pods their logs by the "
+        "Kubernetes API, archive the logs that Argo archived, stdin what is piped in, dead-letter what an earlier run "
+        "could not ship, an absolute path or glob the lines of files.",
     )
+    only: Literal["all", "failed"] = Field("all", description="Whether the logs of all pods go or of failed ones.")
+    containers: list[str] = Field(["main"], description="The containers whose logs go; with none of all.")
     tail: int = Field(0, ge=0, description="Only so many of the last lines of each log; 0 means all.")
+    since: Seconds = Field(0.0, description="Only what pods wrote in the last so long; 0 means all.")
+    archive: str = Field(
+        "",
+        description="The artifact repository: s3://bucket or gs://bucket, and a prefix where the workflow's logs "
+        "are not below its name.",
+    )
+    kubeconfig: Path | None = Field(None, description="A kubeconfig, where not the pod's service account asks.")
     dead_letter: str = Field(
         "/tmp/exitkit/dead-letter.ndjson",  # noqa: S108 - the pod's own folder; links are not followed
         description="A file that keeps what the target refuses for good; empty for none.",
@@ -91,6 +102,17 @@ class Ship(Action):
             raise ValueError("is the absolute path of a file, without '..'")
         return path
 
+    @field_validator("archive")
+    @classmethod
+    def _is_a_repository(cls, url: str) -> str:
+        return sources.check_archive(url)
+
+    @model_validator(mode="after")
+    def _has_an_archive(self) -> "Ship":
+        if "archive" in self.from_ and not self.archive:
+            raise ValueError("from: archive needs the artifact repository in archive")
+        return self
+
     @model_validator(mode="after")
     def _has_dead_letters(self) -> "Ship":
         if "dead-letter" in self.from_ and not self.dead_letter:
@@ -98,6 +120,10 @@ class Ship(Action):
         return self
 
     def run(self, context: Context) -> Result:
+        if "pods" in self.from_ and not (context.workflow.name and context.workflow.namespace):
+            raise ConfigError("the workflow's name and namespace are not known, so its pods cannot be found")
+        if "archive" in self.from_ and not context.workflow.name:
+            raise ConfigError("the workflow's name is not known, so its archived logs cannot be found")
         found = sources.sources(self, context)
         if context.dry_run:
             return rehearse(self, found, context)

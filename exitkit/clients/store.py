@@ -1,0 +1,72 @@
+"""Objects of S3 or Google Cloud Storage to read from, whichever a URL names."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Protocol
+
+from exitkit.clients.listing import Page
+from exitkit.context import Context
+from exitkit.errors import ActionError
+
+_PIECE = 4 << 20
+"""Bytes of a request; a round trip takes about as long as 1 MiB of an answer."""
+
+
+class _Bucket(Protocol):
+    def close(self) -> None: ...
+    def page(self, prefix: str, after: str = "", *, token: str = "") -> Page: ...
+
+
+class Store:
+    """What is below a URL such as `s3://bucket/prefix/`. Close it."""
+
+    def __init__(self, url: str, context: Context) -> None:
+        scheme, _, rest = url.partition("://")
+        name, _, self.prefix = rest.partition("/")
+        self.url, self.context = url, context
+        self._s3 = self._gcs = None
+        # The credentials are those of the environment, as the tools of either find them.
+        if scheme == "s3":
+            from exitkit.clients import s3
+            from exitkit.clients.aws import Access
+
+            self._s3 = s3.Bucket(name, Access())
+        else:
+            from exitkit.clients import gcp, gcs
+
+            self._gcs = gcs.Bucket(name, gcp.Access())
+
+    def close(self) -> None:
+        for one in (self._s3, self._gcs):
+            if one is not None:
+                one.close()
+
+    def entries(self) -> Iterator[tuple[str, int]]:
+        """Keys and their sizes in bytes. Raises Exhausted and ActionError."""
+        bucket: _Bucket | None = self._s3 or self._gcs
+        after, token, more = "", "", bucket is not None
+        while more and bucket is not None:
+            page = self.context.retry(partial(bucket.page, self.prefix, after, token=token), safe=True)
+            yield from zip(page.keys, page.sizes, strict=True)
+            if page.more and not page.keys and page.token == token:
+                raise ActionError(f"listing {self.url}: there is more, and nothing says where", reason="server")
+            after, token, more = (page.keys[-1] if page.keys else after), page.token, page.more
+
+    def read(self, key: str, size: int, begin: int = 0) -> Iterator[bytes]:
+        """The bytes of an object from one on, in pieces. Raises Exhausted and ActionError."""
+        while begin < size:
+            piece = self.piece(key, begin, min(_PIECE, size - begin))
+            if not piece:
+                raise ActionError(f"{key} of {self.url} ended at {begin} of {size} bytes: it was replaced meanwhile")
+            yield piece
+            begin += len(piece)
+
+    def piece(self, key: str, begin: int, count: int) -> bytes:
+        """So many bytes from one on."""
+
+        def ask() -> bytes:
+            if self._s3 is not None:
+                return self._s3.get(key, begin=begin, limit=count).body
+            return self._gcs.get(key, begin=begin, limit=count) if self._gcs is not None else b""
+
+        return self.context.retry(ask, safe=True)

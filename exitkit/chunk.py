@@ -4,6 +4,7 @@ What a target needs of each line is made for the whole chunk at once, by what is
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from itertools import product
@@ -14,6 +15,8 @@ from exitkit.workflow import Workflow
 MOST = 1000
 """Records of a chunk; some targets take no more in a request."""
 
+# What JSON lets stand but some readers take for the end of a line, or terminals for an order.
+_UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _NANO = 10**9
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = tuple("".join(pair) for pair in product(_BASE32, repeat=2))
@@ -89,6 +92,19 @@ class Chunk:
         """What is the same in all of them, as members of a JSON object with a comma at the end, or nothing."""
         text = json.dumps(dict(self.attributes), ensure_ascii=False, separators=(",", ":"), default=str)[1:-1]
         return f"{text}," if text else ""
+
+    @cached_property
+    def lines(self) -> Sequence[str]:
+        """Each record as a line of JSON, as `Record.to_json` has it, that no reader and no terminal takes for more."""
+        head = f'"kind":"{self.kind}","level":"{self.level}"'
+        tail = f',"attributes":{{{self.shared.removesuffix(",")}}}}}\n'
+        found = [
+            f'{{"id":"{identity}","time":"{stamp}",{head},"message":{quoted}{tail}'
+            for identity, stamp, quoted in zip(self.ids, self.stamps, self.quoted, strict=True)
+        ]
+        if _UNSAFE.search("".join(found)):
+            return [_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line) for line in found]
+        return found
 
 
 class LineIds:

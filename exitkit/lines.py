@@ -21,6 +21,7 @@ Logging and Datadog take no more than 256 KB, and JSON may need six characters f
 PIECE = 1 << 18
 """Bytes of a log that are looked at together."""
 
+_LONGEST_PIECE = 4 * PIECE
 _NANO = 10**9
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017 - beside timezone, which is used below
 _STAMP = re.compile(
@@ -149,18 +150,21 @@ class _Cutter:
 
 
 def _whole(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same in pieces that end where a line does; a line without end is cut before it fills the memory."""
+    """The same in pieces that end where a line does; a line without end is cut before it fills the memory.
+
+    Where they end hangs on the log alone and not on how it came, so that a second run makes the same of it.
+    """
     rest = bytearray()
     for piece in pieces:
-        for begin in range(0, len(piece), PIECE):
-            rest += piece[begin : begin + PIECE]
-            if len(rest) < PIECE:
-                continue
-            end = rest.rfind(b"\n") + 1
-            if not end and len(rest) < 4 * PIECE:
-                continue
-            yield bytes(rest[: end or len(rest)])
-            del rest[: end or len(rest)]
+        rest += piece
+        while len(rest) >= PIECE:
+            end = rest.rfind(b"\n", 0, PIECE) + 1 or rest.find(b"\n", PIECE) + 1
+            if not 0 < end <= _LONGEST_PIECE:
+                if len(rest) < _LONGEST_PIECE:
+                    break
+                end = _LONGEST_PIECE
+            yield bytes(rest[:end])
+            del rest[:end]
     if rest:
         yield bytes(rest)
 

@@ -174,3 +174,16 @@ def test_records_tell_where_they_come_from():
     assert (one.kind, one.attributes) == ("log", {"pod": "a"})
     assert cut(b"a\n") == [one]
     assert cut(b"a\n", variant="tail=1")[0].id != one.id
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.lists(st.integers(1, 400_000), min_size=1, max_size=6), st.integers(0, 700_000))
+def test_chunks_hang_on_the_log_and_not_on_how_it_came(sizes, long):
+    """So that batches, and the names of objects made of them, are the same in every run."""
+    data = b"short line\n" * 60_000 + b"x" * long + b"\n" + b"another line\n" * 30_000
+    pieces, at = [], 0
+    while at < len(data):
+        size = sizes[len(pieces) % len(sizes)]
+        pieces.append(data[at : at + size])
+        at += size
+    assert [len(chunk) for chunk in chunks(pieces, origin())] == [len(chunk) for chunk in chunks([data], origin())]

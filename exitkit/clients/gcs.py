@@ -62,6 +62,18 @@ class Bucket(Requests):
         extra = {"Range": f"bytes={begin}-{begin + limit - 1}"}
         return self._send("GET", self.path("o", name, alt="media"), f"reading from {self.name}", extra=extra).body
 
+    def put(self, name: str, body: bytes, content_type: str, *, add: bool) -> bool:
+        """Write an object, whole; with `add` only if there is none, and then False if there is."""
+        query = {"uploadType": "media", "name": name, "ifGenerationMatch": "0" if add else ""}
+        path = f"/upload{self.path('o', **query)}"
+        try:
+            self._send("POST", path, f"writing to {self.name}", body=body, extra={"Content-Type": content_type})
+        except Refused as error:
+            if add and error.status == 412:
+                return False
+            raise
+        return True
+
     def folders(self, prefix: str, token: str = "") -> tuple[list[Folder], str]:
         """Managed folders that begin with the prefix, and the next page's token."""
         what = f"listing managed folders of {self.name}"

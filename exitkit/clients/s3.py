@@ -9,7 +9,7 @@ from hashlib import md5
 from exitkit.clients import s3xml
 from exitkit.clients.http import Response
 from exitkit.clients.listing import Page, in_bytes
-from exitkit.clients.s3request import AGAIN, GONE, Requests, failed, plain
+from exitkit.clients.s3request import AGAIN, GONE, Exists, Requests, failed, plain
 from exitkit.clients.s3xml import Fault, Marked, Upload, Version
 from exitkit.errors import ActionError, Retryable
 from exitkit.sweep import Partly, Refusal, readable
@@ -87,6 +87,14 @@ class Bucket(Requests):
         digest = b64encode(md5(body, usedforsecurity=False).digest()).decode()
         sent = {"Content-MD5": digest, **(headers or {})}
         return self.send("PUT", key, {}, what=f"writing {readable(key)} to {self.name}", body=body, headers=sent)
+
+    def add(self, key: str, body: bytes, headers: Mapping[str, str] | None = None) -> bool:
+        """Write an object that is not there yet; False if one is. A server that does not know the condition replaces it."""
+        try:
+            self.put(key, body, {"If-None-Match": "*", **(headers or {})})
+        except Exists:
+            return False
+        return True
 
     def begin_upload(self, key: str, headers: Mapping[str, str] | None = None) -> str:
         """The id of a new multipart upload."""

@@ -24,6 +24,7 @@ AGAIN: dict[str, Reason] = {
     "ServiceUnavailable": "server",
     "InternalError": "server",
     "OperationAborted": "server",
+    "ConditionalRequestConflict": "server",
     "RequestTimeout": "timeout",
     "BadDigest": "network",
 }
@@ -39,6 +40,11 @@ _AUTH = frozenset(
     }
 )
 _DOTS = re.compile(r"(^|/)\.\.?(/|$)")
+
+
+class Exists(ActionError):
+    """There is an object of this name already, and the request was not to replace one."""
+
 
 PathStyle = Literal["auto", "always", "never"]
 
@@ -122,6 +128,8 @@ class Requests:
             faults = s3xml.read_faults(response.body)
             if gone and response.status == 404 and (not faults or faults[0].code in GONE):
                 return response
+            if response.status == 412:
+                raise Exists(f"{what}: it is there already", reason="client")
             if not self._moved(response, faults, region):
                 break
         raise failed(faults, what, response) or _unexpected(response, what)

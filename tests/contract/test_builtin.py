@@ -114,6 +114,40 @@ def loki_bearer(folder):
     }
 
 
+def datadog(folder):
+    return {
+        "url": "https://intake.invalid",
+        "api_key": "made-up-key-for-this-test",
+        "dead_letter": str(folder / "out" / "dead"),
+    }
+
+
+def http(folder):
+    return {
+        "url": "https://logs.invalid/in",
+        "bearer": "bearer-made-up-for-this",
+        "dead_letter": str(folder / "out" / "dead"),
+    }
+
+
+def splunk(folder):
+    return {
+        "url": "https://splunk.invalid:8088",
+        "token": "made-up-token-for-this",
+        "dead_letter": str(folder / "out" / "dead"),
+    }
+
+
+def ship_s3(folder):
+    given = {"bucket": "logs", "prefix": "runs/train-x7k2p/", "endpoint_url": "https://s3.invalid"}
+    return {**given, "dead_letter": str(folder / "out" / "dead")}
+
+
+def ship_gcs(folder):
+    given = {"bucket": "logs", "prefix": "runs/train-x7k2p/", "endpoint_url": "https://gcs.invalid", "anonymous": True}
+    return {**given, "dead_letter": str(folder / "out" / "dead")}
+
+
 # One at least for every action, and one more for each way of using it that takes other secrets.
 EXAMPLES = {
     "cleanup.files": [files],
@@ -126,11 +160,17 @@ EXAMPLES = {
     "notify.slack": [slack_by_webhook, slack_by_bot],
     "notify.webhook": [webhook_signed, webhook_bearer],
     "process.report": [lambda folder: {"folder": str(folder / "report")}],
+    "ship.datadog": [datadog],
     "ship.elasticsearch": [elasticsearch],
     "ship.file": [
         lambda folder: {"path": str(folder / "out" / "records.ndjson"), "dead_letter": str(folder / "out" / "dead")}
     ],
+    "ship.gcs": [ship_gcs],
+    "ship.http": [http],
     "ship.loki": [loki, loki_bearer],
+    "ship.otlp": [http],
+    "ship.s3": [ship_s3],
+    "ship.splunk": [splunk],
 }
 CASES = [(name, example) for name in BUILTIN for example in EXAMPLES.get(name, ())]
 

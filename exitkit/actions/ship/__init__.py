@@ -14,7 +14,9 @@ from exitkit import sources
 from exitkit.action import Action, Result
 from exitkit.batch import Answer, Batch, Post, TooLarge
 from exitkit.chunk import Chunk
-from exitkit.clients import http
+
+# By their names, because the package's own `http` is the action ship.http once that is imported.
+from exitkit.clients.http import Client, Response, check_url
 from exitkit.clients.url import place
 from exitkit.context import Context
 from exitkit.errors import ConfigError
@@ -154,7 +156,7 @@ class HTTPShip(Ship):
     @classmethod
     def _reachable(cls, url: str) -> str:
         try:
-            http.check_url(url)
+            check_url(url)
         except ConfigError as error:
             raise ValueError(str(error)) from None
         if "@" in url.partition("://")[2].partition("/")[0]:
@@ -190,12 +192,16 @@ class HTTPShip(Ship):
             return {"Authorization": f"Basic {b64encode(f'{self.username}:{secret}'.encode()).decode()}"}
         return {}
 
+    def headers_of(self, batch: Batch) -> dict[str, str]:  # noqa: ARG002 - for those that tell something of it
+        """What the headers say of one batch."""
+        return {}
+
     @abstractmethod
     def body(self, batch: Batch) -> bytes:
         """The whole of a request's body."""
 
     @abstractmethod
-    def answer(self, response: http.Response, batch: Batch) -> Answer:
+    def answer(self, response: Response, batch: Batch) -> Answer:
         """What the target said. Raises Retryable, Unknown, ActionError, TooLarge."""
 
     @contextmanager
@@ -204,10 +210,10 @@ class HTTPShip(Ship):
         headers: Mapping[str, str] = {"Content-Type": self.content_type, **self.credentials(), **given}
         ca_file = str(self.ca_file) if self.ca_file else None
         url, what, safe = self.endpoint(), f"shipping to {self.target()}", self.is_safe_to_resend()
-        with http.Client(ca_file=ca_file, connections=self.concurrency) as client:
+        with Client(ca_file=ca_file, connections=self.concurrency) as client:
 
             def post(batch: Batch) -> Answer:
-                data, packed = self.body(batch), dict(headers)
+                data, packed = self.body(batch), {**headers, **self.headers_of(batch)}
                 if self.gzip:
                     data, packed["Content-Encoding"] = igzip.compress(data, 1), "gzip"
                 response = client.request(
@@ -220,7 +226,7 @@ class HTTPShip(Ship):
             yield post
 
 
-def refused(response: http.Response, batch: Batch) -> Answer:
+def refused(response: Response, batch: Batch) -> Answer:
     """All of a batch is refused for what is in it."""
     why = f"{response.status}: {response.excerpt}"
     return Answer(rejected=dict.fromkeys(range(len(batch)), why))

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -31,8 +31,6 @@ _LOOK = 16 << 20
 _INFLATE = 256 << 20
 _CHUNK = 1 << 16
 _LINE = re.compile(rb'^\{"id":"([a-z2-7]{26})"', re.MULTILINE)
-# What JSON lets stand but some readers take for the end of a line, or terminals for an order.
-_UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
 class File(Ship):
@@ -57,16 +55,8 @@ class File(Ship):
     def target(self) -> str:
         return str(self.path)
 
-    def encode(self, chunk: Chunk) -> list[str]:
-        head = f'"kind":"{chunk.kind}","level":"{chunk.level}"'
-        tail = f',"attributes":{{{chunk.shared.removesuffix(",")}}}}}\n'
-        lines = [
-            f'{{"id":"{identity}","time":"{stamp}",{head},"message":{quoted}{tail}'
-            for identity, stamp, quoted in zip(chunk.ids, chunk.stamps, chunk.quoted, strict=True)
-        ]
-        if _UNSAFE.search("".join(lines)):
-            return [_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line) for line in lines]
-        return lines
+    def encode(self, chunk: Chunk) -> Sequence[str]:
+        return chunk.lines
 
     @contextlib.contextmanager
     def open(self, context: Context) -> Iterator[Post]:  # noqa: ARG002 - a file is bounded by the step's time

@@ -23,15 +23,18 @@ BUILTIN = MappingProxyType(
         "notify.slack": Builtin("exitkit.actions.notify.slack:Slack"),
         "notify.webhook": Builtin("exitkit.actions.notify.webhook:Webhook"),
         "process.report": Builtin("exitkit.actions.process.report:Report"),
+        "ship.cloudwatch": Builtin("exitkit.actions.ship.cloudwatch:Cloudwatch", "aws"),
         "ship.datadog": Builtin("exitkit.actions.ship.datadog:Datadog"),
         "ship.elasticsearch": Builtin("exitkit.actions.ship.elasticsearch:Elasticsearch"),
         "ship.file": Builtin("exitkit.actions.ship.file:File"),
+        "ship.gcplogging": Builtin("exitkit.actions.ship.gcplogging:Gcplogging", "gcp"),
         "ship.gcs": Builtin("exitkit.actions.ship.gcs:GCS", "gcp"),
         "ship.http": Builtin("exitkit.actions.ship.http:HTTP"),
         "ship.loki": Builtin("exitkit.actions.ship.loki:Loki"),
         "ship.otlp": Builtin("exitkit.actions.ship.otlp:OTLP"),
         "ship.s3": Builtin("exitkit.actions.ship.s3:S3", "aws"),
         "ship.splunk": Builtin("exitkit.actions.ship.splunk:Splunk"),
+        "ship.syslog": Builtin("exitkit.actions.ship.syslog:Syslog"),
     }
 )
 """The order is the alphabet's."""

@@ -5,20 +5,64 @@ https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from exitkit.clients.kube import Kube, Resource
-from exitkit.errors import ActionError
+from exitkit.errors import ActionError, ConfigError
 from exitkit.retry import Retry
 
 # https://kubernetes.io/docs/reference/access-authn-authz/rbac/#discovery-roles: every account may read all of it.
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"  # from Kubernetes 1.26 on
 _ACCEPT = ",".join([_AGGREGATED.format("v2"), _AGGREGATED.format("v2beta1"), "application/json"])
 _VERSION = re.compile(r"v[0-9]+((alpha|beta)[0-9]+)?")
+_API_VERSION = re.compile(r"([a-z0-9][a-z0-9.-]{0,252}/)?[a-z0-9][a-z0-9-]{0,62}")  # it becomes part of a path
 _NEEDED = frozenset({"list", "delete"})
+
+# Kubernetes' own groups with a dot in them; those without one nobody else can have. A name in .k8s.io alone says
+# nothing, as others get such names too. https://kubernetes.io/docs/reference/kubernetes-api/
+_OWN_GROUPS = frozenset(
+    {
+        "admissionregistration.k8s.io",
+        "apiextensions.k8s.io",
+        "apiregistration.k8s.io",
+        "authentication.k8s.io",
+        "authorization.k8s.io",
+        "certificates.k8s.io",
+        "coordination.k8s.io",
+        "discovery.k8s.io",
+        "events.k8s.io",
+        "flowcontrol.apiserver.k8s.io",
+        "networking.k8s.io",
+        "node.k8s.io",
+        "rbac.authorization.k8s.io",
+        "resource.k8s.io",
+        "scheduling.k8s.io",
+        "storage.k8s.io",
+    }
+)
+
+# Its kinds that belong to no namespace, by any of their names: `kubectl api-resources --namespaced=false`.
+_OF_THE_CLUSTER: Mapping[str, frozenset[str]] = {
+    group: frozenset(names.split())
+    for group, names in {
+        "": "namespaces namespace ns nodes node no persistentvolumes persistentvolume pv "
+        "componentstatuses componentstatus cs",
+        "admissionregistration.k8s.io": "mutatingwebhookconfigurations mutatingwebhookconfiguration "
+        "validatingwebhookconfigurations validatingwebhookconfiguration",
+        "apiextensions.k8s.io": "customresourcedefinitions customresourcedefinition crds crd",
+        "apiregistration.k8s.io": "apiservices apiservice",
+        "certificates.k8s.io": "certificatesigningrequests certificatesigningrequest csr",
+        "networking.k8s.io": "ingressclasses ingressclass",
+        "node.k8s.io": "runtimeclasses runtimeclass",
+        "rbac.authorization.k8s.io": "clusterroles clusterrole clusterrolebindings clusterrolebinding",
+        "scheduling.k8s.io": "priorityclasses priorityclass pc",
+        "storage.k8s.io": "storageclasses storageclass sc csidrivers csidriver csinodes csinode "
+        "volumeattachments volumeattachment",
+    }.items()
+}
 
 
 @dataclass(frozen=True)
@@ -43,13 +87,15 @@ class _Asked:
     version: str = ""
 
 
-def resolve(kube: Kube, retry: Retry, kinds: Iterable[str]) -> list[Resource]:
-    """What each kind is called, in their order and without repetition. Asks for no more than it takes.
+def check(kind: str) -> None:
+    """Raises ConfigError where it is known without asking that the kind belongs to no namespace.
 
-    Raises ActionError for a kind that is not there, has no namespace, or cannot be listed and deleted.
+    Of a kind that was added to a cluster only the cluster knows; see `Discovery.resolve`.
     """
-    discovery = _Discovery(kube, retry)
-    return list(dict.fromkeys(_usable(kind, discovery.find(kind)) for kind in kinds))
+    asked = _asked(kind)
+    groups = _OF_THE_CLUSTER if asked.group is None else {asked.group}
+    if any(asked.name.lower() in _OF_THE_CLUSTER.get(group, ()) for group in groups):
+        raise ConfigError(f"{kind} belong to no namespace, and only what is in one is deleted: leave it out")
 
 
 def _usable(kind: str, known: _Known) -> Resource:
@@ -75,14 +121,29 @@ def _asked(kind: str) -> _Asked:
     return _Asked(name, group) if dot else _Asked(name)
 
 
-class _Discovery:
+class Discovery:
     """What the cluster tells of its kinds, each part read once and when it is needed."""
 
     def __init__(self, kube: Kube, retry: Retry) -> None:
         self._kube, self._retry = kube, retry
         self._read: dict[str, Any] = {}
 
-    def find(self, kind: str) -> _Known:
+    def resolve(self, kinds: Iterable[str]) -> list[Resource]:
+        """What each kind is called, in their order and without repetition.
+
+        Raises ActionError for a kind that is not there, has no namespace, or cannot be listed and deleted.
+        """
+        return list(dict.fromkeys(_usable(kind, self._find(kind)) for kind in kinds))
+
+    def of_owner(self, api_version: str, kind: str) -> Resource | None:
+        """What an ownerReference names, such as Job of batch/v1; None where it is not there or in no namespace."""
+        if not _API_VERSION.fullmatch(api_version):
+            return None
+        group, _, version = api_version.rpartition("/")
+        found = (one for one in self._of(group, version) if one.resource.kind == kind and one.namespaced)
+        return next((one.resource for one in found), None)
+
+    def _find(self, kind: str) -> _Known:
         asked = _asked(kind)
         if asked.group is None:
             found = self._anywhere(asked.name)
@@ -105,7 +166,7 @@ class _Discovery:
         for one in self._everything():
             if one.means(name):
                 found.setdefault(one.resource.group, one)
-                if "." not in one.resource.group:  # apps, batch, policy: nobody else has such names
+                if _is_own(one.resource.group):
                     return [one]
         return list(found.values())
 
@@ -133,7 +194,7 @@ class _Discovery:
                 for version in group.get("versions") or ():
                     yield from _aggregated(group["metadata"]["name"], version)
             return
-        groups = sorted(found.get("groups") or (), key=lambda one: "." in one["name"])
+        groups = sorted(found.get("groups") or (), key=lambda one: not _is_own(one["name"]))
         for group in groups:
             for version in _in_order(group):
                 yield from self._of(group["name"], version)
@@ -153,6 +214,10 @@ class _Discovery:
             self._read[path] = self._retry(ask, safe=True) or {}
         found: dict[str, Any] = self._read[path]
         return found
+
+
+def _is_own(group: str) -> bool:
+    return "." not in group or group in _OWN_GROUPS
 
 
 def _in_order(group: dict[str, Any]) -> list[str]:

@@ -13,12 +13,13 @@ from exitkit.argo.moment import parse_moment, write_moment
 from exitkit.clients.kube import Kube, Resource
 from exitkit.clients.stream import Stream
 from exitkit.clock import Deadline
-from exitkit.errors import Retryable
+from exitkit.errors import ActionError, Retryable
 from exitkit.retry import Retry
 from exitkit.units import human_size
 
 PODS = Resource("", "v1", "pods", "Pod")
 
+_MOST_EXPIRED = 5  # times that a listing begins again: something else is wrong then
 _PODS_AT_ONCE = 100  # whole pods, of which large ones have 100 KiB
 _ARGO = "workflows.argoproj.io/"
 # What kubelet says with status 200, in the log's place, where a container's files are gone.
@@ -53,19 +54,23 @@ class Pod:
 
 
 def pods(kube: Kube, retry: Retry, namespace: str, selector: str) -> Iterator[Pod]:
-    """The pods that the label selector fits, such as `workflows.argoproj.io/workflow=train-x7k2p`.
+    """The pods that the label selector fits, each once, such as `workflows.argoproj.io/workflow=train-x7k2p`.
 
     Needs the right to list pods. Raises Exhausted and ActionError.
     """
-    token = ""
+    token, seen, expired = "", set[str](), 0
     while True:
         query = {"labelSelector": selector, "limit": str(_PODS_AT_ONCE)} | ({"continue": token} if token else {})
-        ask = partial(kube.get, PODS.path(namespace), query, what=f"listing pods in {namespace}", missing=(410,))
-        found = retry(ask, safe=True)
-        if found is None:  # the listing is not kept any more; there are few pods, and a second look does no harm
-            token = ""
+        what, missing = f"listing pods in {namespace}", (410,) if token else ()
+        found = retry(partial(kube.get, PODS.path(namespace), query, what=what, missing=missing), safe=True)
+        if found is None:  # the listing is not kept any more; there are few pods, so it begins again
+            token, expired = "", expired + 1
+            if expired > _MOST_EXPIRED:
+                raise ActionError(f"{what}: each page is gone before it is read")
             continue
-        yield from (_pod(one) for one in found.get("items") or ())
+        fresh = [one for one in map(_pod, found.get("items") or ()) if one.uid not in seen]
+        seen.update(one.uid for one in fresh)
+        yield from fresh
         token = (found.get("metadata") or {}).get("continue") or ""
         if not token:
             return

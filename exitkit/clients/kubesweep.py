@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from exitkit.clients.kube import Found, Kube, Resource
 from exitkit.clients.kubedelete import Deletion
-from exitkit.clients.kubekinds import resolve
+from exitkit.clients.kubekinds import Discovery
 from exitkit.clients.kubelist import listed
 from exitkit.clients.kubeown import Own, own
 from exitkit.clients.pattern import Globs
@@ -65,8 +65,10 @@ class Sweep:
         self.own = Own(context.workflow)
 
     def find(self, context: Context) -> Iterator[Herd | Refusal]:
-        resources = resolve(self.kube, context.retry, self.settings.kinds)
-        self.own = own(self.kube, context.retry, context.workflow, self.namespace, resources)
+        discovery = Discovery(self.kube, context.retry)
+        resources = discovery.resolve(self.settings.kinds)
+        self.own = own(self.kube, context.retry, context.workflow, self.namespace, discovery)
+        self.spared.update(dict.fromkeys(self.own.notes))
         for resource in resources:
             try:
                 yield from self._herds(resource)

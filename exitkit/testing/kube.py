@@ -95,12 +95,13 @@ class ScriptedKube(Scripted[None]):
         linger: int = 0,
         status: Mapping[str, Any] | None = None,
     ) -> str:
-        """An object of the first kind of this name, or of one like `jobs.batch`; its uid."""
+        """An object of the first kind of this name, or of one like `jobs.batch`; its uid. `owners` are uids."""
         uid = f"00000000-0000-4000-8000-{next(self._numbers):012d}"
         kind = next(one for one in self.kinds if plural in (one.plural, f"{one.plural}.{one.group}"))
+        there = {one.metadata["uid"]: one.kind.reference(one.metadata) for one in self._objects}
         metadata = {"name": name, "namespace": namespace, "uid": uid, "creationTimestamp": created}
         metadata |= {"labels": dict(labels or {}), "annotations": dict(annotations or {})}  # type: ignore[dict-item]
-        metadata |= {"finalizers": list(finalizers), "ownerReferences": [{"uid": one} for one in owners]}  # type: ignore[dict-item]
+        metadata |= {"finalizers": list(finalizers), "ownerReferences": [there[one] for one in owners]}  # type: ignore[dict-item]
         body = {"metadata": metadata, "spec": {"much": "x" * 1000}, "status": dict(status or {})}
         self._objects.append(_Object(kind, body, linger))
         return uid

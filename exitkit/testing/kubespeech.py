@@ -34,6 +34,11 @@ class Kind:
         scope = "Namespaced" if self.namespaced else "Cluster"
         return {**names, "scope": scope, "responseKind": {"kind": self.kind}, "verbs": list(self.verbs)}
 
+    def reference(self, metadata: Mapping[str, Any]) -> dict[str, str]:
+        """As an owner is named in what it owns."""
+        version = "/".join(filter(None, (self.group, self.version)))
+        return {"apiVersion": version, "kind": self.kind, "name": metadata["name"], "uid": metadata["uid"]}
+
 
 KINDS = (
     Kind("", "v1", "pods", "Pod", ("po",)),
@@ -47,6 +52,9 @@ KINDS = (
     Kind("argoproj.io", "v1alpha1", "workflows", "Workflow", ("wf",)),
     Kind("argoproj.io", "v1alpha1", "cronworkflows", "CronWorkflow", ("cwf",)),
     Kind("example.com", "v1", "pipelines", "Pipeline"),
+    Kind("example.com", "v1", "sites", "Site", namespaced=False),
+    Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", ("netpol",)),
+    Kind("crd.projectcalico.org", "v1", "networkpolicies", "NetworkPolicy"),
     Kind("tekton.example.com", "v1", "pipelines", "Pipeline"),
     Kind("sparkoperator.k8s.io", "v1beta2", "sparkapplications", "SparkApplication", ("sparkapp",)),
 )

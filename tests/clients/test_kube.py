@@ -1,14 +1,11 @@
 """What can be asked of a cluster, and what its answers mean."""
 
-from dataclasses import replace
-
 import pytest
 
 from exitkit.clients.kube import Found, Kube, Resource
 from exitkit.clients.kubeaccess import Access
-from exitkit.clients.kubeown import Own
 from exitkit.errors import ActionError, Retryable
-from exitkit.testing import ScriptedHTTP, failed_workflow
+from exitkit.testing import ScriptedHTTP
 from exitkit.testing.http import answer, answer_json
 
 PODS = Resource("", "v1", "pods", "Pod")
@@ -89,23 +86,3 @@ def test_closing_removes_what_the_access_wrote():
         with kube(server, close=lambda: closed.append(1)) as made:
             made.get("/apis", what="asking")
         assert closed == [1]
-
-
-@pytest.mark.parametrize(
-    ("resource", "one", "why"),
-    [
-        (PODS, Found("exit-pod", "u"), "is the pod"),
-        (PODS, Found("a", "u", node_id="n-1"), "is the pod"),
-        (PODS, Found("a", "u", node_id="n-2"), ""),
-        (Resource("argoproj.io", "v1alpha1", "workflows"), Found("train-x7k2p", "u"), "is the workflow"),
-        (Resource("argoproj.io", "v1alpha1", "workflowtasksets"), Found("train-x7k2p", "u"), "is part of"),
-        (Resource("argoproj.io", "v1alpha1", "workflows"), Found("other", "u"), ""),
-        (Resource("x.io", "v1", "things"), Found("a", "owner"), "owns the workflow"),
-        (Resource("batch", "v1", "jobs"), Found("exit-pod", "u"), ""),
-    ],
-)
-def test_what_is_a_runs_own(resource, one, why):
-    """Its pod by name and by Argo's annotation, its workflow and parts of it, its owner."""
-    workflow = replace(failed_workflow(pod_name="exit-pod"), node_id="n-1")
-    assert Own(workflow, ["owner"]).why(resource, one).startswith(why)
-    assert bool(Own(workflow, ["owner"]).why(resource, one)) is bool(why)

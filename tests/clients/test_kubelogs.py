@@ -54,12 +54,25 @@ def test_pods_are_told_with_their_containers(cluster, kube):
 
 
 def test_a_listing_that_is_forgotten_begins_again(cluster, kube):
-    """410 in the middle of the pages."""
+    """410 in the middle of the pages; each pod is told once, or its log would be shipped twice."""
     for number in range(130):
         cluster.add("pods", f"p-{number:03d}", labels={LABEL: "w"})
     cluster.expiring, cluster.leads_on = 1, False
     names = [one.name for one in kubelogs.pods(kube, context().retry, "ml", f"{LABEL}=w")]
-    assert set(names) == {f"p-{number:03d}" for number in range(130)}
+    assert names == [f"p-{number:03d}" for number in range(130)]
+
+
+def test_a_listing_that_is_always_forgotten_ends(cluster, kube):
+    """Long before the time does; one that is forgotten at its beginning is no listing."""
+    for number in range(130):
+        cluster.add("pods", f"p-{number:03d}", labels={LABEL: "w"})
+    cluster.expiring, cluster.leads_on = 50, False
+    with pytest.raises(ActionError, match="listing pods in ml: each page is gone before it is read"):
+        list(kubelogs.pods(kube, context().retry, "ml", f"{LABEL}=w"))
+    assert len(cluster.requests) < 20
+    cluster.fault("GET", "/pods", answer(410, b"{}"))
+    with pytest.raises(ActionError, match="410"):
+        list(kubelogs.pods(kube, context().retry, "ml", f"{LABEL}=w"))
 
 
 def test_a_log_comes_in_pieces_and_whole(cluster, kube):

@@ -95,3 +95,12 @@ def test_what_must_not_be_asked_is_not():
         client.stream("http://169.254.169.254/", what="reading", headers={})
     with ScriptedHTTP() as server, Streaming() as client, pytest.raises(ActionError):
         ask(client, server, X="a\nb")
+
+
+def test_a_server_that_is_not_there_may_be_tried_again():
+    """Nothing has left."""
+    with ScriptedHTTP() as server:
+        gone = server.url
+    with Streaming(timeout=Timeouts(connect=1, read=1)) as client, pytest.raises(Retryable, match="reading: ") as told:
+        client.stream(f"{gone}/log", what="reading", headers={})
+    assert told.value.reason == "network"

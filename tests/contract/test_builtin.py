@@ -148,6 +148,16 @@ def ship_gcs(folder):
     return {**given, "dead_letter": str(folder / "out" / "dead")}
 
 
+def gcplogging(folder):
+    return {
+        "project": "ml-prod",
+        "url": "https://logging.invalid",
+        "anonymous": True,
+        "headers": {"X-Made-Up": "header-made-up-for-this"},
+        "dead_letter": str(folder / "out" / "dead"),
+    }
+
+
 # One at least for every action, and one more for each way of using it that takes other secrets.
 EXAMPLES = {
     "cleanup.files": [files],
@@ -160,17 +170,26 @@ EXAMPLES = {
     "notify.slack": [slack_by_webhook, slack_by_bot],
     "notify.webhook": [webhook_signed, webhook_bearer],
     "process.report": [lambda folder: {"folder": str(folder / "report")}],
+    "ship.cloudwatch": [
+        lambda folder: {
+            "group": "argo",
+            "endpoint_url": "https://logs.invalid",
+            "dead_letter": str(folder / "out" / "dead"),
+        }
+    ],
     "ship.datadog": [datadog],
     "ship.elasticsearch": [elasticsearch],
     "ship.file": [
         lambda folder: {"path": str(folder / "out" / "records.ndjson"), "dead_letter": str(folder / "out" / "dead")}
     ],
+    "ship.gcplogging": [gcplogging],
     "ship.gcs": [ship_gcs],
     "ship.http": [http],
     "ship.loki": [loki, loki_bearer],
     "ship.otlp": [http],
     "ship.s3": [ship_s3],
     "ship.splunk": [splunk],
+    "ship.syslog": [lambda folder: {"host": "syslog.invalid", "dead_letter": str(folder / "out" / "dead")}],
 }
 CASES = [(name, example) for name in BUILTIN for example in EXAMPLES.get(name, ())]
 

@@ -12,7 +12,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from exitkit.action import Result
 from exitkit.actions.cleanup import Cleanup
-from exitkit.clients import kubeaccess, labels
+from exitkit.clients import kubeaccess, kubekinds, labels
 from exitkit.clients.kube import Kube
 from exitkit.clients.kubesweep import Sweep
 from exitkit.context import Context
@@ -29,14 +29,15 @@ _UID = 36
 class Kubernetes(Cleanup):
     """Delete Kubernetes objects of any kind by label, in one namespace, and wait until they are gone.
 
-    The pod that this runs in, its workflow, and what that workflow is owned by are never deleted: the result
+    The pod that this runs in, its workflow, and whatever owns these, directly or not, are never deleted: the result
     notes each that the selector fits. Objects go by name and uid, so that one made in the meantime under the same
     name stays. Kinds go in the order in which they are given: name what makes others first, such as jobs before
     pods. A finalizer that holds an object, or a right that is missing, fails the step and keeps nothing else.
 
     The service account needs the rights of this Role, for the kinds that are named; which kinds there are, every
-    account may read. Where a kind was added to Kubernetes, `get` on `workflows` tells who owns the workflow, so
-    that its owner is left.
+    account may read. `get` on `workflows` tells who owns the workflow, and without it the result notes that this
+    is not known. Where something does own it, `get` on that kind tells who owns that in turn; outside of Argo,
+    `get` on `pods` does the same for the pod that this runs in.
 
         apiVersion: rbac.authorization.k8s.io/v1
         kind: Role
@@ -57,7 +58,9 @@ class Kubernetes(Cleanup):
         "app in (a, b),!keep; one value has to be the workflow's name or hold its uid."
     )
     field_selector: str = Field("", description="Only what has these fields too, such as status.phase=Failed.")
-    in_namespace: str | None = Field(None, description="The namespace; the workflow's by default.")
+    in_namespace: str | None = Field(
+        None, description="The namespace; the workflow's by default. In another one only the workflow's uid is enough."
+    )
     propagation: Literal["Background", "Foreground", "Orphan"] = Field(
         "Background",
         description="What becomes of that which they own: deleted after them, before them, or left alone.",
@@ -91,6 +94,8 @@ class Kubernetes(Cleanup):
                 raise ValueError("a kind is empty: was a template filled in with nothing?")
             if not _KIND.fullmatch(one):
                 raise ValueError("a kind is such as pods, jobs.batch or batch/v1/jobs")
+            with _as_value_error():
+                kubekinds.check(one)
         return kinds
 
     @field_validator("selector")
@@ -136,8 +141,15 @@ class Kubernetes(Cleanup):
         )
 
     def guard(self, context: Context) -> None:
-        self._namespace(context)
+        namespace, workflow = self._namespace(context), context.workflow
         super().guard(context)
+        if self.anything or self._keeps(context) or namespace == (workflow.namespace or namespace):
+            return
+        if not (workflow.uid and self.bears(self.selector, workflow.uid)):
+            raise ConfigError(
+                f"{namespace} is not the workflow's namespace, and may have a workflow of the same name: select by the "
+                "workflow's uid, or say anything: true if it is to be deleted all the same"
+            )
 
     def run(self, context: Context) -> Result:
         self._spared.clear()

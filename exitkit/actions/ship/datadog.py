@@ -71,7 +71,7 @@ class Datadog(HTTPShip):
             "hostname": told.get("pod") or told.get("workflow") or "",
             "status": _STATUS[chunk.level],
             "kind": chunk.kind,
-            "argo": dict(told),
+            **{f"argo.{key}": value if isinstance(value, str) else json.dumps(value) for key, value in told.items()},
         }
         head = json.dumps(shared, ensure_ascii=False, separators=(",", ":"), default=str)[:-1]
         oldest = self._oldest

@@ -30,13 +30,16 @@ class Elasticsearch(HTTPShip):
     most_bytes: ClassVar[int] = 5 << 20
     most_records: ClassVar[int] = 5000
 
-    index: str = Field("logs-exitkit-default", description="The index, alias or data stream.")
+    index: str = Field(
+        "logs-exitkit-default",
+        description="The index, alias or data stream; empty for servers that have none, such as VictoriaLogs.",
+    )
     api_key: SecretStr | None = Field(None, description="An API key, encoded, for Authorization: ApiKey.")
 
     @field_validator("index")
     @classmethod
     def _is_an_index(cls, index: str) -> str:
-        if not _INDEX.fullmatch(index):
+        if index and not _INDEX.fullmatch(index):
             raise ValueError("is no index: small letters, digits and hyphens, and no comma, slash or wildcard")
         return index
 
@@ -56,7 +59,8 @@ class Elasticsearch(HTTPShip):
 
     def endpoint(self) -> str:
         base = super().endpoint().rstrip("/")
-        return f"{base}/{self.index}/_bulk?filter_path=errors,items.*.status,items.*.error"
+        index = f"/{self.index}" if self.index else ""
+        return f"{base}{index}/_bulk?filter_path=errors,items.*.status,items.*.error"
 
     def encode(self, chunk: Chunk) -> Sequence[str]:
         level = "" if chunk.kind == "log" else f'"log.level":"{chunk.level}",'

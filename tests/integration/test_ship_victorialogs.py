@@ -1,0 +1,103 @@
+"""The leaves of ship against a real server of logs: VictoriaLogs, which takes Loki's, Elasticsearch's and other ways in.
+
+What was sent is asked back and compared record by record.
+"""
+
+import json
+import time
+import urllib.parse
+import urllib.request
+
+import pytest
+
+from exitkit import registry
+from exitkit.clock import Clock
+from exitkit.retry import Terms
+from exitkit.settings import load
+from exitkit.testing import context, failed_workflow
+
+LINES = ["say \"hi\" \\ and 'bye'", "ünï/👍", "tab\there", "<b>&amp;</b>", "{{x}} ${y} %s", "null", "x" * 5000]
+
+
+@pytest.fixture(scope="module")
+def victorialogs(program, serve, free_port, tmp_path_factory):
+    port = free_port()
+    words = [f"-httpListenAddr=127.0.0.1:{port}", f"-storageDataPath={tmp_path_factory.mktemp('logs')}"]
+    serve([program("victoria-logs"), *words, "-retentionPeriod=100y", "-syslog.listenAddr.tcp="], port)
+    return f"http://127.0.0.1:{port}"
+
+
+def ask(url, query, count):
+    """The rows of a query, once there are so many: what came is searchable within a second or so."""
+    rows = []
+    for _ in range(100):
+        asked = urllib.parse.urlencode({"query": query, "limit": "100000"})
+        with urllib.request.urlopen(f"{url}/select/logsql/query?{asked}") as answer:
+            rows = [json.loads(line) for line in answer.read().splitlines()]
+        if len(rows) >= count:
+            break
+        time.sleep(0.1)
+    return rows
+
+
+@pytest.fixture
+def log(tmp_path):
+    now = time.time() - 60
+    stamps = [time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{number:09d}Z" for number in range(1, len(LINES) + 1)]
+    (tmp_path / "log").write_text("".join(f"{stamp} {line}\n" for stamp, line in zip(stamps, LINES, strict=True)))
+    return str(tmp_path / "log"), [f"{stamp} {line}" for stamp, line in zip(stamps, LINES, strict=True)]
+
+
+def ship(name, given, workflow):
+    made = load(registry.find(name), given, {}, "X_")
+    ctx = context(clock=Clock(), seconds=60, terms=Terms(attempts=3), workflow=workflow)
+    return made.run(ctx)
+
+
+# Not by OTLP: of its two encodings this server takes the binary one alone.
+BULK = {"VL-Msg-Field": "message", "VL-Time-Field": "@timestamp", "VL-Stream-Fields": "workflow"}
+WAYS = {
+    "ship.loki": ({"url": "{url}/insert/loki/api/v1/push"}, "id"),
+    "ship.elasticsearch": ({"url": "{url}/insert/elasticsearch", "index": "", "headers": BULK}, None),
+    "ship.http": (
+        {
+            "url": "{url}/insert/jsonline?_stream_fields=workflow&_time_field=time&_msg_field=message",
+            "id_field": "record",
+        },
+        "record",
+    ),
+    "ship.datadog": ({"url": "{url}/insert/datadog/api/v2/logs", "api_key": "made-up-key"}, "exitkit_id"),
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_what_is_shipped_is_there(victorialogs, tmp_path, log, name):
+    """Each line as it was, at its time, with its id."""
+    path, lines = log
+    settings, identity = WAYS[name]
+    given = {**settings, "url": settings["url"].format(url=victorialogs)}
+    workflow = failed_workflow(name=f"w-{name.replace('.', '-')}")
+    result = ship(name, {**given, "from": ["status", path], "dead_letter": str(tmp_path / "dead")}, workflow)
+    assert result.facts["left"] == result.facts["rejected"] == 0
+    rows = ask(victorialogs, f'workflow:="{workflow.name}"', result.facts["read"])
+    assert len(rows) == result.facts["read"]
+    found = sorted((row["_time"], row["_msg"]) for row in rows if row["_msg"] in lines)
+    assert [message for _, message in found] == lines
+    if name != "ship.datadog":  # which takes milliseconds
+        assert [when.rstrip("Z").ljust(29, "0")[:29] for when, _ in found] == [line[:29] for line in lines]
+    if identity:
+        ids = {row[identity] for row in rows}
+        assert len(ids) == len(rows)
+        assert all(len(one) == 26 for one in ids)
+
+
+def test_a_long_log_arrives_whole(victorialogs, tmp_path):
+    """Fifty thousand lines by several requests at a time; each is there once."""
+    stamp = time.strftime("%Y-%m-%dT%H:%M", time.gmtime(time.time() - 300))
+    text = "".join(f"{stamp}:{n % 60:02d}.{n:09d}Z number {n}\n" for n in range(50_000))
+    (tmp_path / "log").write_text(text)
+    given = {"url": f"{victorialogs}/insert/loki/api/v1/push", "from": [str(tmp_path / "log")], "dead_letter": ""}
+    result = ship("ship.loki", given, failed_workflow(name="w-long"))
+    assert result.facts["accepted"] == 50_000
+    rows = ask(victorialogs, '{workflow="w-long"}', 50_000)
+    assert sorted(int(row["_msg"].rpartition(" ")[2]) for row in rows) == list(range(50_000))

@@ -43,7 +43,9 @@ def ask(url, query, count):
 @pytest.fixture
 def log(tmp_path):
     now = time.time() - 60
-    stamps = [time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{number:09d}Z" for number in range(1, len(LINES) + 1)]
+    stamps = [
+        time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{number:09d}Z" for number in range(1, len(LINES) + 1)
+    ]
     (tmp_path / "log").write_text("".join(f"{stamp} {line}\n" for stamp, line in zip(stamps, LINES, strict=True)))
     return str(tmp_path / "log"), [f"{stamp} {line}" for stamp, line in zip(stamps, LINES, strict=True)]
 

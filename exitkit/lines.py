@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
+from operator import lt
 
 from exitkit.chunk import MOST, Chunk, LineIds
 from exitkit.records import identify
@@ -27,6 +28,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017 - beside timez
 _STAMP = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9})\d*)?\s?(Z|[+-]\d\d:?\d\d)?(?=[\s\]]|$)"
 )
+_AFTER = frozenset({"", " ", "\t", "]"})
 
 
 @dataclass(frozen=True)
@@ -131,22 +133,41 @@ class _Cutter:
 
     def _timed(self, lines: list[str]) -> tuple[list[int], list[str]]:
         """Lines that may begin with a time of their own; the others follow the one before by a nanosecond."""
+        if times := _alike(lines, self.told):
+            self.told = times[-1]
+            return times, lines
         times, told = [], self.told
-        second, base, width, end = "", 0, 0, ""  # of the last time that was read: most logs write all in one way
         for line in lines:
-            own: int | None = None
-            if line[:1] == "2" and line[4:5] == "-":
-                fraction = line[20 : 20 + width]
-                if line[:19] == second and line[20 + width : 20 + width + len(end)] == end and fraction.isdecimal():
-                    own = base + int(fraction) * 10 ** (9 - width)
-                elif (match := _STAMP.match(line)) and (own := _nanoseconds(match)) is not None:
-                    second, fraction = line[:19], match[7] or ""
-                    width, end = len(fraction), line[20 + len(fraction) : match.end() + 1] if fraction else "\0"
-                    base = own - int(fraction or 0) * 10 ** (9 - width)
+            own = parse_time(line) if line[:1] == "2" and line[4:5] == "-" else None
             told = own if own is not None and own > told else told + 1
             times.append(told)
         self.told = told
         return times, lines
+
+
+def _alike(lines: list[str], told: int) -> list[int]:
+    """The times of lines that all begin with one, written in one way and rising, as most logs' are; else nothing."""
+    match = _STAMP.match(lines[0])
+    if match is None or not match[7]:
+        return []
+    end, width, zone = match.end(), len(match[7]), match[8] or ""
+    stop = 20 + width
+    if end != stop + len(zone) or {line[stop:end] for line in lines} != {zone}:
+        return []
+    digits = "".join([line[20:stop] for line in lines])
+    if (
+        len(digits) != width * len(lines)
+        or not digits.isdecimal()
+        or not {line[end : end + 1] for line in lines} <= _AFTER
+    ):
+        return []
+    seconds = {line[:20] for line in lines}
+    bases = {one: _seconds(one[:19] + (zone or "Z")) * _NANO for one in seconds if one[19] in ".,"}
+    if len(bases) != len(seconds) or not all(bases.values()):
+        return []
+    scale = 10 ** (9 - width)
+    times = [bases[line[:20]] + int(line[20:stop]) * scale for line in lines]
+    return times if times[0] > told and all(map(lt, times, times[1:])) else []
 
 
 def _whole(pieces: Iterable[bytes]) -> Iterator[bytes]:

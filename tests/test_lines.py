@@ -187,3 +187,32 @@ def test_chunks_hang_on_the_log_and_not_on_how_it_came(sizes, long):
         pieces.append(data[at : at + size])
         at += size
     assert [len(chunk) for chunk in chunks(pieces, origin())] == [len(chunk) for chunk in chunks([data], origin())]
+
+
+STAMPS = st.sampled_from(
+    [
+        "2026-11-23T07:57:41.{:09d}Z",
+        "2026-11-23T07:57:4{}.{:03d}Z",
+        "2026-11-23 07:57:41,{:03d}",
+        "2026-11-23T07:57:41Z",
+        "x{}",
+        "",
+    ]
+)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.lists(st.tuples(STAMPS, st.integers(0, 9), st.integers(0, 999)), min_size=1, max_size=8), st.booleans())
+def test_times_are_the_same_however_they_are_read(parts, alike):
+    """All at once where they are alike, or one after the other."""
+    if alike:
+        parts = [(parts[0][0], *rest) for _, *rest in sorted(parts, key=lambda one: one[1:])]
+    lines = [
+        form.format(*((second, more) if form.count("{") == 2 else (more,))) + " text" for form, second, more in parts
+    ]
+    expected, told = [], START
+    for line in lines:
+        own = parse_time(line)
+        told = own if own is not None and own > told else told + 1
+        expected.append(told)
+    assert [one.time for one in cut("\n".join(lines).encode())] == expected

@@ -197,6 +197,15 @@ def test_its_own_pod_and_workflow_stay(cluster, kubernetes):
     assert any("it is the workflow" in note for note in result.notes)
 
 
+def test_a_second_run_notes_only_what_it_left_itself(cluster, kubernetes):
+    """As when a plan is tried again."""
+    add(cluster, "exit-pod")
+    action, ctx = kubernetes(), context(workflow=failed_workflow(pod_name="exit-pod"))
+    assert action.run(ctx).notes
+    cluster._objects.clear()
+    assert action.run(ctx).notes == ()
+
+
 def test_without_knowing_its_pod_every_pod_of_an_exit_handler_stays(cluster, kubernetes):
     """One of them is this one."""
     workflow = failed_workflow(pod_name="", node_name="", node_id="")

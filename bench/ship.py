@@ -57,6 +57,36 @@ with open(sys.argv[2]) as file:
         log.info(line.rstrip("\\n"))
 """
 
+# A daemon, which is told to end when all has come, or when nothing more does.
+RSYSLOG = """
+import subprocess, sys, time, urllib.request
+url, path, folder, lines = sys.argv[1:5]
+conf = f'''
+global(workDirectory="{folder}")
+module(load="imfile" mode="inotify")
+module(load="omelasticsearch")
+main_queue(queue.type="LinkedList" queue.size="100000" queue.dequeueBatchSize="5000" queue.timeoutshutdown="10000")
+template(name="doc" type="list" option.jsonf="on") {{
+  property(outname="message" name="msg" format="jsonf") property(outname="workflow" name="programname" format="jsonf")
+}}
+input(type="imfile" File="{path}" Tag="bench" freshStartTail="off" reopenOnTruncate="off")
+action(type="omelasticsearch" server="{url}" searchIndex="logs" searchType="" bulkmode="on" template="doc")
+'''
+open(f"{folder}/rsyslog.conf", "w").write(conf)
+daemon = subprocess.Popen(["/usr/sbin/rsyslogd", "-n", "-f", f"{folder}/rsyslog.conf", "-i", f"{folder}/rsyslog.pid"])
+last, since = -1, time.monotonic()
+while time.monotonic() - since < 10:
+    with urllib.request.urlopen(f"{url}/count") as answer:
+        count = int(answer.read())
+    if count != last:
+        last, since = count, time.monotonic()
+    elif count >= int(lines) and time.monotonic() - since > 1:
+        break
+    time.sleep(0.05)
+daemon.terminate()
+daemon.wait()
+"""
+
 
 def write_log(path, lines):
     """Words of an English-like look, so that gzip has something to do; the same each time."""
@@ -82,9 +112,9 @@ def sink(counts):
             counts.update(json.loads(server.stdout.readline()))
 
 
-def commands(path, few):
+def commands(path, few, folder, lines):
     """Name, how it is called for a URL, and the log that it gets: a short one for who would take hours."""
-    return {
+    found = {
         "exitkit ship loki": (lambda url: [*EXITKIT, "loki", "--url", url, "--from", str(path), *FACTS], path),
         "exitkit ship elasticsearch": (
             lambda url: [*EXITKIT, "elasticsearch", "--url", url, "--from", str(path), *FACTS],
@@ -94,6 +124,13 @@ def commands(path, few):
         "opentelemetry-sdk": (lambda url: [PYTHON, "-c", OTEL, url, str(path)], path),
         "python-logging-loki": (lambda url: [PYTHON, "-c", LOKI, url, str(few)], few),
     }
+    if any(Path("/usr/lib").glob("*/rsyslog/omelasticsearch.so")):  # Debian's package rsyslog-elasticsearch
+        own = str(folder)
+        found["rsyslog (omelasticsearch)"] = (
+            lambda url: [PYTHON, "-c", RSYSLOG, url, str(path), tempfile.mkdtemp(dir=own), str(lines)],
+            path,
+        )
+    return found
 
 
 def table(found, sizes):
@@ -110,7 +147,7 @@ def table(found, sizes):
             f"| {speeds[name]:.1f} | {max(one.peak for one in many) / 2**20:.0f} |"
         )
     yield ""
-    best = max(speed for name, speed in speeds.items() if not name.startswith("exitkit"))
+    best = max(speed for name, speed in speeds.items() if not name.startswith(("exitkit", "rsyslog")))
     for name, speed in speeds.items():
         if name.startswith("exitkit"):
             yield f"- `{name}`: {speed:.0f} MB/s a core; the aim is 40: {'met' if speed >= 40 else 'missed'}."
@@ -133,7 +170,7 @@ def main():
         sizes = {path: (wanted.lines, write_log(path, wanted.lines)), few: (5_000, write_log(few, 5_000))}
         environ, found = environment(name), {}
         for _ in range(max(1, wanted.rounds)):
-            for command, (words, log) in commands(path, few).items():
+            for command, (words, log) in commands(path, few, folder, wanted.lines).items():
                 counts = {}
                 with sink(counts) as port:
                     one = taken(words(f"http://127.0.0.1:{port}"), environ, name)

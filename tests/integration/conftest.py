@@ -1,13 +1,18 @@
 """Real servers for the integration tests: each a program that is here or whose tests skip, on a port of loopback."""
 
+import json
 import os
 import shutil
 import socket
 import subprocess
 import time
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 import pytest
+
+from exitkit.testing.server import certificate_file
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +68,91 @@ def serve(tmp_path_factory):
             process.wait(20)
         except subprocess.TimeoutExpired:
             process.kill()
+
+
+class VictoriaLogs:
+    """A running one. `url` is its address; the ways in are below /insert/, such as /insert/loki/api/v1/push."""
+
+    def __init__(self, url):
+        self.url = url
+
+    def query(self, logsql, limit=1_000_000):
+        """The rows of a LogsQL query, in the order of their times, with all that was sent before it."""
+        self._get("/internal/force_flush")  # or they would be there a second later
+        said = self._get("/select/logsql/query", query=logsql, limit=limit)
+        # Its times end with the last digit that is no zero, so that the dot and the Z have to go before they compare.
+        return sorted(map(json.loads, said.splitlines()), key=lambda row: row["_time"].rstrip("Z").replace(".", ""))
+
+    def _get(self, path, **asked):
+        with urllib.request.urlopen(f"{self.url}{path}?{urllib.parse.urlencode(asked)}") as answer:
+            return answer.read().decode()
+
+
+@pytest.fixture(scope="session")
+def victorialogs(program, serve, free_port, tmp_path_factory):
+    """VictoriaLogs, with nothing in it at first; tests tell their rows apart by a label of their own."""
+    port, data = free_port(), tmp_path_factory.mktemp("victorialogs")
+    words = [f"-httpListenAddr=127.0.0.1:{port}", f"-storageDataPath={data}", "-retentionPeriod=100y"]
+    serve([program("victoria-logs"), *words, "-loggerLevel=ERROR"], port)
+    return VictoriaLogs(f"http://127.0.0.1:{port}")
+
+
+# Control characters stay as they are, so that a message reads back as it was sent.
+_RSYSLOG = """
+global(workDirectory="{folder}" maxMessageSize="64k" parser.escapeControlCharactersOnReceive="off" {files})
+module(load="imtcp" {driver})
+input(type="imtcp" port="{port}" address="127.0.0.1" SupportOctetCountedFraming="on")
+template(name="rows" type="list") {{
+    constant(value="{{")
+    property(name="timereported" dateFormat="rfc3339" outname="time" format="jsonf") constant(value=",")
+    property(name="pri" outname="pri" format="jsonf") constant(value=",")
+    property(name="hostname" outname="host" format="jsonf") constant(value=",")
+    property(name="app-name" outname="app" format="jsonf") constant(value=",")
+    property(name="procid" outname="procid" format="jsonf") constant(value=",")
+    property(name="msgid" outname="msgid" format="jsonf") constant(value=",")
+    property(name="structured-data" outname="sd" format="jsonf") constant(value=",")
+    property(name="msg" outname="message" format="jsonf")
+    constant(value="}}\\n")
+}}
+action(type="omfile" file="{out}" template="rows")
+"""
+
+
+class Rsyslog:
+    """A running one, on `host` and `port`; with TLS its certificate is in `ca_file`."""
+
+    host = "localhost"
+
+    def __init__(self, port, ca_file, out):
+        self.port, self.ca_file, self.out = port, ca_file, out
+
+    def rows(self, count):
+        """What it wrote, once it is so many: time, pri, host, app, procid, msgid, sd and message, all of them text."""
+        for _ in range(400):
+            rows = self.out.read_bytes().split(b"\n")[:-1] if self.out.exists() else []
+            if len(rows) >= count:
+                break
+            time.sleep(0.05)
+        found = [json.loads(row) for row in rows]
+        # The space that ends the head is the message's first character to rsyslog.
+        return [{**row, "message": row["message"].removeprefix(" ")} for row in found]
+
+
+@pytest.fixture
+def start_rsyslog(program, serve, free_port, tmp_path_factory):
+    """Starts an rsyslog that takes RFC 5424 messages with octet counting, by TCP or with `tls`, for one test."""
+
+    def start(*, tls=False):
+        path, port, folder = program("rsyslogd"), free_port(), tmp_path_factory.mktemp("rsyslog")
+        if tls and not list(Path("/usr/lib").glob("**/rsyslog/lmnsd_ossl.so")):
+            pytest.skip("rsyslog has no TLS here: the package rsyslog-openssl is not installed")
+        pem = certificate_file()
+        names = [f"DefaultNetstreamDriver{one}File" for one in ("CA", "Cert", "Key")]
+        files = " ".join(['DefaultNetstreamDriver="ossl"', *(f'{name}="{pem}"' for name in names)])
+        driver = 'StreamDriver.Name="ossl" StreamDriver.Mode="1" StreamDriver.AuthMode="anon"'
+        told = {"files": files, "driver": driver} if tls else {"files": "", "driver": ""}
+        (folder / "conf").write_text(_RSYSLOG.format(folder=folder, port=port, out=folder / "out", **told))
+        serve([path, "-n", "-f", str(folder / "conf"), "-i", str(folder / "pid")], port)
+        return Rsyslog(port, pem if tls else None, folder / "out")
+
+    return start

@@ -3,10 +3,7 @@
 What was sent is asked back and compared record by record.
 """
 
-import json
 import time
-import urllib.parse
-import urllib.request
 
 import pytest
 
@@ -17,27 +14,6 @@ from exitkit.settings import load
 from exitkit.testing import context, failed_workflow
 
 LINES = ["say \"hi\" \\ and 'bye'", "ünï/👍", "tab\there", "<b>&amp;</b>", "{{x}} ${y} %s", "null", "x" * 5000]
-
-
-@pytest.fixture(scope="module")
-def victorialogs(program, serve, free_port, tmp_path_factory):
-    port = free_port()
-    words = [f"-httpListenAddr=127.0.0.1:{port}", f"-storageDataPath={tmp_path_factory.mktemp('logs')}"]
-    serve([program("victoria-logs"), *words, "-retentionPeriod=100y", "-syslog.listenAddr.tcp="], port)
-    return f"http://127.0.0.1:{port}"
-
-
-def ask(url, query, count):
-    """The rows of a query, once there are so many: what came is searchable within a second or so."""
-    rows = []
-    for _ in range(100):
-        asked = urllib.parse.urlencode({"query": query, "limit": "100000"})
-        with urllib.request.urlopen(f"{url}/select/logsql/query?{asked}") as answer:
-            rows = [json.loads(line) for line in answer.read().splitlines()]
-        if len(rows) >= count:
-            break
-        time.sleep(0.1)
-    return rows
 
 
 @pytest.fixture
@@ -77,11 +53,11 @@ def test_what_is_shipped_is_there(victorialogs, tmp_path, log, name):
     """Each line as it was, at its time, with its id."""
     path, lines = log
     settings, identity = WAYS[name]
-    given = {**settings, "url": settings["url"].format(url=victorialogs)}
+    given = {**settings, "url": settings["url"].format(url=victorialogs.url)}
     workflow = failed_workflow(name=f"w-{name.replace('.', '-')}")
     result = ship(name, {**given, "from": ["status", path], "dead_letter": str(tmp_path / "dead")}, workflow)
     assert result.facts["left"] == result.facts["rejected"] == 0
-    rows = ask(victorialogs, f'workflow:="{workflow.name}"', result.facts["read"])
+    rows = victorialogs.query(f'workflow:="{workflow.name}"')
     assert len(rows) == result.facts["read"]
     found = sorted((row["_time"], row["_msg"]) for row in rows if row["_msg"] in lines)
     assert [message for _, message in found] == lines
@@ -98,8 +74,8 @@ def test_a_long_log_arrives_whole(victorialogs, tmp_path):
     stamp = time.strftime("%Y-%m-%dT%H:%M", time.gmtime(time.time() - 300))
     text = "".join(f"{stamp}:{n % 60:02d}.{n:09d}Z number {n}\n" for n in range(50_000))
     (tmp_path / "log").write_text(text)
-    given = {"url": f"{victorialogs}/insert/loki/api/v1/push", "from": [str(tmp_path / "log")], "dead_letter": ""}
+    given = {"url": f"{victorialogs.url}/insert/loki/api/v1/push", "from": [str(tmp_path / "log")], "dead_letter": ""}
     result = ship("ship.loki", given, failed_workflow(name="w-long"))
     assert result.facts["accepted"] == 50_000
-    rows = ask(victorialogs, '{workflow="w-long"}', 50_000)
+    rows = victorialogs.query('{workflow="w-long"}')
     assert sorted(int(row["_msg"].rpartition(" ")[2]) for row in rows) == list(range(50_000))

@@ -82,14 +82,18 @@ class Cloudwatch(Ship):
         access = Access(region=self.region, profile=self.profile, endpoint_url=self.endpoint_url, ca_file=ca_file)
         name = self.stream or f"{context.workflow.name or 'workflow'}/{context.workflow.uid or 'unknown'}"
         stream = Stream(self.group, re.sub(r"[:*]", "_", name)[:512], access, self.concurrency)
-        made = threading.Lock()
+        making = threading.Lock()
+        made: list[bool] = []
 
         def put(events: Sequence[str]) -> tuple[int, int | None]:
+            before = len(made)
             try:
                 found = stream.put(events)
             except Missing:
-                with made:
-                    stream.create(group=self.create_group)
+                with making:
+                    if len(made) == before:  # else another request found the same and made it meanwhile
+                        stream.create(group=self.create_group)
+                        made.append(True)
                 found = stream.put(events)
             except TooBig as error:
                 raise TooLarge(str(error), reason="client") from None

@@ -120,6 +120,7 @@ def commands(path, few, folder, lines):
             lambda url: [*EXITKIT, "elasticsearch", "--url", url, "--from", str(path), *FACTS],
             path,
         ),
+        "exitkit ship otlp": (lambda url: [*EXITKIT, "otlp", "--url", url, "--from", str(path), *FACTS], path),
         "elasticsearch-py helpers.bulk": (lambda url: [PYTHON, "-c", ELASTICSEARCH, url, str(path)], path),
         "opentelemetry-sdk": (lambda url: [PYTHON, "-c", OTEL, url, str(path)], path),
         "python-logging-loki": (lambda url: [PYTHON, "-c", LOKI, url, str(few)], few),

@@ -2,11 +2,21 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, cast
 
 from exitkit.chunk import Chunk
 from exitkit.errors import ActionError
 from exitkit.units import human_size
+
+Items = Sequence[str] | Sequence[bytes]
+"""Records as a target wants them: texts, or bytes for a target without a separator."""
+
+
+def joined(items: Items, separator: str) -> bytes:
+    """All of them in one piece; lone surrogates, which UTF-8 cannot hold, as their escapes."""
+    if items and isinstance(items[0], bytes):
+        return b"".join(cast("Sequence[bytes]", items))
+    return separator.join(cast("Sequence[str]", items)).encode("utf-8", "backslashreplace")
 
 
 class TooLarge(ActionError):
@@ -18,8 +28,13 @@ class Part:
     """Records of one chunk, each as the target wants it, and all of that in one piece."""
 
     chunk: Chunk
-    items: Sequence[str]
+    items: Items
     blob: bytes
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """The items, to a target that makes texts."""
+        return cast("Sequence[str]", self.items)
 
 
 @dataclass(frozen=True)
@@ -47,8 +62,8 @@ class Batch:
             here = [n for n in range(len(one.items)) if start + n in wanted]
             start += len(one.items)
             if here:
-                items = [one.items[n] for n in here]
-                parts.append(Part(one.chunk.only(here), items, self.separator.join(items).encode()))
+                items = cast("Items", [one.items[n] for n in here])
+                parts.append(Part(one.chunk.only(here), items, joined(items, self.separator)))
         return Batch(tuple(parts), self.separator)
 
 
@@ -85,7 +100,7 @@ class Limits(Protocol):
     @property
     def by_source(self) -> bool: ...
     def target(self) -> str: ...
-    def encode(self, chunk: Chunk) -> Sequence[str]: ...
+    def encode(self, chunk: Chunk) -> Items: ...
 
 
 class Packer:
@@ -106,11 +121,11 @@ class Packer:
         if self.parts:
             yield self._flush()
 
-    def _add(self, chunk: Chunk, items: Sequence[str]) -> Iterator[Batch]:
+    def _add(self, chunk: Chunk, items: Items) -> Iterator[Batch]:
         begin = 0
         while begin < len(items):
             end = min(len(items), begin + self.target.most_records - self.count)
-            blob = self._blob(items[begin:end])
+            blob = joined(items[begin:end], self.target.separator)
             between = len(self.target.separator) if self.parts else 0
             if self.size + between + len(blob) > self.target.most_bytes:
                 if self.parts:  # a fresh batch may hold all of it
@@ -118,12 +133,12 @@ class Packer:
                     continue
                 end = begin + self._fitting(items[begin:end])
                 if end == begin:
-                    size, most = len(self._blob(items[begin : begin + 1])), self.target.most_bytes
+                    size, most = len(joined(items[begin : begin + 1], "")), self.target.most_bytes
                     why = f"a record of {human_size(size)} is larger than {human_size(most)}"
                     self.refuse(chunk.part(begin, begin + 1), why)
                     begin += 1
                     continue
-                blob = self._blob(items[begin:end])
+                blob = joined(items[begin:end], self.target.separator)
             whole = end - begin == len(items)
             here = chunk if whole else chunk.part(begin, end)
             self.parts.append(Part(here, items if whole else items[begin:end], blob))
@@ -131,14 +146,11 @@ class Packer:
             if self.count >= self.target.most_records:
                 yield self._flush()
 
-    def _blob(self, items: Sequence[str]) -> bytes:
-        return self.target.separator.join(items).encode("utf-8", "backslashreplace")
-
-    def _fitting(self, items: Sequence[str]) -> int:
+    def _fitting(self, items: Items) -> int:
         """How many of the first fit into an empty batch."""
         size = 0
         for number, one in enumerate(items):
-            size += len(one.encode("utf-8", "backslashreplace")) + len(self.target.separator)
+            size += len(joined(cast("Items", (one,)), "")) + len(self.target.separator)
             if size - len(self.target.separator) > self.target.most_bytes:
                 return number
         return len(items)

@@ -7,7 +7,20 @@ import pytest
 # From the ground up; modules of one floor may know each other, but not in a circle.
 FLOORS = (
     # What knows nothing of exitkit: errors, time, and texts as others write them.
-    {"errors", "fields", "units", "clock", "crew", "extras", "redact", "gostring", "plaintext", "scrub", "yamltext"},
+    {
+        "errors",
+        "fields",
+        "units",
+        "clock",
+        "crew",
+        "extras",
+        "redact",
+        "gostring",
+        "plaintext",
+        "protobuf",
+        "scrub",
+        "yamltext",
+    },
     # Argo's facts, and the terms of trying again.
     {"argo", "attempt", "retry", "secretfile", "settings", "stop", "workflow"},
     # What an action is, and what it tells.

@@ -71,17 +71,24 @@ def serve(tmp_path_factory):
 
 
 class VictoriaLogs:
-    """A running one. `url` is its address; the ways in are below /insert/, such as /insert/loki/api/v1/push."""
+    """A running one. `url` is its address; the ways in are below /insert/, and syslog's is `syslog_port`."""
 
-    def __init__(self, url):
-        self.url = url
+    def __init__(self, url, syslog_port):
+        self.url, self.syslog_port = url, syslog_port
 
-    def query(self, logsql, limit=1_000_000):
-        """The rows of a LogsQL query, in the order of their times, with all that was sent before it."""
-        self._get("/internal/force_flush")  # or they would be there a second later
-        said = self._get("/select/logsql/query", query=logsql, limit=limit)
+    def query(self, logsql, count=0):
+        """The rows of a LogsQL query, in the order of their times, with all that was sent before it.
+
+        What comes by syslog is not answered, so a test tells the count that it waits for.
+        """
+        for _ in range(200):
+            self._get("/internal/force_flush")  # or they would be there a second later
+            rows = self._get("/select/logsql/query", query=logsql, limit=1_000_000).splitlines()
+            if len(rows) >= count:
+                break
+            time.sleep(0.05)
         # Its times end with the last digit that is no zero, so that the dot and the Z have to go before they compare.
-        return sorted(map(json.loads, said.splitlines()), key=lambda row: row["_time"].rstrip("Z").replace(".", ""))
+        return sorted(map(json.loads, rows), key=lambda row: row["_time"].rstrip("Z").replace(".", ""))
 
     def _get(self, path, **asked):
         with urllib.request.urlopen(f"{self.url}{path}?{urllib.parse.urlencode(asked)}") as answer:
@@ -91,10 +98,11 @@ class VictoriaLogs:
 @pytest.fixture(scope="session")
 def victorialogs(program, serve, free_port, tmp_path_factory):
     """VictoriaLogs, with nothing in it at first; tests tell their rows apart by a label of their own."""
-    port, data = free_port(), tmp_path_factory.mktemp("victorialogs")
+    port, syslog, data = free_port(), free_port(), tmp_path_factory.mktemp("victorialogs")
     words = [f"-httpListenAddr=127.0.0.1:{port}", f"-storageDataPath={data}", "-retentionPeriod=100y"]
+    words += [f"-syslog.listenAddr.tcp=127.0.0.1:{syslog}"]
     serve([program("victoria-logs"), *words, "-loggerLevel=ERROR"], port)
-    return VictoriaLogs(f"http://127.0.0.1:{port}")
+    return VictoriaLogs(f"http://127.0.0.1:{port}", syslog)
 
 
 # Control characters stay as they are, so that a message reads back as it was sent.

@@ -32,19 +32,39 @@ def ship(name, given, workflow):
     return made.run(ctx)
 
 
-# Not by OTLP: of its two encodings this server takes the binary one alone.
 BULK = {"VL-Msg-Field": "message", "VL-Time-Field": "@timestamp", "VL-Stream-Fields": "workflow"}
+# For each: its settings, the field that names the workflow, the one that has the id, and the digits of a second.
 WAYS = {
-    "ship.loki": ({"url": "{url}/insert/loki/api/v1/push"}, "id"),
-    "ship.elasticsearch": ({"url": "{url}/insert/elasticsearch", "index": "", "headers": BULK}, None),
+    "ship.loki": ({"url": "{url}/insert/loki/api/v1/push"}, "workflow", "id", 9),
+    "ship.elasticsearch": ({"url": "{url}/insert/elasticsearch", "index": "", "headers": BULK}, "workflow", "", 9),
     "ship.http": (
         {
             "url": "{url}/insert/jsonline?_stream_fields=workflow&_time_field=time&_msg_field=message",
             "id_field": "record",
         },
+        "workflow",
         "record",
+        9,
     ),
-    "ship.datadog": ({"url": "{url}/insert/datadog/api/v2/logs", "api_key": "made-up-key"}, "exitkit_id"),
+    "ship.datadog": (
+        {"url": "{url}/insert/datadog/api/v2/logs", "api_key": "made-up-key"},
+        "workflow",
+        "exitkit_id",
+        3,
+    ),
+    "ship.splunk": (
+        {"url": "{url}/insert/splunk/services/collector/event", "token": "made-up-token"},
+        "fields.workflow",
+        "fields.exitkit_id",
+        9,
+    ),
+    "ship.otlp": ({"url": "{url}/insert/opentelemetry/v1/logs"}, "cicd.pipeline.name", "log.record.uid", 9),
+    "ship.syslog": (
+        {"host": "127.0.0.1", "port": "{syslog_port}", "tls": False},
+        "exitkit@32473.workflow",
+        "exitkit@32473.id",
+        6,
+    ),
 }
 
 
@@ -52,17 +72,19 @@ WAYS = {
 def test_what_is_shipped_is_there(victorialogs, tmp_path, log, name):
     """Each line as it was, at its time, with its id."""
     path, lines = log
-    settings, identity = WAYS[name]
-    given = {**settings, "url": settings["url"].format(url=victorialogs.url)}
+    settings, whose, identity, digits = WAYS[name]
+    here = {"url": victorialogs.url, "syslog_port": victorialogs.syslog_port}
+    given = {key: value.format(**here) if isinstance(value, str) else value for key, value in settings.items()}
     workflow = failed_workflow(name=f"w-{name.replace('.', '-')}")
     result = ship(name, {**given, "from": ["status", path], "dead_letter": str(tmp_path / "dead")}, workflow)
     assert result.facts["left"] == result.facts["rejected"] == 0
-    rows = victorialogs.query(f'workflow:="{workflow.name}"')
+    rows = victorialogs.query(f'"{whose}":="{workflow.name}"', result.facts["read"])
     assert len(rows) == result.facts["read"]
-    found = sorted((row["_time"], row["_msg"]) for row in rows if row["_msg"] in lines)
-    assert [message for _, message in found] == lines
-    if name != "ship.datadog":  # which takes milliseconds
-        assert [when.rstrip("Z").ljust(29, "0")[:29] for when, _ in found] == [line[:29] for line in lines]
+    found = sorted((row["_msg"], row["_time"]) for row in rows if row["_msg"] in lines)
+    assert [message for message, _ in found] == lines
+    # It leaves out the zeros at the end of a time, and the dot.
+    times = [when.rstrip("Z") + "." * ("." not in when) for _, when in found]
+    assert [when.ljust(20 + digits, "0") for when in times] == [line[: 20 + digits] for line in lines]
     if identity:
         ids = {row[identity] for row in rows}
         assert len(ids) == len(rows)

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator, model_valida
 
 from exitkit import sources
 from exitkit.action import Action, Result
-from exitkit.batch import Answer, Batch, Post, TooLarge
+from exitkit.batch import Answer, Batch, Items, Post, TooLarge
 from exitkit.chunk import Chunk
 
 # By their names, because the package's own `http` is the action ship.http once that is imported.
@@ -24,7 +24,7 @@ from exitkit.rehearsal import rehearse
 from exitkit.shipment import Shipment
 from exitkit.units import Seconds
 
-__all__ = ["Answer", "Batch", "HTTPShip", "Post", "Ship", "TooLarge", "refused"]
+__all__ = ["Answer", "Batch", "HTTPShip", "Items", "Post", "Ship", "TooLarge", "refused"]
 
 _LONGEST_ANSWER = 16 << 20  # bytes; _bulk tells of every record, some 200 bytes each
 
@@ -78,8 +78,8 @@ class Ship(Action):
         """Where it goes, for people and without a secret: `Loki at logs.example`."""
 
     @abstractmethod
-    def encode(self, chunk: Chunk) -> Sequence[str]:
-        """Each of its records in the target's form."""
+    def encode(self, chunk: Chunk) -> Items:
+        """Each of its records in the target's form; as bytes only where `separator` is empty."""
 
     @abstractmethod
     def open(self, context: Context) -> AbstractContextManager[Post]:

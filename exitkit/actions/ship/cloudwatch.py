@@ -108,7 +108,7 @@ class Cloudwatch(Ship):
 def _posted(batch: Batch, put: Callable[[Sequence[str]], tuple[int, int | None]], now: int) -> Answer:
     """The batch in the order of its times, in requests that span no more than a day."""
     times = [time // 1_000_000 for chunk in batch.chunks for time in chunk.times]
-    items = [item for part in batch.parts for item in part.items]
+    items = [item for part in batch.parts for item in part.texts]
     rejected = {}
     order = sorted(range(len(items)), key=times.__getitem__)
     for place in order:

@@ -98,7 +98,7 @@ class _Lines:
         known: list[int] = []
         place = 0
         for part in batch.parts:
-            for identity, line in zip(part.chunk.ids, part.items, strict=True):
+            for identity, line in zip(part.chunk.ids, part.texts, strict=True):
                 if identity in self.old.ids:
                     known.append(place)
                 else:

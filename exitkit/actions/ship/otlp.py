@@ -1,11 +1,15 @@
-"""An OpenTelemetry collector, or whatever takes logs by OTLP/HTTP with JSON."""
+"""An OpenTelemetry collector, or whatever takes logs by OTLP/HTTP, in the encoding that all of them take: protobuf's."""
 
 import json
+import struct
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from pydantic import Field
 
+from exitkit import protobuf
 from exitkit.actions.ship import Answer, Batch, HTTPShip, refused
 from exitkit.chunk import Chunk
 from exitkit.clients import http
@@ -22,7 +26,7 @@ _OWN = {"workflow": "cicd.pipeline.name", "uid": "cicd.pipeline.run.id", "step":
 
 
 class OTLP(HTTPShip):
-    """Export records to an OpenTelemetry collector by OTLP/HTTP.
+    """Export records to an OpenTelemetry collector by OTLP/HTTP in protobuf.
 
     The protocol has no way to tell that a record came twice; each has its id as `log.record.uid`, by which they can be
     told apart. Of what a collector refuses it tells how many and not which, so all of such a batch is kept.
@@ -30,7 +34,7 @@ class OTLP(HTTPShip):
 
     name: ClassVar[str] = "OTLP"
     path: ClassVar[str] = "/v1/logs"
-    separator: ClassVar[str] = ","
+    content_type: ClassVar[str] = "application/x-protobuf"
     # The collector takes 20 MiB by default (max_request_body_size), and 4 MiB is what most put before it.
     most_bytes: ClassVar[int] = 3 << 20
     most_records: ClassVar[int] = 5000
@@ -39,80 +43,127 @@ class OTLP(HTTPShip):
     service_name: str = Field("argo-workflows", description="What the records say they are from: service.name.")
     resource_attributes: dict[str, str] = Field({}, description="More attributes of the resource, for all records.")
 
-    def encode(self, chunk: Chunk) -> Sequence[str]:
-        number = _SEVERITY[chunk.level]
-        level = "" if chunk.kind == "log" else f'"severityNumber":{number},"severityText":"{chunk.level.upper()}",'
+    def encode(self, chunk: Chunk) -> Sequence[bytes]:
+        """Each as a field `log_records` of ScopeLogs; the numbers are those of opentelemetry/proto/logs/v1/logs.proto."""
+        level = b""
+        if chunk.kind != "log":
+            level = protobuf.number(2, _SEVERITY[chunk.level]) + protobuf.text(3, chunk.level.upper())
         own = {**{key: value for key, value in chunk.attributes.items() if key not in _RESOURCE}, "kind": chunk.kind}
         if chunk.kind == "log":  # what is the same for all lines is told with the status
             own = {key: own[key] for key in ("part", "parts", "file", "kind") if key in own}
-        shared = ",".join(_attributes(own))
-        return [
-            f'{{"timeUnixNano":"{time}",{level}"body":{{"stringValue":{line}}},"attributes":['
-            f'{{"key":"log.record.uid","value":{{"stringValue":"{identity}"}}}},{shared}]}}'
-            for time, line, identity in zip(chunk.times, chunk.quoted, chunk.ids, strict=True)
-        ]
+        shared = b"".join(_attributes(6, own))
+        size = protobuf.varint
+        times = struct.pack(f"<{len(chunk)}Q", *(max(one, 0) for one in chunk.times))
+        found = []
+        for place, message, identity in zip(range(0, len(times), 8), chunk.messages, chunk.ids, strict=True):
+            uid = identity.encode()
+            said = message.encode("utf-8", "backslashreplace")
+            body = b"\x0a%b%b" % (size(len(said)), said)  # string_value
+            end = b"%b%b%b" % (_before_uid(len(uid)), uid, shared)
+            one = b"\x09%b%b\x2a%b%b%b" % (times[place : place + 8], level, size(len(body)), body, end)
+            found.append(b"\x12%b%b" % (size(len(one)), one))
+        return found
 
     def body(self, batch: Batch) -> bytes:
-        each: dict[str, list[bytes]] = {}
+        each: dict[bytes, list[bytes]] = {}
         for part in batch.parts:
             each.setdefault(self._resource(part.chunk), []).append(part.blob)
-        made = (
-            b'{"resource":{"attributes":[%s]},"scopeLogs":[{"scope":{"name":"exitkit"},"logRecords":[%s]}]}'
-            % (key.encode(), b",".join(some))
+        scope = protobuf.nested(1, protobuf.text(1, "exitkit"))
+        return b"".join(
+            protobuf.nested(1, protobuf.nested(1, key) + protobuf.nested(2, scope + b"".join(some)))
             for key, some in each.items()
         )
-        return b'{"resourceLogs":[%s]}' % b",".join(made)
 
     def answer(self, response: http.Response, batch: Batch) -> Answer:
+        if response.status == 200:
+            return self._partly(response)
+        response = _readable(response)
         if response.status == 400:  # never to be sent again, the protocol says
             return refused(response, batch)
-        if response.status != 200:
-            what = f"shipping to {self.target()}"
-            try:
-                http.check(response, what, ok=())
-            except Retryable as error:
-                if response.status in _AGAIN:
-                    raise
-                raise ActionError(str(error), reason=error.reason) from None
-            raise ActionError(f"{what}: {response.status} is no answer of OTLP", reason="server")
-        return self._partly(response)
+        what = f"shipping to {self.target()}"
+        try:
+            http.check(response, what, ok=())
+        except Retryable as error:
+            if response.status in _AGAIN:
+                raise
+            raise ActionError(str(error), reason=error.reason) from None
+        raise ActionError(f"{what}: {response.status} is no answer of OTLP", reason="server")
 
     def _partly(self, response: http.Response) -> Answer:
         """What a success says of those that it is none for."""
-        found = response.json() if response.body.strip() else {}
-        partial = found.get("partialSuccess") if isinstance(found, Mapping) else None
-        if not isinstance(partial, Mapping):
-            return Answer()
         try:
-            count = int(partial.get("rejectedLogRecords") or 0)
-        except (TypeError, ValueError):
-            raise ActionError(f"{self.target()} told no number of those it refused", reason="server") from None
-        said = printable(redact(str(partial.get("errorMessage") or "")), 200)
+            count, told = _partial_success(response)
+        except ValueError:
+            raise ActionError(
+                f"{self.target()} said nothing that is OTLP: {response.excerpt}", reason="server"
+            ) from None
+        said = printable(redact(told), 200)
         if count > 0:
             return Answer(unplaced=count, why=said or "no reason was given")
         return Answer(notes=(f"{self.target()} says: {said}",) if said else ())
 
-    def _resource(self, chunk: Chunk) -> str:
+    def _resource(self, chunk: Chunk) -> bytes:
         told = {"service.name": self.service_name, **self.resource_attributes}
         told |= {name: str(chunk.attributes[key]) for key, name in _RESOURCE.items() if chunk.attributes.get(key)}
         if chunk.kind == "log":
             told |= {_OWN[key]: str(chunk.attributes[key]) for key in ("workflow", "uid") if chunk.attributes.get(key)}
-        return ",".join(_attributes(told, names={}))
+        return b"".join(_attributes(1, told, names={}))
 
 
-def _attributes(found: Mapping[str, Any], names: Mapping[str, str] = _OWN) -> Iterator[str]:
+def _attributes(field: int, found: Mapping[str, Any], names: Mapping[str, str] = _OWN) -> Iterator[bytes]:
+    """Each as a field of a message: KeyValue has the key as its first and an AnyValue as its second."""
     for key, value in found.items():
         name = names.get(key, key if "." in key or not names else f"argo.{key}")
-        yield f'{{"key":{json.dumps(name)},"value":{_value(value)}}}'
+        yield protobuf.nested(field, protobuf.text(1, name) + protobuf.nested(2, _value(value)))
 
 
-def _value(value: object) -> str:
-    """64-bit integers are text in OTLP's JSON."""
+def _value(value: object) -> bytes:
+    """An AnyValue."""
     if isinstance(value, bool):
-        return f'{{"boolValue":{json.dumps(value)}}}'
-    if isinstance(value, int):
-        return f'{{"intValue":"{value}"}}'
+        return protobuf.number(2, value)
+    if isinstance(value, int) and -(1 << 63) <= value < 1 << 63:
+        return protobuf.number(3, value)
     if isinstance(value, float):
-        return f'{{"doubleValue":{json.dumps(value)}}}'
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return f'{{"stringValue":{json.dumps(text, ensure_ascii=False)}}}'
+        return protobuf.double(4, value)
+    return protobuf.text(1, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
+
+
+@lru_cache(maxsize=64)
+def _before_uid(size: int) -> bytes:
+    """The attribute log.record.uid of a record, but for its value of so many bytes."""
+    return next(_attributes(6, {"log.record.uid": "0" * size}))[:-size]
+
+
+def _partial_success(response: http.Response) -> tuple[int, str]:
+    """How many were rejected, and what is said of it; some answer with JSON whatever they are sent. Raises ValueError."""
+    if _is_json(response):
+        found = json.loads(response.body or b"{}")
+        partial = found.get("partialSuccess") if isinstance(found, Mapping) else None
+        if not isinstance(partial, Mapping):
+            return 0, ""
+        return int(partial.get("rejectedLogRecords") or 0), str(partial.get("errorMessage") or "")
+    count, said = 0, b""
+    for _, inner in (one for one in protobuf.fields(response.body) if one[0] == 1):
+        if not isinstance(inner, bytes):
+            raise ValueError("partial_success is a message")  # noqa: TRY004 - told as what it is: no answer
+        for field, value in protobuf.fields(inner):
+            if field == 1 and isinstance(value, int):
+                count = value
+            elif field == 2 and isinstance(value, bytes):
+                said = value
+    return count, said.decode("utf-8", "replace")
+
+
+def _readable(response: http.Response) -> http.Response:
+    """The message of a google.rpc.Status in place of its bytes."""
+    if _is_json(response):
+        return response
+    try:
+        said = [value for field, value in protobuf.fields(response.body) if field == 2 and isinstance(value, bytes)]
+    except ValueError:  # the text of something in between
+        return response
+    return replace(response, body=b" ".join(said)) if said else response
+
+
+def _is_json(response: http.Response) -> bool:
+    return "json" in (response.headers.get("Content-Type") or "")

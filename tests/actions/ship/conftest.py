@@ -25,6 +25,9 @@ from http import HTTPStatus
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
+from google.protobuf.message import DecodeError
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 
 from exitkit.testing import FakeClock
 from exitkit.testing.server import Scripted
@@ -1026,10 +1029,10 @@ def splunk(clock):
 
 
 class OTLPServer(Intake):
-    """POST /v1/logs with JSON, as https://opentelemetry.io/docs/specs/otlp/ has it.
+    """POST /v1/logs with protobuf, as https://opentelemetry.io/docs/specs/otlp/ has it, read by OpenTelemetry's own classes.
 
-    Stricter than a collector where a proto3 reader need not be lenient: 64-bit numbers are text, enums are numbers.
-    What a reader has to ignore, such as a field whose name it does not know, is a complaint.
+    What a reader has to ignore, such as a field whose number it does not know, is a complaint, and so are bytes that
+    no other writer would have made of the same.
     """
 
     most_bytes = 20 * MB  # max_request_body_size of the collector's confighttp
@@ -1043,35 +1046,42 @@ class OTLPServer(Intake):
             raise Reply(405, b"405 method not allowed, supported: [POST]")
         if self.credentials is not None and got.headers.get("authorization") != self.credentials:
             raise Reply(401, b"401 Unauthorized")
-        if media_type(got) != "application/json":
-            raise Reply(415, b"415 unsupported media type, supported: [application/json, application/x-protobuf]")
+        if media_type(got) != "application/x-protobuf":  # a collector takes JSON too, and others do not
+            raise Reply(415, b"415 unsupported media type, supported: [application/x-protobuf]")
         try:
-            rejected = self._resources(strict_json(got.body))
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
-            raise Reply(400, {"code": 3, "message": f"{error}"}) from None
-        partial = {}
-        if rejected:  # a 64-bit number
-            partial = {"rejectedLogRecords": str(rejected), "errorMessage": "the test has refused some of them"}
+            request = ExportLogsServiceRequest.FromString(got.body)
+            rejected = self._resources(request)
+        except (DecodeError, ValueError) as error:
+            raise self._said(400, Status(code=3, message=f"{error}")) from None
+        if request.SerializeToString() != got.body:
+            self.complaints.append("the same is written otherwise by others")
+        answer = ExportLogsServiceResponse()
+        if rejected:
+            answer.partial_success.rejected_log_records = rejected
+            answer.partial_success.error_message = "the test has refused some of them"
         elif self.warning:
-            partial = {"errorMessage": self.warning}
-        return Reply(200, {"partialSuccess": partial})
+            answer.partial_success.error_message = self.warning
+        return self._said(200, answer)
 
     def apology(self, status):
-        return {"code": {429: 8, 503: 14, 504: 4, 400: 3, 401: 16}.get(status, 2), "message": f"ordered {status}"}
+        code = {429: 8, 503: 14, 504: 4, 400: 3, 401: 16}.get(status, 2)
+        return Status(code=code, message=f"ordered {status}").SerializeToString()
+
+    def _said(self, status, message):
+        return Reply(status, message.SerializeToString(), {"Content-Type": "application/x-protobuf"})
 
     def _resources(self, request):
         """Read all of it, and then store; the number of those that are refused."""
+        known = ExportLogsServiceRequest()
+        known.CopyFrom(request)
+        known.DiscardUnknownFields()
+        if known != request:
+            self.complaints.append("OTLP has no field of some number that was there")
         found = []
-        for resource in self._list(request, "resourceLogs", {"resourceLogs"}):
-            labels = {}
-            if "resource" in resource:
-                self._known(resource["resource"], {"attributes", "droppedAttributesCount", "entityRefs"})
-                labels = self._attributes(resource["resource"].get("attributes", []))
-            for scope in self._list(resource, "scopeLogs", {"resource", "scopeLogs", "schemaUrl"}):
-                about = scope.get("scope", {})
-                self._known(about, {"name", "version", "attributes", "droppedAttributesCount"})
-                records = self._list(scope, "logRecords", {"scope", "logRecords", "schemaUrl"})
-                found += [(labels, about.get("name", ""), *self._record(one)) for one in records]
+        for resource in request.resource_logs:
+            labels = self._attributes(resource.resource.attributes)
+            for scope in resource.scope_logs:
+                found += [(labels, scope.scope.name, *self._record(one)) for one in scope.log_records]
         rejected = 0
         for labels, scope, time, body, attributes, more in found:
             if self.is_refused(said_by(body)):
@@ -1082,66 +1092,30 @@ class OTLPServer(Intake):
         return rejected
 
     def _record(self, one):
-        known = {"timeUnixNano", "observedTimeUnixNano", "severityNumber", "severityText", "body", "attributes"}
-        self._known(one, known | {"droppedAttributesCount", "flags", "traceId", "spanId", "eventName"})
-        times = [_long(one.get(name, "0"), name) for name in ("timeUnixNano", "observedTimeUnixNano")]
-        number = one.get("severityNumber", 0)
-        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= 24:
-            raise ValueError(f"severityNumber is an enum as an integer, not {number!r}")
-        for name, length in (("traceId", 32), ("spanId", 16)):
-            if one.get(name) and not re.fullmatch(f"[0-9a-fA-F]{{{length}}}", one[name]):
-                raise ValueError(f"{name} is {length} hexadecimal digits, not {one[name]!r}")
-        more = {"severity": number, "severity_text": one.get("severityText", ""), "trace_id": one.get("traceId", "")}
-        body = self._value(one["body"]) if "body" in one else ""
-        return times[0] or times[1], body, self._attributes(one.get("attributes", [])), more
+        if not 0 <= one.severity_number <= 24:
+            raise ValueError(f"no severity has the number {one.severity_number}")
+        for name, length in (("trace_id", 16), ("span_id", 8)):
+            if len(getattr(one, name)) not in (0, length):
+                raise ValueError(f"{name} has {length} bytes")
+        more = {"severity": one.severity_number, "severity_text": one.severity_text}
+        body, attributes = self._value(one.body), self._attributes(one.attributes)
+        return one.time_unix_nano or one.observed_time_unix_nano, body, attributes, more
 
     def _attributes(self, pairs):
         found = {}
         for one in pairs:
-            self._known(one, {"key", "value"})
-            if one["key"] in found:
-                self.complaints.append(f"the attribute {one['key']} is there twice, which OTLP forbids")
-            found[one["key"]] = self._value(one.get("value", {}))
+            if one.key in found:
+                self.complaints.append(f"the attribute {one.key} is there twice, which OTLP forbids")
+            found[one.key] = self._value(one.value)
         return found
 
     def _value(self, value):
-        kinds = {"stringValue": str, "boolValue": bool, "intValue": str, "doubleValue": float, "bytesValue": str}
-        kinds |= {"arrayValue": dict, "kvlistValue": dict}
-        self._known(value, set(kinds))
-        if len(value) > 1:
-            raise ValueError(f"a value is one of several kinds, not {sorted(value)}")
-        for kind, held in value.items():
-            if kind == "intValue":
-                return _long(held, kind)
-            if kind == "doubleValue" and isinstance(held, int) and not isinstance(held, bool):
-                return float(held)
-            if kind in kinds and not isinstance(held, kinds[kind]):
-                raise TypeError(f"{kind} holds {held!r}")
-            if kind == "arrayValue":
-                return [self._value(one) for one in held.get("values", [])]
-            if kind == "kvlistValue":
-                return self._attributes(held.get("values", []))
-            return base64.b64decode(held, validate=True) if kind == "bytesValue" else held
-        return None
-
-    def _list(self, holder, name, known):
-        self._known(holder, known)
-        found = holder.get(name, [])
-        if not isinstance(found, list):
-            raise TypeError(f"{name} is a list")
-        return found
-
-    def _known(self, value, names):
-        if not isinstance(value, dict):
-            raise TypeError(f"{value!r} is no object")
-        for name in value.keys() - names:
-            self.complaints.append(f"OTLP has no field {name!r} here: it is one of {sorted(names)}")
-
-
-def _long(value, name):
-    if not isinstance(value, str) or not re.fullmatch(r"-?\d{1,20}", value):
-        raise ValueError(f"{name} is a 64-bit number, and those are text in JSON, not {value!r}")
-    return int(value)
+        kind = value.WhichOneof("value")
+        if kind == "array_value":
+            return [self._value(one) for one in value.array_value.values]
+        if kind == "kvlist_value":
+            return self._attributes(value.kvlist_value.values)
+        return getattr(value, kind) if kind else None
 
 
 @pytest.fixture

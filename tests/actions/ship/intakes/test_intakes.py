@@ -9,6 +9,10 @@ import zlib
 from base64 import b64encode
 
 import pytest
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs
 
 NOW = 1_790_000_000
 NANO = 10**9
@@ -592,39 +596,50 @@ def test_splunk_ignores_what_it_does_not_know(splunk):
 # OTLP
 
 
-def export(server, *records, resource=None, path="/v1/logs", **headers):
-    body = {
-        "resourceLogs": [
-            {"resource": resource or {}, "scopeLogs": [{"scope": {"name": "s"}, "logRecords": [*records]}]}
-        ]
-    }
-    return send(server, path, body, {"Content-Type": "application/json", **headers})
+def export(server, *records, resource=(), path="/v1/logs", **headers):
+    """The status, and the message of the answer."""
+    logs = ResourceLogs(scope_logs=[{"scope": {"name": "s"}, "log_records": records}])
+    logs.resource.attributes.extend(resource)
+    body = ExportLogsServiceRequest(resource_logs=[logs]).SerializeToString()
+    return export_bytes(server, body, path=path, **headers)
+
+
+def export_bytes(server, body, *, path="/v1/logs", **headers):
+    request = urllib.request.Request(server.url + path, body, {"Content-Type": "application/x-protobuf", **headers})
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status, ExportLogsServiceResponse.FromString(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            data = error.read()
+            is_status = error.code not in (401, 404, 413, 415)
+            return error.code, Status.FromString(data) if is_status else data
 
 
 def record(text="a", **more):
-    return {"timeUnixNano": f"{NOW * NANO}", "body": {"stringValue": text}, **more}
+    return LogRecord(time_unix_nano=NOW * NANO, body={"string_value": text}, **more)
 
 
 def test_otlp_takes_records(otlp):
     """With the attributes of the resource as labels, and values of every kind."""
     values = [
-        {"key": "log.record.uid", "value": {"stringValue": "i1"}},
-        {"key": "n", "value": {"intValue": "9007199254740993"}},
-        {"key": "b", "value": {"boolValue": True}},
-        {"key": "d", "value": {"doubleValue": 1.5}},
-        {"key": "l", "value": {"arrayValue": {"values": [{"stringValue": "x"}]}}},
-        {"key": "m", "value": {"kvlistValue": {"values": [{"key": "k", "value": {"doubleValue": 2}}]}}},
-        {"key": "r", "value": {"bytesValue": "eA=="}},
+        {"key": "log.record.uid", "value": {"string_value": "i1"}},
+        {"key": "n", "value": {"int_value": -9007199254740993}},
+        {"key": "b", "value": {"bool_value": True}},
+        {"key": "d", "value": {"double_value": 1.5}},
+        {"key": "l", "value": {"array_value": {"values": [{"string_value": "x"}]}}},
+        {"key": "m", "value": {"kvlist_value": {"values": [{"key": "k", "value": {"double_value": 2}}]}}},
+        {"key": "r", "value": {"bytes_value": b"x"}},
     ]
-    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "argo"}}]}
-    answer = export(otlp, record(attributes=values, severityNumber=9, traceId="0" * 32), resource=resource)
-    assert answer == (200, {"partialSuccess": {}})
+    resource = [KeyValue(key="service.name", value={"string_value": "argo"})]
+    answer = export(otlp, record(attributes=values, severity_number=9, trace_id=b"0" * 16), resource=resource)
+    assert answer == (200, ExportLogsServiceResponse())
     (one,) = otlp.records
     assert (one["id"], one["time"], one["message"], one["severity"]) == ("i1", NOW * NANO, "a", 9)
     assert one["labels"] == {"service.name": "argo"}
     assert one["attributes"] == {
         "log.record.uid": "i1",
-        "n": 9007199254740993,
+        "n": -9007199254740993,
         "b": True,
         "d": 1.5,
         "l": ["x"],
@@ -633,49 +648,38 @@ def test_otlp_takes_records(otlp):
     }
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [
-        {"timeUnixNano": NOW * NANO},
-        {"severityNumber": "SEVERITY_NUMBER_INFO"},
-        {"severityNumber": 25},
-        {"traceId": "AAAAAAAAAAAAAAAAAAAAAA=="},
-        {"spanId": "0"},
-        {"body": {"intValue": 5}},
-        {"body": {"stringValue": 5}},
-        {"body": {"stringValue": "a", "boolValue": True}},
-        {"body": "a"},
-        {"attributes": [{"key": "a", "value": "x"}]},
-    ],
-)
-def test_otlp_refuses_what_is_not_its_json(otlp, bad):
+@pytest.mark.parametrize("bad", [{"severity_number": 25}, {"trace_id": b"0"}, {"span_id": b"0" * 16}])
+def test_otlp_refuses_what_is_none(otlp, bad):
     """400 with the status of an RPC, and nothing of the request is kept."""
     status, said = export(otlp, record("good"), record(**bad))
-    assert (status, said["code"], otlp.records) == (400, 3, [])
+    assert (status, said.code, otlp.records) == (400, 3, [])
 
 
-def test_otlp_complains_of_names_that_it_does_not_know(otlp):
-    """A reader ignores them, so that the record is there and its time is not."""
-    assert export(otlp, {"time_unix_nano": "5", "body": {"stringValue": "a"}})[0] == 200
-    assert otlp.records[0]["time"] == 0
-    assert len(otlp.complaints) == 1
-    twice = [{"key": "a", "value": {}}] * 2
-    export(otlp, record(attributes=twice))
+def test_otlp_complains_of_what_it_does_not_know(otlp):
+    """A reader ignores it, so that the record is there."""
+    body = ExportLogsServiceRequest(resource_logs=[{"scope_logs": [{"log_records": [record()]}]}]).SerializeToString()
+    assert export_bytes(otlp, body + b"\xf8\x7f\x01")[0] == 200
+    assert len(otlp.records) == 1
+    assert otlp.complaints == ["OTLP has no field of some number that was there"]
+    export(otlp, record(attributes=[{"key": "a", "value": {}}] * 2))
     assert len(otlp.complaints) == 2
+    longer = body[:1] + bytes([body[1] | 0x80, 0]) + body[2:]  # the same length, in two bytes
+    assert export_bytes(otlp, longer)[0] == 200
+    assert otlp.complaints[2:] == ["the same is written otherwise by others"]
     otlp.complaints.clear()
 
 
 def test_otlp_tells_how_many_it_rejects(otlp):
-    """As text, because it is a 64-bit number; none with a message is a warning."""
+    """None with a message is a warning."""
     otlp.refuse("bad")
-    said = export(otlp, record("a"), record("bad 1"), record("bad 2"))
-    assert said == (
-        200,
-        {"partialSuccess": {"rejectedLogRecords": "2", "errorMessage": "the test has refused some of them"}},
-    )
+    status, said = export(otlp, record("a"), record("bad 1"), record("bad 2"))
+    assert (status, said.partial_success.rejected_log_records) == (200, 2)
+    assert said.partial_success.error_message == "the test has refused some of them"
     assert otlp.messages == ["a"]
     otlp.warning = "mind the gap"
-    assert export(otlp, record("b")) == (200, {"partialSuccess": {"errorMessage": "mind the gap"}})
+    status, said = export(otlp, record("b"))
+    assert said.partial_success.rejected_log_records == 0
+    assert said.partial_success.error_message == "mind the gap"
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
@@ -684,21 +688,21 @@ def test_otlp_may_be_away(otlp, status):
     otlp.next(status)
     answer = export(otlp, record())
     assert answer[0] == status
-    assert isinstance(answer[1]["code"], int)
+    assert answer[1].message == f"ordered {status}"
 
 
 def test_otlp_wants_its_path_type_size_and_credentials(otlp):
-    """404, 415, 405, 413, 401, and 400 for what is no JSON."""
+    """404, 415, 405, 413, 401, and 400 for what is no protobuf."""
     assert export(otlp, record(), path="/v1/log")[0] == 404
-    assert export(otlp, record(), **{"Content-Type": "application/x-protobuf"})[0] == 415
+    assert export(otlp, record(), **{"Content-Type": "application/json"})[0] == 415
     assert send(otlp, "/v1/logs", b"", method="PUT")[0] == 405
-    for body in (b"{", b"[]", b'{"resourceLogs":{}}', b'{"resourceLogs":["x"]}'):
-        assert send(otlp, "/v1/logs", body, {"Content-Type": "application/json"})[0] == 400
+    for body in (b"{", b"\x0a\x05a"):
+        assert export_bytes(otlp, body)[0] == 400
     otlp.credentials = "Bearer x"
     assert export(otlp, record())[0] == 401
     assert export(otlp, record(), Authorization="Bearer x")[0] == 200
-    otlp.most_bytes = 100
-    assert export(otlp, record())[0] == 413
+    otlp.most_bytes = 20
+    assert export(otlp, record(), Authorization="Bearer x")[0] == 413
 
 
 # Datadog

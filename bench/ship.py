@@ -95,7 +95,7 @@ def write_log(path, lines):
     with path.open("w", encoding="utf-8") as file:
         for number in range(lines):
             text = " ".join(rng.choices(words, k=20))
-            second, nano = 41 + number // 40_000, number * 25_000 % 10**9
+            second, nano = divmod(number * 25_000, 10**9)
             file.write(
                 f"2026-11-23T07:57:{second:02d}.{nano:09d}Z INFO bench line {number} loss={rng.random():.6f} {text}\n"
             )

@@ -24,6 +24,7 @@ PIECE = 1 << 18
 
 _LONGEST_PIECE = 4 * PIECE
 _NANO = 10**9
+_END = 1 << 62  # nanoseconds: in the year 2116
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017 - beside timezone, which is used below
 _STAMP = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9})\d*)?\s?(Z|[+-]\d\d:?\d\d)?(?=[\s\]]|$)"
@@ -36,8 +37,9 @@ class Origin:
     """Where lines come from.
 
     `source` names it in the counts, `node` and `container` in the ids; `variant` tells apart what begins
-    at another line, such as the last 100. `time`, in Unix nanoseconds, is that of lines that tell none. With
-    `stamped` each line begins with its time and a space, as kubelet writes them.
+    at another line, such as the last 100. `time`, in Unix nanoseconds, is that of lines that tell none, and what
+    is after `latest` was not the time of any. With `stamped` each line begins with its time and a space, as kubelet
+    writes them.
     """
 
     workflow: Workflow
@@ -46,6 +48,7 @@ class Origin:
     container: str = ""
     variant: str = ""
     time: int = 0
+    latest: int = _END
     stamped: bool = False
     attributes: Mapping[str, object] = field(default_factory=dict)
 
@@ -64,7 +67,7 @@ class _Cutter:
         self.scrub = Scrub()
         self.number = 0
         self.last = self.bump = 0  # the last line's own time, and how often it was met in a row
-        self.told = origin.time
+        self.told: int | None = None  # the time of the line before, if any told one up to there
 
     def cut(self, piece: bytes) -> Iterator[Chunk]:
         text = self.scrub(piece).decode("utf-8", "backslashreplace")
@@ -76,7 +79,7 @@ class _Cutter:
         for begin in range(0, len(lines), MOST):
             some = lines[begin : begin + MOST]
             first, self.number = self.number, self.number + len(some)
-            times, messages = self._stamped(some) if self.origin.stamped else self._timed(some)
+            times, messages = self._stamped(some) if self.origin.stamped else self._timed(first, some)
             yield from self._chunks(first, times, messages)
 
     def _chunks(self, first: int, times: list[int], messages: list[str]) -> Iterator[Chunk]:
@@ -131,21 +134,35 @@ class _Cutter:
         self.last, self.bump = last, bump
         return times, messages
 
-    def _timed(self, lines: list[str]) -> tuple[list[int], list[str]]:
-        """Lines that may begin with a time of their own; the others follow the one before by a nanosecond."""
-        if times := _alike(lines, self.told):
-            self.told = times[-1]
-            return times, lines
-        times, told = [], self.told
-        for line in lines:
-            own = parse_time(line) if line[:1] == "2" and line[4:5] == "-" else None
-            told = own if own is not None and own > told else told + 1
-            times.append(told)
-        self.told = told
+    def _timed(self, first: int, lines: list[str]) -> tuple[list[int], list[str]]:
+        """Lines that may begin with a time of their own; the others follow the one before by a nanosecond.
+
+        No line is before the one above it, so that a target that sorts them by their times keeps their order, and two
+        that are alike stay two. What comes before the first that tells a time is as much before it.
+        """
+        if self.told is None:
+            owns = ((place, self._own(line)) for place, line in enumerate(lines))
+            self.told = next((own - place - 1 for place, own in owns if own), None)
+        if self.told is None:
+            begin = self.origin.time + first + 1
+            return list(range(begin, begin + len(lines))), lines
+        times = _alike(lines, self.told, self.origin.latest)
+        told = self.told
+        if not times:
+            for line in lines:
+                own = self._own(line)
+                told = own if own is not None and own > told else told + 1
+                times.append(told)
+        self.told = times[-1]
         return times, lines
 
+    def _own(self, line: str) -> int | None:
+        """The time that a line begins with."""
+        found = parse_time(line) if line[:1] == "2" and line[4:5] == "-" else None
+        return found if found and found <= self.origin.latest else None
 
-def _alike(lines: list[str], told: int) -> list[int]:
+
+def _alike(lines: list[str], told: int, latest: int) -> list[int]:
     """The times of lines that all begin with one, written in one way and rising, as most logs' are; else nothing."""
     match = _STAMP.match(lines[0])
     if match is None or not match[7]:
@@ -167,7 +184,7 @@ def _alike(lines: list[str], told: int) -> list[int]:
         return []
     scale = 10 ** (9 - width)
     times = [bases[line[:20]] + int(line[20:stop]) * scale for line in lines]
-    return times if times[0] > told and all(map(lt, times, times[1:])) else []
+    return times if told < times[0] and times[-1] <= latest and all(map(lt, times, times[1:])) else []
 
 
 def _whole(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -148,12 +148,39 @@ def test_what_has_no_time_of_kubelets_is_kept_whole():
 
 
 def test_lines_without_time_follow_each_other():
-    """By a nanosecond each from a time that is the same in each run; a later time in a line is taken over."""
-    found = cut(b"a\nb\n2026-11-23T07:57:41Z c\n  d\n2020-01-01T00:00:00Z old\n")
-    assert [one.time for one in found[:2]] == [START + 1, START + 2]
-    assert found[2].time == 1_795_420_661_000_000_000
-    assert [one.time - found[2].time for one in found[3:]] == [1, 2]
-    assert found[2].message == "2026-11-23T07:57:41Z c"
+    """By a nanosecond each; a later time in a line is taken over, and an earlier one is not."""
+    found = cut(b"a\n2026-11-23T07:57:41Z c\n  d\n2020-01-01T00:00:00Z old\n")
+    first = 1_795_420_661_000_000_000
+    assert [one.time for one in found] == [first - 1, first, first + 1, first + 2]
+
+
+def test_a_log_without_times_has_that_of_the_workflows_end():
+    """Which is the same in each run, and each line has its own."""
+    found = cut(b"a\n" * 2500)
+    assert [one.time for one in found] == [START + 1 + number for number in range(2500)]
+
+
+@pytest.mark.parametrize("form", ["2026-08-21T12:40:{:02d}.000000000Z", "2026-08-21 12:40:{:02d}"])
+def test_a_line_before_the_workflows_end_has_its_own_time(form):
+    """As nearly all have: a log is written before the workflow ends."""
+    lines = [form.format(second) + " text" for second in range(3)]
+    assert parse_time(lines[0]) < START
+    assert [one.time for one in cut("\n".join(lines).encode())] == [parse_time(one) for one in lines]
+
+
+def test_times_that_begin_late_in_a_log_are_taken():
+    """Also where a thousand lines had none, which keep that of the end."""
+    found = cut(b"a\n" * 1000 + b"2026-08-21T12:40:07Z b\nc\n")
+    assert found[999].time == START + 1000
+    assert [one.time for one in found[1000:]] == [1_787_316_007_000_000_000, 1_787_316_007_000_000_001]
+
+
+@pytest.mark.parametrize("late", [b"2099-12-31 23:59:59 is the end", b"2099-12-31T23:59:59.000Z is the end"])
+def test_a_time_to_come_is_none_of_a_line(late):
+    """Or all lines after it would have one that targets refuse."""
+    found = cut(late + b"\n2026-08-21T12:40:07.000Z b\n" + late + b"\nc\n", latest=START)
+    first = 1_787_316_007_000_000_000
+    assert [one.time for one in found] == [first - 1, first, first + 1, first + 2]
 
 
 # Secrets and ids.
@@ -210,9 +237,9 @@ def test_times_are_the_same_however_they_are_read(parts, alike):
     lines = [
         form.format(*((second, more) if form.count("{") == 2 else (more,))) + " text" for form, second, more in parts
     ]
-    expected, told = [], START
-    for line in lines:
-        own = parse_time(line)
+    owns = [parse_time(line) for line in lines]
+    expected, told = [], next((own - place - 1 for place, own in enumerate(owns) if own), START)
+    for own in owns:
         told = own if own is not None and own > told else told + 1
         expected.append(told)
     assert [one.time for one in cut("\n".join(lines).encode())] == expected

@@ -10,9 +10,8 @@ from functools import partial
 from exitkit.chunk import Chunk
 from exitkit.clients.store import Store
 from exitkit.context import Context
-from exitkit.lines import Origin, chunks
-from exitkit.records import end_of, workflow_attributes
-from exitkit.sources.source import Source
+from exitkit.lines import chunks
+from exitkit.sources.source import Source, origin_of
 from exitkit.sources.tail import beginning
 
 
@@ -44,15 +43,14 @@ def archived_log(store: Store, one: Archived, tail: int, context: Context) -> So
 
 
 def read_archived(store: Store, one: Archived, tail: int, context: Context, source: Source) -> Iterator[Chunk]:
-    workflow = context.workflow
     begin = beginning(partial(store.piece, one.key), one.size, tail) if tail else 0
-    origin = Origin(
-        workflow,
+    variant = f"archive tail={tail}" if tail else "archive"
+    origin = origin_of(
+        context,
         source.name,
         one.pod,
         one.container,
-        variant=f"archive tail={tail}" if tail else "archive",
-        time=end_of(workflow, context.deadline.clock.time()),
-        attributes={**workflow_attributes(workflow), "pod": one.pod, "container": one.container},
+        variant=variant,
+        attributes={"pod": one.pod, "container": one.container},
     )
     return chunks(store.read(one.key, one.size, begin), origin)

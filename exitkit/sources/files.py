@@ -13,9 +13,8 @@ from typing import IO
 from exitkit.chunk import Chunk
 from exitkit.context import Context
 from exitkit.errors import ActionError
-from exitkit.lines import PIECE, Origin, chunks
-from exitkit.records import end_of, workflow_attributes
-from exitkit.sources.source import Source
+from exitkit.lines import PIECE, chunks
+from exitkit.sources.source import Source, origin_of
 from exitkit.sources.tail import beginning
 
 _MOST_FILES = 10_000
@@ -40,7 +39,7 @@ def stdin(context: Context) -> Source:
     def read(source: Source) -> Iterator[Chunk]:
         if sys.stdin.isatty():
             raise ActionError("stdin is a terminal: pipe a log into this", reason="client")
-        origin = _origin(context, source.name, "")
+        origin = origin_of(context, source.name, source.name, attributes={"file": source.name})
         return chunks(iter(partial(os.read, sys.stdin.fileno(), PIECE), b""), origin)
 
     return Source("stdin", read)
@@ -62,21 +61,10 @@ def _read(path: str, tail: int, context: Context, source: Source) -> Iterator[Ch
                 if tail:
                     file.seek(beginning(partial(_piece, file), file.seek(0, os.SEEK_END), tail))
                 pieces = iter(partial(file.read, PIECE), b"")
-            yield from chunks(pieces, _origin(context, path, f"tail={tail}" if tail else ""))
+            origin = origin_of(context, path, path, variant=f"tail={tail}" if tail else "", attributes={"file": path})
+            yield from chunks(pieces, origin)
     except OSError as error:
         raise ActionError(f"cannot read {path}: {(error.strerror or 'i/o error').lower()}") from error
-
-
-def _origin(context: Context, name: str, variant: str) -> Origin:
-    workflow = context.workflow
-    return Origin(
-        workflow,
-        name,
-        name,
-        variant=variant,
-        time=end_of(workflow, context.deadline.clock.time()),
-        attributes={**workflow_attributes(workflow), "file": name},
-    )
 
 
 def _piece(file: IO[bytes], begin: int, count: int) -> bytes:

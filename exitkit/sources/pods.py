@@ -19,9 +19,8 @@ from exitkit.clients.kubelogs import Container, Log, Pod
 from exitkit.clients.store import Store
 from exitkit.context import Context
 from exitkit.lines import PIECE, Origin, chunks
-from exitkit.records import end_of, workflow_attributes
 from exitkit.sources.archive import Archived, archived_log, read_archived
-from exitkit.sources.source import Source
+from exitkit.sources.source import Source, origin_of
 from exitkit.units import human_size
 
 _LABEL = "workflows.argoproj.io/workflow"
@@ -151,7 +150,7 @@ class _Reader:
         return self.context.retry(ask, safe=True)
 
     def origin(self, source: Source, *, previous: bool = False) -> Origin:
-        workflow, picks = self.context.workflow, self.picks
+        picks = self.picks
         variant = " ".join(
             part
             for part in (
@@ -161,16 +160,11 @@ class _Reader:
             )
             if part
         )
-        told = {"pod": self.pod.name, "container": self.container.name, "node": self.pod.node_name}
-        return Origin(
-            workflow,
-            source.name,
-            self.pod.node_id or self.pod.name,
-            self.container.name,
-            variant=variant,
-            time=end_of(workflow, self.context.deadline.clock.time()),
-            stamped=True,
-            attributes={**workflow_attributes(workflow), **{key: value for key, value in told.items() if value}},
+        names = {"pod": self.pod.name, "container": self.container.name, "node": self.pod.node_name}
+        told = {key: value for key, value in names.items() if value}
+        node = self.pod.node_id or self.pod.name
+        return origin_of(
+            self.context, source.name, node, self.container.name, variant=variant, stamped=True, attributes=told
         )
 
 

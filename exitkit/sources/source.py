@@ -1,9 +1,15 @@
 """A source of records: its name in the counts, how it is read, and what there is to say of it when it was."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from exitkit.chunk import Chunk
+from exitkit.context import Context
+from exitkit.lines import Origin
+from exitkit.records import end_of, workflow_attributes
+
+_DAY = 24 * 3600
+"""Seconds by which the clock or the time zone of who wrote a log may differ from ours."""
 
 
 def _nothing() -> None:
@@ -28,3 +34,28 @@ class Source:
 
     def chunks(self) -> Iterator[Chunk]:
         return self.read(self)
+
+
+def origin_of(  # noqa: PLR0913 - what tells one origin from another, by name
+    context: Context,
+    source: str,
+    node: str,
+    container: str = "",
+    *,
+    variant: str = "",
+    stamped: bool = False,
+    attributes: Mapping[str, object],
+) -> Origin:
+    """Where the lines of a source come from, with the times that they may have; see `Origin`."""
+    now = context.deadline.clock.time()
+    return Origin(
+        context.workflow,
+        source,
+        node,
+        container,
+        variant=variant,
+        time=end_of(context.workflow, now),
+        latest=int(now + _DAY) * 10**9,
+        stamped=stamped,
+        attributes={**workflow_attributes(context.workflow), **attributes},
+    )

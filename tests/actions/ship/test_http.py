@@ -24,7 +24,7 @@ def http(server, tmp_path, *names, **more):
 
 @pytest.fixture
 def log(tmp_path):
-    (tmp_path / "log").write_text('2026-11-23T07:57:41.123456789Z say "ä"\nb\nc\n')
+    (tmp_path / "log").write_text('2026-08-21T07:57:41.123456789Z say "ä"\nb\nc\n')
     return str(tmp_path / "log")
 
 
@@ -47,12 +47,12 @@ def test_each_form_holds_the_same_records(tmp_path, log, form, read):
     (request,) = server.requests
     assert request.path == "/in?x=y"
     found = read(body(request))
-    assert [one["message"] for one in found] == ['2026-11-23T07:57:41.123456789Z say "ä"', "b", "c"]
-    assert found[0]["time"] == "2026-11-23T07:57:41.123456789Z"
+    assert [one["message"] for one in found] == ['2026-08-21T07:57:41.123456789Z say "ä"', "b", "c"]
+    assert found[0]["time"] == "2026-08-21T07:57:41.123456789Z"
     assert len({one["id"] for one in found}) == 3
 
 
-@pytest.mark.parametrize(("form", "value"), [("unix_ns", 1795420661123456789), ("unix_ms", 1795420661123)])
+@pytest.mark.parametrize(("form", "value"), [("unix_ns", 1787299061123456789), ("unix_ms", 1787299061123)])
 def test_names_and_times_as_the_endpoint_wants_them(tmp_path, log, form, value):
     """Fields of one's own."""
     more = {"time_field": "_time", "message_field": "_msg", "id_field": "_id", "time_format": form}

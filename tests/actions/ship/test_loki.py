@@ -11,7 +11,7 @@ from exitkit.settings import SettingsError, load
 from exitkit.testing import ScriptedHTTP, context, failed_workflow
 from exitkit.testing.http import answer, reset
 
-STAMPS = ["2026-11-23T07:57:41.123456789Z", "2026-11-23T07:57:41.123456790Z"]
+STAMPS = ["2026-08-21T07:57:41.123456789Z", "2026-08-21T07:57:41.123456790Z"]
 
 
 def loki(server, tmp_path, *names, **more):
@@ -34,8 +34,8 @@ def test_a_push_has_streams_with_times_as_text(tmp_path):
     assert (request.headers["content-type"], request.headers["content-encoding"]) == ("application/json", "gzip")
     (stream,) = pushed(request)
     assert [value[:2] for value in stream["values"]] == [
-        ["1795420661123456789", f'{STAMPS[0]} say "ä"'],
-        ["1795420661123456790", f'{STAMPS[1]} say "ä"'],
+        ["1787299061123456789", f'{STAMPS[0]} say "ä"'],
+        ["1787299061123456790", f'{STAMPS[1]} say "ä"'],
     ]
     assert all(len(value[2]["id"]) == 26 for value in stream["values"])
     assert stream["stream"] == {

@@ -55,7 +55,7 @@ def messages(data):
 
 @pytest.fixture
 def log(tmp_path):
-    (tmp_path / "log").write_text('2026-11-23T07:57:41.123456789Z say "ä" ]\\\nb\n')
+    (tmp_path / "log").write_text('2026-08-21T07:57:41.123456789Z say "ä" ]\\\nb\n')
     return str(tmp_path / "log")
 
 
@@ -66,7 +66,7 @@ def test_messages_are_framed_by_their_length_in_bytes(tmp_path, log):
     assert result.facts["accepted"] == 2
     first, second = (MESSAGE.fullmatch(one) for one in messages(server.data))
     assert first[1] == str(8 * 19 + 6)
-    assert first[2] == "2026-11-23T07:57:41.123456Z"
+    assert first[2] == "2026-08-21T07:57:41.123456Z"
     assert (first[3], first[4], first[5], first[6], first[7]) == (
         failed_workflow().name,
         "exitkit",
@@ -75,7 +75,7 @@ def test_messages_are_framed_by_their_length_in_bytes(tmp_path, log):
         "32473",
     )
     assert re.match(r'id="[a-z2-7]{26}" workflow="', first[8])
-    assert first[9] == '2026-11-23T07:57:41.123456789Z say "ä" ]\\'
+    assert first[9] == '2026-08-21T07:57:41.123456789Z say "ä" ]\\'
     assert second[9] == "b"
 
 

@@ -14,7 +14,7 @@ import zlib
 
 LINE = re.compile(rb"bench line (\d+) ")
 ITEM = '{"create":{"status":201}}'
-ITEMS = f'{{"took":1,"errors":false,"items":[{",".join([ITEM] * 5000)}]}}'.encode()
+ITEMS = f'{{"took":1,"errors":false,"items":[{",".join([ITEM] * 2500)}]}}'.encode()
 
 
 class Counts:

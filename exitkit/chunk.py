@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from itertools import product
 
+import orjson
+
 from exitkit.records import Kind, Level, Record, identify, rfc3339
 from exitkit.workflow import Workflow
 
@@ -76,13 +78,16 @@ class Chunk:
         for identity, time, message in zip(self.ids, self.times, self.messages, strict=True):
             yield Record(identity, time, self.kind, self.level, message, self.attributes)
 
-    @cached_property
+    @property
     def quoted(self) -> Sequence[str]:
-        """The messages as JSON strings, with their quotes."""
-        # No string in JSON holds a bare line feed, so it can stand between them.
-        return json.dumps(list(self.messages), ensure_ascii=False, separators=("\n", ":"))[1:-1].split("\n")
+        """The messages as JSON strings, with their quotes; made anew each time, as a batch in flight should not keep them."""
+        try:
+            # No string in JSON holds a bare line feed, so it can stand between them.
+            return b"\n".join(map(orjson.dumps, self.messages)).decode().split("\n") if self.messages else []
+        except orjson.JSONEncodeError:  # a lone surrogate
+            return [json.dumps(one, ensure_ascii=False) for one in self.messages]
 
-    @cached_property
+    @property
     def stamps(self) -> Sequence[str]:
         """The times as RFC 3339 with nanoseconds."""
         return [f"{_second(time // _NANO)}{time % _NANO:09d}Z" for time in self.times]
@@ -93,7 +98,7 @@ class Chunk:
         text = json.dumps(dict(self.attributes), ensure_ascii=False, separators=(",", ":"), default=str)[1:-1]
         return f"{text}," if text else ""
 
-    @cached_property
+    @property
     def lines(self) -> Sequence[str]:
         """Each record as a line of JSON, as `Record.to_json` has it, that no reader and no terminal takes for more."""
         head = f'"kind":"{self.kind}","level":"{self.level}"'

@@ -167,23 +167,23 @@ def _alike(lines: list[str], told: int, latest: int) -> list[int]:
     match = _STAMP.match(lines[0])
     if match is None or not match[7]:
         return []
-    end, width, zone = match.end(), len(match[7]), match[8] or ""
-    stop = 20 + width
-    if end != stop + len(zone) or {line[stop:end] for line in lines} != {zone}:
+    stop, width = match.end(), len(match[7])
+    heads = "".join([line[:stop] for line in lines])
+    if len(heads) != stop * len(lines) or not {line[stop : stop + 1] for line in lines} <= _AFTER:
         return []
-    digits = "".join([line[20:stop] for line in lines])
-    if (
-        len(digits) != width * len(lines)
-        or not digits.isdecimal()
-        or not {line[end : end + 1] for line in lines} <= _AFTER
-    ):
+    end = 20 + width  # of the fraction; what is behind it, and the dot before, is the same in all
+    if any(heads[place::stop].strip(lines[0][place]) for place in (19, *range(end, stop))):
         return []
-    seconds = {line[:20] for line in lines}
-    bases = {one: _seconds(one[:19] + (zone or "Z")) * _NANO for one in seconds if one[19] in ".,"}
-    if len(bases) != len(seconds) or not all(bases.values()):
+    digits = "".join([line[20:end] for line in lines])
+    bases = {one: _seconds(one + (match[8] or "Z")) * _NANO for one in {line[:19] for line in lines}}
+    if not digits.isdecimal() or not all(bases.values()):
         return []
     scale = 10 ** (9 - width)
-    times = [bases[line[:20]] + int(line[20:stop]) * scale for line in lines]
+    if len(bases) == 1:
+        (base,) = bases.values()
+        times = [base + int(digits[place : place + width]) * scale for place in range(0, len(digits), width)]
+    else:
+        times = [bases[line[:19]] + int(line[20:end]) * scale for line in lines]
     return times if told < times[0] and times[-1] <= latest and all(map(lt, times, times[1:])) else []
 
 

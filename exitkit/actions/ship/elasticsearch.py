@@ -28,7 +28,7 @@ class Elasticsearch(HTTPShip):
     content_type: ClassVar[str] = "application/x-ndjson"
     # http.max_content_length is 100 MB by default and 10 MiB on small machines of AWS; advice is 5 to 15 MB.
     most_bytes: ClassVar[int] = 5 << 20
-    most_records: ClassVar[int] = 5000
+    most_records: ClassVar[int] = 2500
 
     index: str = Field(
         "logs-exitkit-default",

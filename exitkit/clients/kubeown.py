@@ -10,7 +10,7 @@ from exitkit.clients.kubekinds import Discovery
 from exitkit.retry import Retry
 from exitkit.workflow import Workflow
 
-_WORKFLOWS = Resource("argoproj.io", "v1alpha1", "workflows", "Workflow")
+WORKFLOWS = Resource("argoproj.io", "v1alpha1", "workflows", "Workflow")
 _PODS = Resource("", "v1", "pods", "Pod")
 _METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 # https://argo-workflows.readthedocs.io/en/latest/workflow-concepts/ and workflow/common/common.go
@@ -36,7 +36,7 @@ class Own:
             return "is the workflow"
         if one.uid in self.owners:
             return self.owners[one.uid]
-        if resource.group == _WORKFLOWS.group:
+        if resource.group == WORKFLOWS.group:
             own = {
                 ("workflows", workflow.name): "is the workflow",
                 ("workflowtasksets", workflow.name): "is part of the workflow",
@@ -65,7 +65,7 @@ def own(kube: Kube, retry: Retry, workflow: Workflow, namespace: str, discovery:
         return Own(workflow)
     search = _Search(kube, retry, namespace, discovery)
     if workflow.name:
-        search.climb(_WORKFLOWS, workflow.name, "owns the workflow")
+        search.climb(WORKFLOWS, workflow.name, "owns the workflow")
     if workflow.pod_name and not workflow.node_id:
         search.climb(_PODS, workflow.pod_name, "owns the pod that this runs in")
     return Own(workflow, search.owners, tuple(search.notes))

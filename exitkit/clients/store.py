@@ -1,7 +1,8 @@
 """Objects of S3 or Google Cloud Storage to read from, whichever a URL names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
+from os.path import commonprefix
 from typing import Protocol
 
 from exitkit.clients.listing import Page
@@ -41,16 +42,26 @@ class Store:
             if one is not None:
                 one.close()
 
-    def entries(self) -> Iterator[tuple[str, int]]:
-        """Keys and their sizes in bytes. Raises Exhausted and ActionError."""
+    def entries(self, prefix: str | None = None) -> Iterator[tuple[str, int]]:
+        """Keys below a prefix of the bucket, by default the URL's, and their sizes in bytes. Raises Exhausted and ActionError."""
         bucket: _Bucket | None = self._s3 or self._gcs
+        below = self.prefix if prefix is None else prefix
         after, token, more = "", "", bucket is not None
         while more and bucket is not None:
-            page = self.context.retry(partial(bucket.page, self.prefix, after, token=token), safe=True)
+            page = self.context.retry(partial(bucket.page, below, after, token=token), safe=True)
             yield from zip(page.keys, page.sizes, strict=True)
             if page.more and not page.keys and page.token == token:
                 raise ActionError(f"listing {self.url}: there is more, and nothing says where", reason="server")
             after, token, more = (page.keys[-1] if page.keys else after), page.token, page.more
+
+    def sizes(self, keys: Sequence[str], owner: str) -> dict[str, int]:
+        """Bytes of those of these objects that are there: by one listing where all are in a folder of the owner's."""
+        folder = commonprefix(keys).rpartition("/")[0]  # noqa: RUF071 - up to the last folder that all of them have
+        if len(keys) > 1 and owner and owner in folder:
+            wanted = set(keys)
+            return {key: size for key, size in self.entries(f"{folder}/") if key in wanted}
+        each = (next(self.entries(key), ("", 0)) for key in keys)  # a key is before all that it is the beginning of
+        return {key: size for key, (found, size) in zip(keys, each, strict=True) if found == key}
 
     def read(self, key: str, size: int, begin: int = 0) -> Iterator[bytes]:
         """The bytes of an object from one on, in pieces. Raises Exhausted and ActionError."""

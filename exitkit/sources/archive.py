@@ -1,13 +1,16 @@
-"""Logs that Argo archived: `<pod>/<container>.log` below a prefix of the artifact repository.
+"""Logs that Argo archived: those that the workflow's nodes name, and `<pod>/<container>.log` below a prefix.
 
+The nodes tell keys of any format. But the controller hears of a pod's log a moment after the pod's end, which for
+the one that failed may be after the exit handler began; so what is below the workflow's name is taken as well.
 They are whole, and have no times: https://argo-workflows.readthedocs.io/en/latest/configure-archive-logs/.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from exitkit.chunk import Chunk
+from exitkit.clients.argologs import LogKey
 from exitkit.clients.store import Store
 from exitkit.context import Context
 from exitkit.lines import chunks
@@ -25,15 +28,29 @@ class Archived:
     container: str
 
 
-def index(store: Store) -> dict[tuple[str, str], Archived]:
-    """Every archived log of the workflow, by pod and container."""
-    found = {}
+Index = dict[tuple[str, str], Archived]
+"""Archived logs by pod and container."""
+
+
+def index(store: Store) -> Index:
+    """Every archived log below the store's prefix."""
+    found: Index = {}
     for key, size in store.entries():
         folder, _, name = key.rpartition("/")
         if name.endswith(".log") and folder:
             one = Archived(key, size, folder.rpartition("/")[2], name.removesuffix(".log"))
             found[one.pod, one.container] = one
     return found
+
+
+def with_keys(store: Store, found: Index, keys: Sequence[LogKey], owner: str) -> tuple[Index, list[LogKey]]:
+    """These, and those that nodes name, under the names that the nodes give; and what is named and is not there."""
+    sizes = {one.key: one.size for one in found.values()}
+    sizes |= store.sizes([one.key for one in keys if one.key not in sizes], owner)
+    named = {one.key for one in keys}
+    rest = {place: one for place, one in found.items() if one.key not in named}
+    there = [Archived(one.key, sizes[one.key], one.pod, one.container) for one in keys if one.key in sizes]
+    return rest | {(one.pod, one.container): one for one in there}, [one for one in keys if one.key not in sizes]
 
 
 def archived_log(store: Store, one: Archived, tail: int, context: Context) -> Source:

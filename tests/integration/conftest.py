@@ -164,3 +164,22 @@ def start_rsyslog(program, serve, free_port, tmp_path_factory):
         return Rsyslog(port, pem if tls else None, folder / "out")
 
     return start
+
+
+@pytest.fixture(scope="session")
+def gateway(program, serve, free_port, tmp_path_factory):
+    """The URL of a versitygw, and the folder that its buckets are in."""
+    port, top = free_port(), tmp_path_factory.mktemp("buckets")
+    versions = tmp_path_factory.mktemp("versions")
+    words = ["--port", f"127.0.0.1:{port}", "--access", "root", "--secret", "secret-of-the-gateway", "--quiet"]
+    serve([program("versitygw"), *words, "--keep-alive", "posix", "--versioning-dir", str(versions), str(top)], port)
+    return f"http://127.0.0.1:{port}", top
+
+
+@pytest.fixture(scope="session")
+def fake_gcs(program, serve, free_port):
+    """The URL of a fake-gcs-server."""
+    port = free_port()
+    words = ["-scheme", "http", "-host", "127.0.0.1", "-port", str(port), "-backend", "memory", "-log-level", "error"]
+    serve([program("fake-gcs-server"), *words, "-public-host", f"127.0.0.1:{port}"], port)
+    return f"http://127.0.0.1:{port}"

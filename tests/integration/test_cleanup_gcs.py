@@ -1,4 +1,4 @@
-"""cleanup.gcs against fake-gcs-server, which is not Google's but was written by somebody else.
+"""cleanup.gcs against fake-gcs-fake_gcs, which is not Google's but was written by somebody else.
 
 What it has of its own: a deletion in it heeds no condition, so that what was replaced is deleted too; a mask
 of fields, holds, retention and soft delete are unknown to it; and a listing's order is that of names alone,
@@ -24,7 +24,7 @@ ODD = ["a b+c%2F", "<&\"'>", "ünï/👍", "tab\there", "{{x}}", "?generation=1"
 
 
 class Storage:
-    """The server, asked by hand."""
+    """The fake_gcs, asked by hand."""
 
     def __init__(self, url, bucket, *, versioned=False):
         self.url, self.bucket = url, bucket
@@ -50,21 +50,12 @@ class Storage:
             return answer.read()
 
 
-@pytest.fixture(scope="module")
-def server(program, serve, free_port):
-    """The server's URL."""
-    port = free_port()
-    words = ["-scheme", "http", "-host", "127.0.0.1", "-port", str(port), "-backend", "memory", "-log-level", "error"]
-    serve([program("fake-gcs-server"), *words, "-public-host", f"127.0.0.1:{port}"], port)
-    return f"http://127.0.0.1:{port}"
-
-
 @pytest.fixture
-def storage(server, request, monkeypatch):
+def storage(fake_gcs, request, monkeypatch):
     """A new bucket, which is found as an emulator's."""
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", server)
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", fake_gcs)
     name = "".join(one if one.isalnum() else "-" for one in request.node.name.lower())[:60].strip("-")
-    return Storage(server, name)
+    return Storage(fake_gcs, name)
 
 
 def gcs(storage, *prefixes, **more):
@@ -110,10 +101,10 @@ def test_a_bucket_that_is_not_there_is_an_error(storage):
         GCS(bucket="not-there", prefixes=[HOME]).run(ours())
 
 
-def test_generations_go(server, monkeypatch):
+def test_generations_go(fake_gcs, monkeypatch):
     """Nothing is left in a versioned bucket; without versions the live ones become noncurrent."""
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", server)
-    storage = Storage(server, "versioned", versioned=True)
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", fake_gcs)
+    storage = Storage(fake_gcs, "versioned", versioned=True)
     storage.add(f"{HOME}a", f"{HOME}b")
     storage.add(f"{HOME}a")
     result = gcs(storage).run(ours())

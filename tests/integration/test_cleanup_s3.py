@@ -17,23 +17,13 @@ NAME = "train-x7k2p"  # the workflow's, as exitkit.testing tells it
 ODD = ["a b+c%2F", "line\nbreak", "<&\"'>", "ünï/👍", "tab\there", "{{x}}", "?versionId=1", "\x7f"]
 
 
-@pytest.fixture(scope="module")
-def gateway(program, serve, free_port, tmp_path_factory):
-    """The server's URL, and the folder that its buckets are in."""
-    port, top = free_port(), tmp_path_factory.mktemp("buckets")
-    versions = tmp_path_factory.mktemp("versions")
-    words = ["--port", f"127.0.0.1:{port}", "--access", "root", "--secret", "secret-of-the-gateway", "--quiet"]
-    serve([program("versitygw"), *words, "--keep-alive", "posix", "--versioning-dir", str(versions), str(top)], port)
-    return f"http://127.0.0.1:{port}", top
-
-
 @pytest.fixture
 def client(gateway, monkeypatch, no_account):
     """A new bucket, asked through boto3."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "root")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-the-gateway")
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", gateway[0])
-    made = boto3.client("s3", region_name="us-east-1", endpoint_url=gateway[0])
+    made = boto3.Session().client("s3", region_name="us-east-1", endpoint_url=gateway[0])
     number = len(made.list_buckets()["Buckets"])
     made.bucket = f"models-{number}"
     made.create_bucket(Bucket=made.bucket, ObjectLockEnabledForBucket=False)

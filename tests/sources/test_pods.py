@@ -20,6 +20,7 @@ LABEL = {"workflows.argoproj.io/workflow": NAME}
 @pytest.fixture
 def cluster():
     with ScriptedKube() as made:
+        made.add("workflows", NAME, namespace=SPACE)
         yield made
 
 

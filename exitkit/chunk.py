@@ -90,6 +90,10 @@ class Chunk:
     @property
     def stamps(self) -> Sequence[str]:
         """The times as RFC 3339 with nanoseconds."""
+        low, high = min(self.times, default=0) // _NANO, max(self.times, default=0) // _NANO
+        if low == high:  # as in most chunks of a long log
+            base, start = _second(low), low * _NANO
+            return [f"{base}{time - start:09d}Z" for time in self.times]
         return [f"{_second(time // _NANO)}{time % _NANO:09d}Z" for time in self.times]
 
     @cached_property

@@ -15,6 +15,8 @@ from exitkit.errors import ActionError
 # https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-create: what a name must not hold.
 _INDEX = re.compile(r"[^A-Z\\/*?\"<>| ,#:+\-_.][^A-Z\\/*?\"<>| ,#:]{0,254}")
 _AGAIN = frozenset({429, 500, 502, 503, 504})
+# How the answer begins that `filter_path` asks for.
+_ALL_TAKEN = b'{"errors":false,"items":['
 
 
 class Elasticsearch(HTTPShip):
@@ -75,6 +77,8 @@ class Elasticsearch(HTTPShip):
 
     def answer(self, response: http.Response, batch: Batch) -> Answer:
         http.check(response, f"shipping to {self.target()}", idempotent=True)
+        if response.body.startswith(_ALL_TAKEN):  # what follows says of each of thousands that it was
+            return Answer()
         found = response.json()
         if not isinstance(found, Mapping) or not isinstance(found.get("errors"), bool):
             told = f"{self.target()} gave no answer of _bulk: {response.excerpt or 'an empty one'}"

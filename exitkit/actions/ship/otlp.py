@@ -52,16 +52,19 @@ class OTLP(HTTPShip):
         if chunk.kind == "log":  # what is the same for all lines is told with the status
             own = {key: own[key] for key in ("part", "parts", "file", "kind") if key in own}
         shared = b"".join(_attributes(6, own))
-        size = protobuf.varint
-        times = struct.pack(f"<{len(chunk)}Q", *(max(one, 0) for one in chunk.times))
+        size, fixed = protobuf.varint, 9 + len(level) + len(shared)  # 9: the time with its tag
+        stamps = chunk.times if min(chunk.times, default=0) >= 0 else [max(one, 0) for one in chunk.times]
+        times = struct.pack(f"<{len(stamps)}Q", *stamps)
         found = []
         for place, message, identity in zip(range(0, len(times), 8), chunk.messages, chunk.ids, strict=True):
-            uid = identity.encode()
-            said = message.encode("utf-8", "backslashreplace")
-            body = b"\x0a%b%b" % (size(len(said)), said)  # string_value
-            end = b"%b%b%b" % (_before_uid(len(uid)), uid, shared)
-            one = b"\x09%b%b\x2a%b%b%b" % (times[place : place + 8], level, size(len(body)), body, end)
-            found.append(b"\x12%b%b" % (size(len(one)), one))
+            said, uid = message.encode("utf-8", "backslashreplace"), identity.encode()
+            inner, before = size(len(said)), _before_uid(len(uid))
+            value = 1 + len(inner) + len(said)  # of string_value in an AnyValue
+            outer = size(value)
+            whole = size(fixed + 1 + len(outer) + value + len(before) + len(uid))
+            # Put together once: the lengths first, and not a message in a message.
+            parts = (whole, times[place : place + 8], level, outer, inner, said, before, uid, shared)
+            found.append(b"\x12%b\x09%b%b\x2a%b\x0a%b%b%b%b%b" % parts)
         return found
 
     def body(self, batch: Batch) -> bytes:

@@ -172,8 +172,9 @@ class BucketCleanup(Cleanup):
         min_length=1,
         description="What the names begin with; one that means a folder ends in /, as logs also begins logs-2.",
     )
+    # As many as keep within 64 MiB, by bench/cleanup.py.
     concurrency: int = Field(
-        32, ge=1, le=256, description="Requests at a time; fewer as soon as the server is too busy."
+        44, ge=1, le=256, description="Requests at a time; fewer as soon as the server is too busy."
     )
     shards: int = Field(
         0, ge=0, le=1000, description="Delete nothing, and print a list of so many ranges of like size for --shard."

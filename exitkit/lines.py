@@ -10,6 +10,8 @@ from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from operator import lt
 
+import orjson
+
 from exitkit.chunk import MOST, Chunk, LineIds
 from exitkit.records import identify
 from exitkit.scrub import Scrub
@@ -29,7 +31,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017 - beside timez
 _STAMP = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9})\d*)?\s?(Z|[+-]\d\d:?\d\d)?(?=[\s\]]|$)"
 )
-_AFTER = frozenset({"", " ", "\t", "]"})
+_AFTER = " \t]"
 
 
 @dataclass(frozen=True)
@@ -163,27 +165,35 @@ class _Cutter:
 
 
 def _alike(lines: list[str], told: int, latest: int) -> list[int]:
-    """The times of lines that all begin with one, written in one way and rising, as most logs' are; else nothing."""
+    """The times of lines that all begin with one, written in one way and rising, as most logs' are; else nothing.
+
+    The beginnings of the lines stand one behind the other in one text, so that a column of them is a slice of it.
+    """
     match = _STAMP.match(lines[0])
     if match is None or not match[7]:
         return []
     stop, width = match.end(), len(match[7])
-    heads = "".join([line[:stop] for line in lines])
-    if len(heads) != stop * len(lines) or not {line[stop : stop + 1] for line in lines} <= _AFTER:
+    length, end = stop + 1, 20 + width  # with the character behind the time; the end of the fraction
+    heads = "".join([line[:length] for line in lines])
+    if len(heads) != length * len(lines) or heads[stop::length].strip(_AFTER):
         return []
-    end = 20 + width  # of the fraction; what is behind it, and the dot before, is the same in all
-    if any(heads[place::stop].strip(lines[0][place]) for place in (19, *range(end, stop))):
+    if any(heads[place::length].strip(heads[place]) for place in (19, *range(end, stop))):
+        return []  # another dot or zone
+    fractions = [line[20:end] for line in lines]
+    digits = "".join(fractions)
+    if not (digits.isascii() and digits.isdecimal()):
         return []
-    digits = "".join([line[20:end] for line in lines])
-    bases = {one: _seconds(one + (match[8] or "Z")) * _NANO for one in {line[:19] for line in lines}}
-    if not digits.isdecimal() or not all(bases.values()):
-        return []
-    scale = 10 ** (9 - width)
-    if len(bases) == 1:
-        (base,) = bases.values()
-        times = [base + int(digits[place : place + width]) * scale for place in range(0, len(digits), width)]
+    zone, rest = match[8] or "Z", "0" * (9 - width)
+    if any(heads[place::length].strip(heads[place]) for place in range(19)):
+        bases = {one: _seconds(one + zone) for one in {line[:19] for line in lines}}
+        if not all(bases.values()):
+            return []
+        scale = 10 ** (9 - width)
+        times = [bases[line[:19]] * _NANO + int(one) * scale for line, one in zip(lines, fractions, strict=True)]
+    elif base := _seconds(heads[:19] + zone):  # all of one second: the numbers are written, and read by what is in C
+        times = orjson.loads(f"[{base}{f'{rest},{base}'.join(fractions)}{rest}]")
     else:
-        times = [bases[line[:19]] + int(line[20:end]) * scale for line in lines]
+        return []
     return times if told < times[0] and times[-1] <= latest and all(map(lt, times, times[1:])) else []
 
 

@@ -222,6 +222,9 @@ STAMPS = st.sampled_from(
         "2026-11-23T07:57:4{}.{:03d}Z",
         "2026-11-23 07:57:41,{:03d}",
         "2026-11-23T07:57:41Z",
+        "2026-11-23T07:57:41.٣٣{:01d}Z",
+        "2026-11-23T07:57:4{}.{:09d}+02:00",
+        "9026-11-23T07:57:41.{:06d}Z",
         "x{}",
         "",
     ]
@@ -237,9 +240,9 @@ def test_times_are_the_same_however_they_are_read(parts, alike):
     lines = [
         form.format(*((second, more) if form.count("{") == 2 else (more,))) + " text" for form, second, more in parts
     ]
-    owns = [parse_time(line) for line in lines]
+    owns = [own if (own := parse_time(line) or 0) <= origin().latest else 0 for line in lines]
     expected, told = [], next((own - place - 1 for place, own in enumerate(owns) if own), START)
     for own in owns:
-        told = own if own is not None and own > told else told + 1
+        told = max(own, told + 1)
         expected.append(told)
     assert [one.time for one in cut("\n".join(lines).encode())] == expected

@@ -47,6 +47,20 @@ def test_help_loads_nothing_slow(words, tmp_path):
     assert loaded(command(*words), tmp_path) & SLOW == set()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("notify",),
+        ("notify", "console", "--status", "Failed", "--title=x"),
+        ("cleanup", "files", "--paths", "/tmp/nowhere/train-x7k2p", "--name", "train-x7k2p"),
+    ],
+    ids=" ".join,
+)
+def test_a_plain_line_is_run_without_typer(words, tmp_path):
+    """Only help, and words for what is typed wrong, need it."""
+    assert "typer" not in loaded(command(*words), tmp_path)
+
+
 @pytest.mark.parametrize("name", BUILTIN)
 def test_importing_an_action_loads_no_sdk(name, tmp_path):
     """An action's SDK is loaded when it runs."""

@@ -19,12 +19,12 @@ try:
 except SystemExit as end:
     assert not end.code, end.code
 finally:
-    open({out!r}, "w").write(json.dumps(sorted({{name.partition(".")[0] for name in sys.modules}})))
+    open({out!r}, "w").write(json.dumps(sorted(sys.modules)))
 """
 
 
-def loaded(code, tmp_path):
-    """The top-level packages that are loaded after the code has run in an interpreter of its own."""
+def modules(code, tmp_path):
+    """What is loaded after the code has run in an interpreter of its own."""
     out = tmp_path / "modules.json"
     run = subprocess.run(
         [sys.executable, "-c", _WRAPPER.format(code=code, out=str(out))],
@@ -35,6 +35,11 @@ def loaded(code, tmp_path):
     )
     assert run.returncode == 0, run.stderr
     return set(json.loads(out.read_text()))
+
+
+def loaded(code, tmp_path):
+    """The top-level packages among the modules."""
+    return {name.partition(".")[0] for name in modules(code, tmp_path)}
 
 
 def command(*words):
@@ -59,6 +64,14 @@ def test_help_loads_nothing_slow(words, tmp_path):
 def test_a_plain_line_is_run_without_typer(words, tmp_path):
     """Only help, and words for what is typed wrong, need it."""
     assert "typer" not in loaded(command(*words), tmp_path)
+
+
+def test_shipping_the_status_loads_no_other_source(tmp_path):
+    """The clients of Kubernetes and of archives are for those who ship logs."""
+    words = ("ship", "file", "--path", str(tmp_path / "log"), "--status", "Failed", "--name", "train-x7k2p")
+    found = modules(command(*words), tmp_path)
+    assert "exitkit.sources" in found
+    assert found & {"exitkit.sources.logs", "exitkit.clients.kube", "exitkit.clients.store"} == set()
 
 
 @pytest.mark.parametrize("name", BUILTIN)

@@ -5,7 +5,6 @@ Redact first and make printable second: a cut or a collapsed space may hide a se
 
 import base64
 import contextlib
-import html
 import json
 import re
 import threading
@@ -123,7 +122,7 @@ def _forms(secret: str) -> Iterator[tuple[str, bool]]:
     raw = secret.encode("utf-8", "surrogatepass")
     plain = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
     plain |= {one.replace("/", "\\/") for one in plain}
-    plain |= {html.escape(secret), html.escape(secret, quote=False), raw.hex(), raw.hex().upper()}
+    plain |= {secret.translate(_HTML), secret.translate(_HTML | _QUOTES), raw.hex(), raw.hex().upper()}
     for coded in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
         plain |= {coded, re.sub("%..", lambda match: match[0].lower(), coded)}
     yield from ((form, False) for form in plain)
@@ -164,6 +163,10 @@ def _merged(spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         last = max(last, end)
     yield first, last
 
+
+# As html.escape has them; that module reads a table of 2,000 entities, for 1.5 ms of each start.
+_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_QUOTES = str.maketrans({'"': "&quot;", "'": "&#x27;"})
 
 _BASE64_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=-]+")

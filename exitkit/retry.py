@@ -48,7 +48,7 @@ class Terms(BaseModel):
 class Retry:
     """The terms of a step and its deadline, as what an action calls."""
 
-    terms: Terms = field(default_factory=Terms)
+    terms: Terms = field(default_factory=Terms.model_construct)  # the defaults need no check
     deadline: Deadline = field(default_factory=lambda: Deadline(300))
 
     def __call__(self, attempt: Callable[[], T], *, safe: bool = False) -> T:

@@ -57,13 +57,19 @@ def test_help_loads_nothing_slow(words, tmp_path):
     [
         ("notify",),
         ("notify", "console", "--status", "Failed", "--title=x"),
+        ("notify", "webhook", "--url", "http://127.0.0.1:9/", "--dry-run", "--status=Succeeded", "--failures=null"),
         ("cleanup", "files", "--paths", "/tmp/nowhere/train-x7k2p", "--name", "train-x7k2p"),
     ],
     ids=" ".join,
 )
-def test_a_plain_line_loads_neither_typer_nor_tenacity(words, tmp_path):
-    """Help and words for what is typed wrong need the one, a second try the other."""
-    assert loaded(command(*words), tmp_path) & {"tenacity", "typer"} == set()
+def test_a_plain_line_loads_what_it_needs(words, tmp_path):
+    """Not what help, what is typed wrong, a second try, and a list of failures need."""
+    found = modules(command(*words), tmp_path)
+    assert "exitkit.dispatch" in found
+    assert found & {"difflib", "html", "tenacity", "typer"} == set()
+    assert (
+        found & {"exitkit.tree", "exitkit.argo.failurelist", "exitkit.argo.leaves", "exitkit.argo.loosejson"} == set()
+    )
 
 
 def test_shipping_the_status_loads_no_other_source(tmp_path):

@@ -20,7 +20,7 @@ from unittest import mock
 import yaml
 from pydantic import TypeAdapter
 
-from exitkit import cli, commands, fields, options, registry, schema
+from exitkit import cli, commands, fields, options, registry, schema, tree
 from exitkit.action import Action
 from exitkit.actions import BUILTIN, KINDS
 from exitkit.testing import failed_workflow
@@ -131,7 +131,7 @@ def actions_page() -> str:
 
 
 def cli_page() -> str:
-    lines: list[list[str]] = [[], *([name] for name in cli.COMMANDS)]
+    lines: list[list[str]] = [[], *([name] for name in tree.COMMANDS)]
     lines += [[kind] for kind in KINDS]  # an action's own flags stand on its page
     parts = ["# The command line\n", _GENERATED, _ABOUT_THE_COMMAND_LINE]
     for words in lines:

@@ -13,7 +13,7 @@ from exitkit.action import Action
 from exitkit.context import Context
 from exitkit.dispatch import deadline_for, dispatch
 from exitkit.errors import ConfigError
-from exitkit.options import Flag, Given
+from exitkit.options import Command, Flag, Given
 from exitkit.output import Format
 from exitkit.plan import Plan
 from exitkit.report import FailOn, Report
@@ -86,7 +86,7 @@ def run_flags() -> list[Flag]:
     return options.flags("run", RunOptions, "EXITKIT_")
 
 
-def action_command(name: str, action: type[Action], session: Session) -> Callable[..., None]:
+def action_command(name: str, action: type[Action], session: Session) -> Command:
     """`exitkit notify slack`: the plan of one step that its flags describe."""
 
     def act(given: Given, _: list[str]) -> None:
@@ -100,7 +100,7 @@ def action_command(name: str, action: type[Action], session: Session) -> Callabl
     )
 
 
-def notify_all(session: Session) -> Callable[..., None]:
+def notify_all(session: Session) -> Command:
     """`exitkit notify` without a channel: the plan's, else those that the environment configures, else the console."""
 
     def act(given: Given, _: list[str]) -> None:
@@ -109,14 +109,14 @@ def notify_all(session: Session) -> Callable[..., None]:
     return options.command("notify", "", [*run_flags(), *fact_flags()], act, context=True)
 
 
-def run_plan(session: Session) -> Callable[..., None]:
+def run_plan(session: Session) -> Command:
     def act(given: Given, arguments: list[str]) -> None:
         session.act(choice.find_plan(arguments, session.environ), given)
 
     return options.command("run", "", [*run_flags(), *fact_flags()], act, argument="PLAN")
 
 
-def preview(session: Session) -> Callable[..., None]:
+def preview(session: Session) -> Command:
     def act(given: Given, arguments: list[str]) -> None:
         report = session.act(choice.find_plan(arguments, session.environ), given, dry_run=True, quiet=True)
         from exitkit import about
@@ -126,7 +126,7 @@ def preview(session: Session) -> Callable[..., None]:
     return options.command("preview", "", [*run_flags(), *fact_flags()], act, argument="PLAN")
 
 
-def check(session: Session) -> Callable[..., None]:
+def check(session: Session) -> Command:
     def act(_: Given, arguments: list[str]) -> None:
         found = choice.find_plan(arguments, session.environ)
         count = len(found.each())
@@ -137,7 +137,7 @@ def check(session: Session) -> Callable[..., None]:
     return options.command("check", "", [], act, argument="PLAN")
 
 
-def actions(_: Session) -> Callable[..., None]:
+def actions(_: Session) -> Command:
     def act(_: Given, names: list[str]) -> None:
         from exitkit import about
 
@@ -146,7 +146,7 @@ def actions(_: Session) -> Callable[..., None]:
     return options.command("actions", "", [], act, argument="ACTION")
 
 
-def schema(_: Session) -> Callable[..., None]:
+def schema(_: Session) -> Command:
     def act(_: Given, __: list[str]) -> None:
         from exitkit import about
 
@@ -155,7 +155,7 @@ def schema(_: Session) -> Callable[..., None]:
     return options.command("schema", "", [], act)
 
 
-def demo(session: Session) -> Callable[..., None]:
+def demo(session: Session) -> Command:
     def act(given: Given, arguments: list[str]) -> None:
         from exitkit import demo
 
@@ -167,7 +167,7 @@ def demo(session: Session) -> Callable[..., None]:
     return options.command("demo", "", [*run_flags(), *fact_flags()], act, argument="FOLDER")
 
 
-BY_NAME: Mapping[str, Callable[[Session], Callable[..., None]]] = {
+BY_NAME: Mapping[str, Callable[[Session], Command]] = {
     "run": run_plan,
     "check": check,
     "preview": preview,
@@ -175,7 +175,7 @@ BY_NAME: Mapping[str, Callable[[Session], Callable[..., None]]] = {
     "schema": schema,
     "demo": demo,
 }
-"""What makes each command; the help of each stands in cli.py, which must not import this for it."""
+"""What makes each command; the help of each stands in tree.py, which must not import this for it."""
 
 
 def _single(name: str, values: Mapping[str, Any], given: Given, environ: Mapping[str, str]) -> Plan:

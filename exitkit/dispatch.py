@@ -4,7 +4,8 @@ import logging
 import threading
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from exitkit import redact, template
 from exitkit.action import Action, Result
@@ -19,8 +20,7 @@ from exitkit.retry import GRACE, Retry
 log = logging.getLogger("exitkit")
 
 
-@dataclass(frozen=True)
-class Bound:
+class Bound(NamedTuple):
     """A step whose action is made, cannot be made, or not yet because its settings read earlier steps."""
 
     action: Action | None = None

@@ -1,19 +1,15 @@
 """From a settings model to a command's flags, totally: every field has a flag, whatever its type.
 
-Typer carries text, pydantic validates it. No field has a hook for the command line.
+Typer, or for a plain line `plain`, carries text; pydantic validates it. No field has a hook for the command line.
 """
 
-import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
-import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from exitkit import fields, settings
-from exitkit.errors import ConfigError
 
 _VALUES: Mapping[fields.Shape, str] = {"mapping": "KEY=VALUE", "structure": "YAML"}
 
@@ -21,8 +17,7 @@ Given = dict[str, dict[str, Any]]
 """What was typed: group, then field, then value."""
 
 
-@dataclass(frozen=True)
-class Flag:
+class Flag(NamedTuple):
     """One flag: the group and field that it sets, its name, what help says of it, and of its value."""
 
     group: str
@@ -32,6 +27,16 @@ class Flag:
     repeated: bool = False
     switch: bool = False
     value: str = "TEXT"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """As it is typed, on and off."""
+        return (self.name, f"--no-{self.name[2:]}") if self.switch else (self.name,)
+
+    @property
+    def identifier(self) -> str:
+        """What it is called among the values of its command."""
+        return f"{self.group}__{self.field}".replace("-", "_")
 
 
 def flags(group: str, model: type[BaseModel], prefix: str) -> list[Flag]:
@@ -59,6 +64,30 @@ def flags(group: str, model: type[BaseModel], prefix: str) -> list[Flag]:
     return found
 
 
+class Command(NamedTuple):
+    """What a command takes and does: `run` gets what was typed for its flags, and its words.
+
+    `argument` names an optional word; none is taken where it is empty. `context` says that it stands for a group,
+    and runs only where none of the group's commands is named.
+    """
+
+    name: str
+    text: str
+    flags: tuple[Flag, ...]
+    run: Callable[[Given, list[str]], None]
+    argument: str = ""
+    context: bool = False
+
+    def given(self, values: Mapping[str, Any]) -> Given:
+        """By group, from values by identifier; what was not typed is left out."""
+        typed: Given = {flag.group: {} for flag in self.flags}
+        for flag in self.flags:
+            value = values.get(flag.identifier)
+            if value not in (None, []):
+                typed[flag.group][flag.field] = value
+        return typed
+
+
 def command(  # noqa: PLR0913 - what a command is
     name: str,
     text: str,
@@ -67,39 +96,43 @@ def command(  # noqa: PLR0913 - what a command is
     *,
     argument: str = "",
     context: bool = False,
-) -> Callable[..., None]:
-    """A function with one parameter for each flag, which calls `run` with what was typed.
-
-    `argument` names an optional positional one. Raises ValueError if two flags have one name.
-    """
+) -> Command:
+    """The command of these flags. Raises ValueError if two of them have one name."""
     taken = {"--help": "every command"}
     for flag in given:
-        for one in _names(flag):
+        for one in flag.names:
             if one in taken:
                 raise ValueError(f"{name}: {flag.group} and {taken[one]} both have {one}")
             taken[one] = flag.group
-    parameters = [_parameter(flag) for flag in given]
-    if argument:
-        hint = Annotated[list[str] | None, typer.Argument(metavar=f"[{argument}]", show_default=False)]
-        parameters.insert(
-            0, inspect.Parameter("argument_", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hint)
-        )
-    if context:
-        parameters.insert(0, inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context))
+    return Command(name, text, tuple(given), run, argument, context)
 
-    def body(**values: Any) -> None:
-        if context and values.pop("ctx").invoked_subcommand is not None:
-            if any(value not in (None, []) for value in values.values()):
-                raise ConfigError(f"put the flags after the action: exitkit {name} ACTION --flag …")
-            return
-        arguments = values.pop("argument_", None) or []
-        run(_typed(given, values), arguments)
 
-    body.__name__ = name
-    body.__doc__ = text
-    body.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    body.__annotations__ = {one.name: one.annotation for one in parameters}
-    return body
+def plain(command: Command, words: list[str]) -> tuple[Given, list[str]] | None:
+    """What was typed, where it is flags with their values and nothing else; None leaves it to Typer.
+
+    Typer would come to the same. Loading it takes longer than anything else that most commands do, so it gets
+    only the lines about which it has something to say: those that are wrong, and those that ask for help.
+    """
+    known = {name: flag for flag in command.flags for name in flag.names}
+    values: dict[str, Any] = {}
+    arguments: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word == "-" or not word.startswith("-"):
+            arguments.append(word)
+            continue
+        name, equals, told = word.partition("=")
+        flag = known.get(name)
+        value = told if equals or flag is None or flag.switch else next(rest, None)
+        if flag is None or value is None or (flag.switch and equals):
+            return None
+        if flag.switch:
+            values[flag.identifier] = name == flag.name
+        elif flag.repeated:
+            values.setdefault(flag.identifier, []).append(value)
+        else:
+            values[flag.identifier] = value
+    return (command.given(values), arguments) if command.argument or not arguments else None
 
 
 def read(model: type[BaseModel], typed: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,33 +169,6 @@ def default_text(default: Any) -> str:
     if isinstance(default, bool):
         return "yes" if default else "no"
     return f"{default:g}" if isinstance(default, float) else str(default)
-
-
-def _parameter(flag: Flag) -> inspect.Parameter:
-    option = typer.Option(
-        "/".join(_names(flag)), help=flag.help, show_default=False, metavar=None if flag.switch else flag.value
-    )
-    kind: Any = bool if flag.switch else list[str] if flag.repeated else str
-    return inspect.Parameter(
-        _identifier(flag), inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
-    )
-
-
-def _names(flag: Flag) -> tuple[str, ...]:
-    return (flag.name, f"--no-{flag.name[2:]}") if flag.switch else (flag.name,)
-
-
-def _typed(given: list[Flag], values: Mapping[str, Any]) -> Given:
-    typed: Given = {flag.group: {} for flag in given}
-    for flag in given:
-        value = values[_identifier(flag)]
-        if value not in (None, []):
-            typed[flag.group][flag.field] = value
-    return typed
-
-
-def _identifier(flag: Flag) -> str:
-    return f"{flag.group}__{flag.field}".replace("-", "_")
 
 
 def _literals(annotation: Any) -> list[Any]:

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import tenacity
 from pydantic import BaseModel, Field
 
 from exitkit.attempt import GRACE, Abandoned, bounded, sending
@@ -16,6 +15,9 @@ from exitkit.clock import Deadline
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
 from exitkit.settings import STRICT
 from exitkit.units import Seconds
+
+if TYPE_CHECKING:
+    import tenacity
 
 __all__ = ["GRACE", "Abandoned", "Retry", "Terms", "parse_retry_after", "sending"]
 
@@ -46,7 +48,7 @@ class Terms(BaseModel):
 class Retry:
     """The terms of a step and its deadline, as what an action calls."""
 
-    terms: Terms = field(default_factory=Terms)
+    terms: Terms = field(default_factory=Terms.model_construct)  # the defaults need no check
     deadline: Deadline = field(default_factory=lambda: Deadline(300))
 
     def __call__(self, attempt: Callable[[], T], *, safe: bool = False) -> T:
@@ -93,6 +95,25 @@ class _Loop:
         self.errors: list[ActionError] = []
 
     def run(self, attempt: Callable[[], T]) -> T:
+        """The first try; tenacity, which takes a while to load, comes in where there is a second one."""
+        try:
+            return self._once(attempt)
+        except ActionError as error:
+            if not self._again(error):
+                raise self._final(error) from error.__cause__
+            first = error
+        return self._further(attempt, first)
+
+    def _further(self, attempt: Callable[[], T], first: ActionError) -> T:
+        import tenacity
+
+        failed = [first]
+
+        def once() -> T:
+            if failed:  # the first try, of which tenacity is to know
+                raise failed.pop()
+            return self._once(attempt)
+
         retrying = tenacity.Retrying(
             sleep=self._sleep,
             wait=self._wait,
@@ -101,7 +122,7 @@ class _Loop:
             before_sleep=self._tell,
         )
         try:
-            value: T = retrying(self._once, attempt)
+            value: T = retrying(once)
         except tenacity.RetryError as error:
             raise self._exhausted() from error.last_attempt.exception()
         except ActionError as error:
@@ -124,7 +145,7 @@ class _Loop:
     def _again(self, error: BaseException) -> bool:
         return isinstance(error, Retryable) or (self.resend and isinstance(error, Unknown) and not error.resent)
 
-    def _wait(self, state: tenacity.RetryCallState) -> float:
+    def _wait(self, state: "tenacity.RetryCallState") -> float:
         clock = self.deadline.clock
         error = self.errors[-1]
         asked = error.after if isinstance(error, Retryable) else None
@@ -138,10 +159,10 @@ class _Loop:
         if not self.deadline.pause(seconds):  # a signal came
             raise self._exhausted()
 
-    def _stop(self, state: tenacity.RetryCallState) -> bool:
+    def _stop(self, state: "tenacity.RetryCallState") -> bool:
         return self.tries >= self.terms.attempts or state.upcoming_sleep >= self.deadline.remaining()
 
-    def _tell(self, state: tenacity.RetryCallState) -> None:
+    def _tell(self, state: "tenacity.RetryCallState") -> None:
         log.warning(
             "try %d of %d failed: %s; again in %.1f s",
             self.tries,

@@ -4,10 +4,8 @@ The same reading of text serves the command line and the environment, and it is 
 type can be written, in the last resort as YAML.
 """
 
-import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -27,8 +25,7 @@ Path = tuple[str | int, ...]
 """The keys and indexes that lead to a place in YAML."""
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing wrong with given settings: where, as the path of keys, and what."""
 
     path: Path
@@ -132,6 +129,8 @@ def problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
 
 def nearest(word: str, known: "list[str] | tuple[str, ...]", *, listed: bool = False) -> str:
     """`; did you mean 'channel'?`, or what there is to choose from, unless it is listed already."""
+    import difflib  # only where something is typed wrong
+
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     if close:
         return f"; did you mean {close[0]!r}?"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from exitkit.argo import cause, executor, failures, links, nodes
 from exitkit.argo.facts import FACTS, Fact
@@ -19,8 +20,7 @@ _LABEL = "workflows.argoproj.io/"
 _ACTORS = ("actor-preferred-username", "actor-email", "actor")
 
 
-@dataclass(frozen=True)
-class LastRetry:
+class LastRetry(NamedTuple):
     """How the attempt before this one ended, where a retryStrategy applies to the handler."""
 
     exit_code: int | None = None

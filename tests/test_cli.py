@@ -12,7 +12,8 @@ from threading import Thread
 import pytest
 
 import exitkit
-from exitkit import cli, redact, registry
+from exitkit import cli, redact, registry, tree
+from exitkit.actions import KINDS
 
 DATA = Path(__file__).parent / "data"
 FAILURES = '[{"displayName":"train","message":"OOMKilled (exit code 137)","templateName":"t","phase":"Failed","podName":"p-t-1","finishedAt":"2026-08-21T12:40:11Z"}]'
@@ -118,7 +119,7 @@ def test_help_lists_every_command(run):
     """The four kinds and all else, each with its line."""
     ran = run("--help")
     assert ran.code == 0
-    for name, text in {**cli.COMMANDS, **cli.KINDS}.items():
+    for name, text in {**tree.COMMANDS, **KINDS}.items():
         assert f" {name} " in ran.out
         assert text.partition(",")[0] in ran.out
 

@@ -1,12 +1,16 @@
 """Every field of every model has a flag, whatever its type, and one meaning."""
 
+import contextlib
+import io
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from pydantic import BaseModel, Field, SecretStr
 
-from exitkit import cli, commands, fields, options, plan, redact, registry, settings
+from exitkit import commands, fields, options, plan, redact, registry, settings, tree
 from exitkit.actions import BUILTIN
 
 DATA = Path(__file__).parent / "data"
@@ -30,8 +34,9 @@ class Typed:
         import typer
 
         self.model = model
+        self.command = options.command("it", "Do it.", options.flags("it", model, "X_"), self.take)
         app = typer.Typer(add_completion=False)
-        app.command()(options.command("it", "Do it.", options.flags("it", model, "X_"), self.take))
+        app.command()(tree.function(self.command))
         self.app = app
 
     def take(self, given, _):
@@ -125,6 +130,44 @@ def test_two_flags_of_one_name_are_a_mistake(one, other, flag):
         options.command("it", "", given, print)
 
 
+_FLAGS = options.flags("it", registry.find("notify.console"), "") + commands.run_flags() + commands.fact_flags()
+_NAMES = st.sampled_from([name for flag in _FLAGS for name in flag.names])
+_VALUES = st.sampled_from(["", "a", "a b", "a=b", "=", "-", "-3", "-x", "é", "\udc80", "--title", "--help"]) | st.text()
+_WORDS = st.one_of(
+    _NAMES, _NAMES, _VALUES, st.builds("{}={}".format, _NAMES, _VALUES), st.just("--"), st.just("--nope")
+)
+
+
+def by_typer(command, words):
+    """What Typer makes of the words; None where it refuses them, or has something to say."""
+    import typer
+
+    came = []
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command()(tree.function(command._replace(run=lambda *found: came.append(found))))
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
+        app([*words], standalone_mode=False)
+    return came[0] if came else None
+
+
+@pytest.mark.parametrize("argument", ["", "PLAN"])
+def test_a_plain_line_is_read_as_typer_reads_it(argument):
+    """In every form, in any order, several times; what is not plain is left to Typer, as is what it refuses."""
+
+    @given(words=st.lists(_WORDS, max_size=8))
+    @example(words=["--title", "a", "--title=b", "--dry-run", "--no-dry-run", "--facts", "a=b", "--facts=c=d"])
+    @example(words=["--title"])
+    @example(words=["--dry-run=yes"])
+    @example(words=["a", "--title", "-x", "b"])
+    def compare(words):
+        command = options.command("it", "Do it.", _FLAGS, print, argument=argument)
+        by_hand = options.plain(command, words)
+        if by_hand is not None or "--" not in words:
+            assert by_hand == by_typer(command, words)
+
+    compare()
+
+
 @pytest.mark.parametrize("name", sorted(BUILTIN))
 def test_every_built_in_action_has_a_command(name):
     """With its own flags, the terms, the run's and the facts, and no two of one name."""
@@ -132,7 +175,7 @@ def test_every_built_in_action_has_a_command(name):
     command = commands.action_command(name, action, commands.Session({}))
     flags = {flag.field for flag in options.flags("action", action, registry.prefix(name))}
     assert set(fields.keys(action)) <= flags
-    assert len(command.__signature__.parameters) == sum(
+    assert len(command.flags) == sum(
         len(group)
         for group in (
             options.flags("action", action, ""),
@@ -141,7 +184,7 @@ def test_every_built_in_action_has_a_command(name):
             commands.fact_flags(),
         )
     )
-    assert set(cli.COMMANDS) == set(commands.BY_NAME)
+    assert set(tree.COMMANDS) == set(commands.BY_NAME)
 
 
 class Told(BaseModel):

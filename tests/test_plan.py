@@ -317,3 +317,12 @@ def test_only_config_errors_leave(data):
     else:
         ids = [one.id for one in found.each()]
         assert len(set(ids)) == len(ids) > 0
+
+
+def test_a_plan_of_one_step_is_what_its_checked_form_would_be():
+    """A command's plan is made without a check where there is nothing to check."""
+    given = {"title": "a", "facts": {"b": "c"}}
+    made = plan.single("notify.console", given)
+    assert made.model_dump() == plan.Plan(steps=(plan.Step(uses="notify.console", with_=given),)).model_dump()
+    assert [one.id for one in made.each()] == ["notify.console"]
+    assert made.each()[0].retry == plan.When(retry={}).retry

@@ -4,9 +4,8 @@ import errno
 import os
 import re
 import stat
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 MOST: Final = 16 * 2**20
 """Characters of a value, and bytes of a file, that are read. A Workflow object holds about 1.5 MiB (etcd), a ConfigMap 1 MiB."""
@@ -21,8 +20,7 @@ _FILE = re.compile(r"@(/tmp/argo_arg_[0-9]+\.txt)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-@dataclass(frozen=True)
-class Argument:
+class Argument(NamedTuple):
     """What a value says: "" when it is unset; `note` tells what went wrong, `cut` that its end is missing."""
 
     text: str

@@ -5,8 +5,7 @@ steps.go); what follows the exit code is the container's own termination message
 """
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 STOPPED: Final = "stopped"
 DEADLINE: Final = "deadline"
@@ -15,8 +14,7 @@ PARENT: Final = "child failed"
 """The node failed because a node below it did, or because its retries are used up."""
 
 
-@dataclass(frozen=True)
-class Cause:
+class Cause(NamedTuple):
     """What a message says: whose fault, the reason in a word or two, the exit code, and the container's own words."""
 
     container: str = ""

@@ -6,9 +6,8 @@ each piece that begins like an entry is read by itself, for its fields if it is 
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from exitkit import gostring
 from exitkit.argo import loosejson
@@ -26,8 +25,7 @@ _KEY = re.compile(rf'"({"|".join(FIELDS)})"\s*:\s*')
 _ENTRY = re.compile(rf"\{{\s*{_KEY.pattern}")
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """The entries as text fields, in the order in which they came, and what is wrong with them."""
 
     entries: tuple[Mapping[str, str], ...] = ()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from exitkit.argo import cause, failurelist, leaves
+from exitkit.argo import cause
 from exitkit.argo.argument import resolve
 from exitkit.argo.failure import Failure
 
@@ -91,6 +91,11 @@ def decode(value: str | None, *, root: Path = Path("/"), succeeded: bool = False
     `succeeded` says that the workflow did, so that failed attempts in the list are known to have been made good.
     """
     argument = resolve(value, root=root)
+    notes = (f"workflow.failures: {argument.note}",) if argument.note else ()
+    if argument.text in ("", "null") and not argument.cut:  # as of most workflows
+        return Failures(notes=notes)
+    from exitkit.argo import failurelist, leaves
+
     found = failurelist.read(argument.text)
     truncated = argument.cut or found.truncated
     nodes = [Failure.of(entry) for entry in found.entries]
@@ -100,7 +105,7 @@ def decode(value: str | None, *, root: Path = Path("/"), succeeded: bool = False
         raw_count=len(nodes),
         recovered=sorted_out.recovered,
         handlers=sorted_out.handlers,
-        notes=((f"workflow.failures: {argument.note}",) if argument.note else ()) + found.notes,
+        notes=notes + found.notes,
         truncated=truncated,
     )
 

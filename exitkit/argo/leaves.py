@@ -7,8 +7,9 @@ only in its name, in its message, and in the hash of its full name at the end of
 import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from exitkit.argo.cause import PARENT
 from exitkit.argo.failure import Failure
@@ -25,8 +26,7 @@ _MOST_HASHED = 2_000
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True)
-class Sorted:
+class Sorted(NamedTuple):
     """What failed for good and on its own, what failed and then succeeded, and what failed in exit handlers and hooks."""
 
     leaves: tuple[Failure, ...]

@@ -6,8 +6,8 @@ Numbers come as their text: the facts are text, a number may have 5,000 digits, 
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from json.decoder import JSONDecoder
+from typing import NamedTuple
 
 from exitkit import gostring
 
@@ -20,8 +20,7 @@ _BARE_QUOTES = re.compile(r'"\s*[\[{]\s*(?:\{\s*)?"')
 _BARE_ESCAPES = re.compile(r'(?:[\[{]\s*(?:\{\s*)?)?\\+"')
 
 
-@dataclass(frozen=True)
-class Peeled:
+class Peeled(NamedTuple):
     """What was inside the quotes, and whether a closing quote was missing."""
 
     text: str

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from exitkit.argo import loosejson
 from exitkit.argo.argument import Argument, encodable, is_unset, resolve
 from exitkit.argo.facts import FACTS
 from exitkit.argo.moment import parse_moment
@@ -141,6 +140,8 @@ class Reading:
         pairs = [match for match in map(_PAIR.fullmatch, lines) if match]
         if pairs:
             return {match[1].strip(): match[2] for match in pairs}
+        from exitkit.argo import loosejson
+
         try:
             found = _named(loosejson.loads(text))
         except ValueError as error:
@@ -153,6 +154,8 @@ class Reading:
 
 def _named(value: object) -> dict[str, str] | None:
     """An object's members, or those of Argo's `[{"name": …, "value": …}]`; one whose value comes from elsewhere has none here."""
+    from exitkit.argo import loosejson
+
     if value is None:
         return {}
     if isinstance(value, dict):

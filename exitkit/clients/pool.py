@@ -3,7 +3,7 @@
 import logging
 import socket
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from exitkit.clients.dial import dial, tls
@@ -24,8 +24,7 @@ _CHUNK = 65_536  # bytes of one read or write, so that a time-out is not one for
 _TELLTALES = ("connectionpool", "connection", "poolmanager", "response", "util.retry")
 
 
-@dataclass(frozen=True)
-class Timeouts:
+class Timeouts(NamedTuple):
     """Seconds for one connection, and for one read or write.
 
     3 s suffice for a packet that is lost once, and 10 s for the slowest of the vendors' own limits;

@@ -20,6 +20,14 @@ from exitkit.sources.tail import beginning
 _MOST_FILES = 10_000
 
 
+def sources(name: str, tail: int, context: Context) -> Iterator[Source]:
+    """Standard input by its name, else the files that a path or glob fits."""
+    if name == "stdin":
+        yield stdin(context)
+    else:
+        yield from matching(name, tail, context)
+
+
 def matching(pattern: str, tail: int, context: Context) -> Iterator[Source]:
     """Each file that the path or glob fits, in the order of their names; a path that is none is one that fails."""
     paths = [pattern]

@@ -19,12 +19,12 @@ try:
 except SystemExit as end:
     assert not end.code, end.code
 finally:
-    open({out!r}, "w").write(json.dumps(sorted({{name.partition(".")[0] for name in sys.modules}})))
+    open({out!r}, "w").write(json.dumps(sorted(sys.modules)))
 """
 
 
-def loaded(code, tmp_path):
-    """The top-level packages that are loaded after the code has run in an interpreter of its own."""
+def modules(code, tmp_path):
+    """What is loaded after the code has run in an interpreter of its own."""
     out = tmp_path / "modules.json"
     run = subprocess.run(
         [sys.executable, "-c", _WRAPPER.format(code=code, out=str(out))],
@@ -37,6 +37,11 @@ def loaded(code, tmp_path):
     return set(json.loads(out.read_text()))
 
 
+def loaded(code, tmp_path):
+    """The top-level packages among the modules."""
+    return {name.partition(".")[0] for name in modules(code, tmp_path)}
+
+
 def command(*words):
     return f"import sys\nfrom exitkit.cli import run\nsys.exit(run({list(words)!r}))"
 
@@ -45,6 +50,34 @@ def command(*words):
 def test_help_loads_nothing_slow(words, tmp_path):
     """No SDK, no templates and no HTTP client for a page of text."""
     assert loaded(command(*words), tmp_path) & SLOW == set()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("notify",),
+        ("notify", "console", "--status", "Failed", "--title=x"),
+        ("notify", "webhook", "--url", "http://127.0.0.1:9/", "--dry-run", "--status=Succeeded", "--failures=null"),
+        ("cleanup", "files", "--paths", "/tmp/nowhere/train-x7k2p", "--name", "train-x7k2p"),
+    ],
+    ids=" ".join,
+)
+def test_a_plain_line_loads_what_it_needs(words, tmp_path):
+    """Not what help, what is typed wrong, a second try, and a list of failures need."""
+    found = modules(command(*words), tmp_path)
+    assert "exitkit.dispatch" in found
+    assert found & {"difflib", "html", "tenacity", "typer"} == set()
+    assert (
+        found & {"exitkit.tree", "exitkit.argo.failurelist", "exitkit.argo.leaves", "exitkit.argo.loosejson"} == set()
+    )
+
+
+def test_shipping_the_status_loads_no_other_source(tmp_path):
+    """The clients of Kubernetes and of archives are for those who ship logs."""
+    words = ("ship", "file", "--path", str(tmp_path / "log"), "--status", "Failed", "--name", "train-x7k2p")
+    found = modules(command(*words), tmp_path)
+    assert "exitkit.sources" in found
+    assert found & {"exitkit.sources.logs", "exitkit.clients.kube", "exitkit.clients.store"} == set()
 
 
 @pytest.mark.parametrize("name", BUILTIN)

@@ -2,10 +2,12 @@
 
 import math
 import threading
-import time
 from collections.abc import Callable
 
 from exitkit.clock import Clock
+
+_LOOK = 0.002
+"""Real seconds after which a waiting thread looks again whether anything happened."""
 
 
 class FakeClock(Clock):
@@ -13,7 +15,8 @@ class FakeClock(Clock):
 
     Threads started with `spawn`, and the one that made the clock, are counted. One that is blocked
     elsewhere, such as in a socket, looks busy; after `patience` real seconds in which nothing
-    happened the time moves on without it, which is how a hung request is played.
+    happened the time moves on without it, which is how a hung request is played. They are counted
+    by looks, so that a machine that stands still for a while uses up none of them.
 
     `slept` lists the lengths of all sleeps in seconds, in order.
     """
@@ -40,7 +43,7 @@ class FakeClock(Clock):
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         ident = threading.get_ident()
-        quiet_since = time.monotonic()
+        quiet = 0  # looks
         with self._changed:
             # A wait too short to be added up still has to pass, or whoever loops over it would never end.
             until = max(self._now + seconds, math.nextafter(self._now, math.inf)) if seconds > 0 else self._now
@@ -50,10 +53,9 @@ class FakeClock(Clock):
             try:
                 while not event.is_set() and self._now < until:
                     before = (self._now, self._running, len(self._waiting))
-                    self._changed.wait(0.002)
-                    if (self._now, self._running, len(self._waiting)) != before:
-                        quiet_since = time.monotonic()
-                    patient = time.monotonic() - quiet_since < self._patience
+                    self._changed.wait(_LOOK)
+                    quiet = quiet + 1 if (self._now, self._running, len(self._waiting)) == before else 0
+                    patient = quiet * _LOOK < self._patience
                     # Somebody whose event has happened is not waiting any more, and only has not woken yet.
                     woken = any(one.is_set() for _, one in self._waiting.values())
                     if not woken and self._now < until and not (self._running > 0 and patient):

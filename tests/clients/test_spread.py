@@ -1,7 +1,6 @@
 """A listing taken at many places: every key exactly once, however it is split and in whichever order answers come."""
 
 import random
-import threading
 from bisect import bisect_right
 from zlib import crc32
 
@@ -13,7 +12,6 @@ from exitkit.clients.listing import Page, in_bytes
 from exitkit.clients.spread import Span, spread
 from exitkit.clock import Clock
 from exitkit.errors import ActionError
-from exitkit.testing.clock import FakeClock
 
 
 class Shuffled(Clock):
@@ -146,34 +144,41 @@ def paged(count=4000, size=100):
     return Store([f"runs/{number % 16:x}/{number:05}" for number in range(count)], size, "runs/")
 
 
-def asking(store, clock, seconds=0.08):
-    """The store, as far away as S3; how many ask it at a time."""
-    lock, now = threading.Lock(), []
+class Rounds(Shuffled):
+    """No threads either: each request takes `away` seconds, and those that began together end in the order they began."""
+
+    def __init__(self, away=0.08):
+        super().__init__()
+        self.away = away
+
+    def monotonic(self):
+        return self.now
+
+    def spawn(self, target, name):
+        super().spawn((self.now, target), name)
+
+    def wait(self, event, seconds):
+        while not event.is_set():
+            began, target = self.begun.pop(0)
+            before, self.now = self.now, began
+            target()
+            self.now = max(before, self.now)
+        return True
+
+
+@pytest.mark.parametrize(("most", "rounds"), [(1, 40), (2, 26), (16, 8)])
+def test_requests_overlap_as_far_as_is_allowed(most, rounds):
+    """Forty pages one after the other take forty round trips; sixteen at a time a fraction."""
+    store, clock = paged(), Rounds()
 
     def fetch(after, token):
-        with lock:
-            now.append(None)
-            asking.most = max(asking.most, len(now))
-        clock.sleep(seconds)
-        try:
-            return store(after, token)
-        finally:
-            with lock:
-                now.pop()
+        clock.now += clock.away
+        return store(after, token)
 
-    asking.most = 0
-    return fetch
-
-
-@pytest.mark.parametrize("most", [1, 2, 16])
-def test_requests_overlap_as_far_as_is_allowed(most):
-    """Forty pages one after the other take forty round trips; sixteen at a time a fraction."""
-    store, clock = paged(), FakeClock()
-    found = [key for page in spread(asking(store, clock), Span("runs/"), clock, most=most) for key in page.keys]
+    found = [key for page in spread(fetch, Span("runs/"), clock, most=most) for key in page.keys]
     assert sorted(found) == store.keys
-    assert asking.most == most
-    round_trips = clock.monotonic() / 0.08
-    assert round_trips == pytest.approx(40) if most == 1 else round_trips < 60 / most + 6
+    assert clock.most == most
+    assert round(clock.now / clock.away) <= rounds
 
 
 def test_a_server_nearby_is_asked_for_its_pages_and_nothing_else():

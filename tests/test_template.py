@@ -199,7 +199,7 @@ def test_a_malformed_template_is_told(text):
 )
 def test_only_config_errors_leave(text):
     """Checking, rendering and deciding end well or with a ConfigError, and soon."""
-    began = time.monotonic()
+    began = time.thread_time()
     for step in (
         lambda: template.check(text),
         lambda: template.check(text, expression=True),
@@ -210,7 +210,7 @@ def test_only_config_errors_leave(text):
             step()
         except ConfigError as error:
             assert str(error)
-    assert time.monotonic() - began < 5
+    assert time.thread_time() - began < 5
 
 
 @given(st.text(max_size=60))

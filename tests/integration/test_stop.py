@@ -39,7 +39,7 @@ def test_sigterm_at_any_moment(moment, tmp_path):
     out, err = process.communicate(timeout=20)
     # Before the first lines of exitkit ran, it is Python's own end that is seen.
     assert process.returncode in ({143, -signal.SIGTERM} if moment < 1 else {143})
-    assert time.monotonic() - began < 1.3
+    assert time.monotonic() - began < 2  # about one, and what a busy machine takes
     assert "Traceback" not in err
     if out:
         report = json.loads(out)

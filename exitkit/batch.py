@@ -72,7 +72,8 @@ class Answer:
     """What the target said of a batch; each number is the place of a record in it.
 
     It took all but those it had already, those it refused for good and why, and those it wants `again`, with
-    the longest wait it asked for. `unplaced` were refused too, and it did not say which.
+    the longest wait it asked for. `unplaced` were refused too, and it did not say which. With an `ack` it has
+    what it took only once that acknowledgement has come.
     """
 
     duplicate: Sequence[int] = ()
@@ -82,6 +83,7 @@ class Answer:
     unplaced: int = 0
     why: str = ""
     notes: Sequence[str] = ()
+    ack: int | None = None
 
 
 Post = Callable[[Batch], Answer]

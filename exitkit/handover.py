@@ -12,7 +12,10 @@ from exitkit.retry import Retry
 
 @dataclass
 class Landed:
-    """What became of a batch so far, by the places of its records; all else was accepted."""
+    """What became of a batch so far, by the places of its records; all else was accepted.
+
+    `acks` are the acknowledgements still to come, and what was accepted on condition of each.
+    """
 
     batch: Batch
     duplicate: list[int] = field(default_factory=list)
@@ -21,6 +24,7 @@ class Landed:
     why: str = ""
     notes: list[str] = field(default_factory=list)
     unsent: Sequence[int] = ()
+    acks: dict[int, list[int]] = field(default_factory=dict)
     error: ActionError | None = None
 
     def add(self, answer: Answer, places: Sequence[int]) -> None:
@@ -29,10 +33,14 @@ class Landed:
         self.unplaced += answer.unplaced
         self.why = answer.why or self.why
         self.notes += answer.notes
+        if answer.ack is not None:
+            others = {*answer.duplicate, *answer.rejected, *answer.again}
+            self.acks[answer.ack] = [place for n, place in enumerate(places) if n not in others]
 
     def merge(self, other: "Landed", places: Sequence[int]) -> None:
         self.add(Answer(other.duplicate, other.rejected, {}, None, other.unplaced, other.why, other.notes), places)
         self.unsent = [*self.unsent, *(places[n] for n in other.unsent)]
+        self.acks |= {ack: [places[n] for n in taken] for ack, taken in other.acks.items()}
         self.error = self.error or other.error
 
 

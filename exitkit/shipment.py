@@ -1,8 +1,9 @@
 """Records on their way to a target: packed within its limits, sent many at a time, and counted until each has a verdict."""
 
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, suppress
 from typing import Protocol
 
 from exitkit.action import Result
@@ -27,6 +28,7 @@ class Target(Limits, Protocol):
     def in_flight(self) -> int: ...
     def open(self, context: Context) -> AbstractContextManager[Post]: ...
     def is_safe_to_resend(self) -> bool: ...
+    def acknowledged(self, context: Context, acks: Collection[int]) -> Iterator[int]: ...
 
 
 class Shipment:
@@ -38,6 +40,7 @@ class Shipment:
         self.bytes = self.batches = self.dead = 0
         self.notes: list[str] = []
         self._hopeless = 0
+        self._unacknowledged: dict[int, Counter[str]] = {}  # how many of each source wait for which acknowledgement
         self._read_whole: list[Source] = []
         self._sink: Sink | None = None
         self.crew: Crew[Landed] = Crew(target.in_flight, context.deadline.clock, "exitkit-ship")
@@ -49,10 +52,14 @@ class Shipment:
                 try:
                     for batch in Packer(self.target, self.refuse).batches(self._read(sources)):
                         self._begin(batch, post)
+                    self._land()
                 except ActionError:
-                    self._land(quietly=True)
+                    with suppress(ActionError):
+                        self._land()
+                    with suppress(ActionError):
+                        self._confirm()
                     raise
-                self._land()
+                self._confirm()
             for one in self._read_whole:
                 if not self.proof.sources[one.name].left:
                     one.finish()
@@ -105,15 +112,23 @@ class Shipment:
         for done in self.crew.taken():
             self._landed(done)
 
-    def _land(self, *, quietly: bool = False) -> None:
+    def _land(self) -> None:
         first: ActionError | None = None
         while self.crew.busy:
             try:
                 self._landed(self.crew.take())
             except ActionError as error:
                 first = first or error
-        if first is not None and not quietly:
+        if first is not None:
             raise first
+
+    def _confirm(self) -> None:
+        """Wait until the target has acknowledged what it took; only then it is accepted."""
+        if not self._unacknowledged:
+            return
+        for ack in self.target.acknowledged(self.context, set(self._unacknowledged)):
+            for source, count in self._unacknowledged.pop(ack).items():
+                self.proof.settle(source, count, 0)
 
     def _post(self, batch: Batch, post: Post) -> Landed:
         return hand_over(batch, post, self.context.retry, safe=self.target.is_safe_to_resend())
@@ -130,10 +145,13 @@ class Shipment:
             self._count(chunk, places, done)
         if done.unplaced:
             self._count_unplaced(done)
+        for ack, places_taken in done.acks.items():
+            self._hold(ack, set(places_taken), done.batch)
         if done.error is not None:
             raise done.error
         refused = len(done.rejected) + done.unplaced == len(done.batch)
-        self._hopeless = self._hopeless + 1 if refused and not self.proof.accepted + self.proof.duplicate else 0
+        taken = self.proof.accepted or self.proof.duplicate or self._unacknowledged
+        self._hopeless = self._hopeless + 1 if refused and not taken else 0
         if self._hopeless >= _HOPELESS:
             raise ActionError(f"{self.target.target()} refuses everything: {self.proof.reasons()[0]}", reason="client")
 
@@ -144,6 +162,15 @@ class Shipment:
         self.proof.settle(chunk.source, len(chunk) - duplicate - unsent - len(rejected), duplicate)
         for place, why in sorted(rejected.items()):
             self.refuse(chunk.part(place, place + 1), why)
+
+    def _hold(self, ack: int, taken: Collection[int], batch: Batch) -> None:
+        """What was taken is not accepted before the acknowledgement."""
+        held, start = self._unacknowledged.setdefault(ack, Counter()), 0
+        for chunk in batch.chunks:
+            count = sum(1 for one in range(start, start + len(chunk)) if one in taken)
+            start += len(chunk)
+            held[chunk.source] += count
+            self.proof.settle(chunk.source, -count, 0)
 
     def _count_unplaced(self, done: Landed) -> None:
         """The target refused some and did not say which: all of the batch is kept, and so many are counted."""

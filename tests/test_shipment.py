@@ -2,6 +2,7 @@
 
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -25,7 +26,7 @@ class Shelf:
     def __init__(self, answer=None, *, most_bytes=100, most_records=4, separator="", **more):
         self.most_bytes, self.most_records, self.separator = most_bytes, most_records, separator
         self.by_source, self.in_flight, self.safe = (more.get(key, 0) for key in ("by_source", "in_flight", "safe"))
-        self.answer, self.batches = answer, []
+        self.answer, self.batches, self.lost = answer, [], set()
 
     def target(self):
         return "the shelf"
@@ -39,6 +40,11 @@ class Shelf:
     def post(self, batch):
         self.batches.append(batch)
         return self.answer(batch, len(self.batches)) if self.answer else Answer()
+
+    def acknowledged(self, context, acks):
+        yield from sorted(acks - self.lost)
+        if acks & self.lost:
+            raise Unknown("lost on the way")
 
     def is_safe_to_resend(self):
         return bool(self.safe)
@@ -367,19 +373,42 @@ def test_a_source_is_done_when_each_record_has_a_verdict(context):
     assert done == ["a"]
 
 
+def test_what_is_taken_is_accepted_once_it_is_acknowledged(context):
+    """And a source that is not acknowledged whole is kept."""
+    shelf, done, one = Shelf(lambda batch, number: Answer(ack=number)), [], source("a", *[1] * 6)
+    one.finish = lambda: done.append("a")
+    assert ship(shelf, context, one).facts["accepted"] == 6
+    assert done == ["a"]
+    shelf, other = Shelf(lambda batch, number: Answer(ack=number)), source("b", *[1] * 6)
+    shelf.lost, other.finish = {2}, lambda: done.append("b")
+    with pytest.raises(Unknown, match="lost on the way; 2 of 6 records left") as told:
+        ship(shelf, context, other)
+    assert told.value.facts["accepted"] == 4
+    assert done == ["a"]
+
+
 @settings(max_examples=80, deadline=None, derandomize=True)
 @given(
     sizes=st.lists(st.lists(st.integers(1, 120), max_size=12), max_size=3),
     outcomes=st.lists(
-        st.sampled_from(["ok", "duplicate", "rejected", "again", "unplaced", "large", "fatal"]), min_size=1, max_size=6
+        st.tuples(
+            st.sampled_from(["ok", "duplicate", "rejected", "again", "unplaced", "large", "fatal"]),
+            st.sampled_from(["", "ack", "lost"]),
+        ),
+        min_size=1,
+        max_size=6,
     ),
     options=st.fixed_dictionaries({"by_source": st.booleans(), "in_flight": st.integers(0, 3)}),
 )
 def test_the_count_adds_up_whatever_happens(sizes, outcomes, options):
-    """read = accepted + duplicate + rejected + left, for each source, in success and in every failure."""
+    """read = accepted + duplicate + rejected + left, for each source, in success and in every failure.
+
+    And accepted is what the target took, less what it never acknowledged.
+    """
+    accepted = []
 
     def answer(batch, number):
-        outcome = outcomes[number % len(outcomes)]
+        outcome, ack = outcomes[number % len(outcomes)]
         if outcome == "fatal":
             raise ActionError("no")
         if outcome == "large":
@@ -391,7 +420,12 @@ def test_the_count_adds_up_whatever_happens(sizes, outcomes, options):
             "again": Answer(again=dict.fromkeys(places, "busy")),
             "unplaced": Answer(unplaced=1, why="some"),
         }
-        return kinds.get(outcome, Answer())
+        found = kinds.get(outcome, Answer())
+        if ack == "lost" and not found.unplaced:
+            shelf.lost.add(number)
+        else:
+            accepted.append(len(batch) - len(found.duplicate) - len(found.rejected) - len(found.again) - found.unplaced)
+        return found if found.unplaced or not ack else replace(found, ack=number)
 
     shelf = Shelf(answer, **options)
     context = Context(Workflow(), Retry(Terms(attempts=2, wait=0), Deadline(100, FakeClock())))
@@ -407,3 +441,4 @@ def test_the_count_adds_up_whatever_happens(sizes, outcomes, options):
         facts = error.facts
     assert adds_up(facts)
     assert all(one["left"] >= 0 and one["accepted"] >= 0 for one in facts["sources"])
+    assert facts["accepted"] == sum(accepted)

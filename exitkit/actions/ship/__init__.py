@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -88,6 +88,10 @@ class Ship(Action):
 
         A target that keeps nothing open gives `nullcontext(post)`.
         """
+
+    def acknowledged(self, context: Context, acks: Collection[int]) -> Iterator[int]:  # noqa: ARG002 - most have none
+        """The acknowledgements that answers told of, as they come. Raises ActionError when one does not."""
+        return iter(())
 
     def is_safe_to_resend(self) -> bool:
         """Whether the target takes a second arrival of a record for the first."""

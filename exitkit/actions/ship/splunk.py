@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -26,8 +26,8 @@ _LOOK, _LONGEST_LOOK = 1.0, 10.0  # seconds between two questions whether a batc
 class Splunk(HTTPShip):
     """Send records to Splunk's HTTP Event Collector.
 
-    A success says that Splunk has taken the events; with `acks`, for a token that has indexer acknowledgement on, it is
-    waited for until they are indexed. What comes twice is kept twice: `| dedup exitkit_id` leaves one of each.
+    A success says that Splunk has taken the events; with `acks`, for a token that has indexer acknowledgement on, they
+    count as accepted only once they are indexed. What comes twice is kept twice: `| dedup exitkit_id` leaves one of each.
     """
 
     name: ClassVar[str] = "Splunk"
@@ -44,7 +44,6 @@ class Splunk(HTTPShip):
     ack_wait: Seconds = Field(300.0, gt=0, description="How long; the last events may take two minutes.")
 
     _channel: str = PrivateAttr("")
-    _waiting: set[int] = PrivateAttr(default_factory=set)
 
     def credentials(self) -> dict[str, str]:
         found = {"Authorization": f"Splunk {self.token.get_secret_value()}"}
@@ -75,7 +74,7 @@ class Splunk(HTTPShip):
                     raise ActionError(
                         f"{self.target()} gives no acknowledgements: turn them on for the token, or acks off"
                     )
-                self._waiting.add(number)
+                return Answer(ack=number)
             return Answer()
         what = f"shipping to {self.target()}"
         text = printable(redact(str(found.get("text") or response.excerpt)), 200)
@@ -92,37 +91,38 @@ class Splunk(HTTPShip):
 
     @contextmanager
     def open(self, context: Context) -> Iterator[Post]:
-        self._waiting.clear()
         if self.acks:  # the same channel for all requests of a run, as an acknowledgement belongs to it
             self._channel = str(uuid.uuid4())
         with super().open(context) as post:
             yield post
-        if self._waiting:
-            self._await(context)
 
-    def _await(self, context: Context) -> None:
+    def acknowledged(self, context: Context, acks: Collection[int]) -> Iterator[int]:
         """Ask until all is indexed. An acknowledgement is told once, and then forgotten."""
-        url, what = f"{self.endpoint().removesuffix('/event')}/ack", f"asking {self.target()} what is indexed"
-        headers = {"Content-Type": "application/json", **self.credentials()}
+        waiting, seconds, end = set(acks), _LOOK, context.deadline.within(self.ack_wait)
         ca_file = str(self.ca_file) if self.ca_file else None
-        end, seconds = context.deadline.within(self.ack_wait), _LOOK
         with http.Client(ca_file=ca_file) as client:
-
-            def ask() -> http.Response:
-                body = json.dumps({"acks": sorted(self._waiting)}).encode()
-                found = client.request("POST", url, what=what, headers=headers, body=body, idempotent=True)
-                return http.check(found, what, idempotent=True)
-
             while True:
-                acks = _object(context.retry(ask, safe=True)).get("acks")
-                if isinstance(acks, Mapping):
-                    self._waiting.difference_update(n for n in list(self._waiting) if acks.get(str(n)) is True)
-                if not self._waiting:
+                found = self._indexed(context, client, waiting)
+                waiting -= found
+                yield from sorted(found)
+                if not waiting:
                     return
                 if end.remaining() <= 0 or not context.deadline.pause(min(seconds, max(0.0, end.remaining()))):
-                    told = f"{self.target()} took all of it, and has not said of {len(self._waiting)} requests"
-                    raise Unknown(f"{told} that they are indexed", reason="timeout")
+                    what = "1 request that it is" if len(waiting) == 1 else f"{len(waiting)} requests that they are"
+                    raise Unknown(f"{self.target()} took it, and has not said of {what} indexed", reason="timeout")
                 seconds = min(_LONGEST_LOOK, seconds * 1.5)
+
+    def _indexed(self, context: Context, client: http.Client, waiting: set[int]) -> set[int]:
+        url, what = f"{self.endpoint().removesuffix('/event')}/ack", f"asking {self.target()} what is indexed"
+        headers = {"Content-Type": "application/json", **self.credentials()}
+        body = json.dumps({"acks": sorted(waiting)}).encode()
+
+        def ask() -> http.Response:
+            found = client.request("POST", url, what=what, headers=headers, body=body, idempotent=True)
+            return http.check(found, what, idempotent=True)
+
+        told = _object(context.retry(ask, safe=True)).get("acks")
+        return {one for one in waiting if told.get(str(one)) is True} if isinstance(told, Mapping) else set()
 
 
 def _before(number: object, batch: Batch, why: str) -> Answer:

@@ -112,12 +112,45 @@ def test_acknowledgements_are_waited_for(tmp_path):
 
 
 def test_what_is_never_acknowledged_fails_the_step(tmp_path, log):
-    """After the wait: it may be there, and nobody knows."""
-    ctx = context()
-    with ScriptedHTTP([said(0, ackId=7), *[answer_json({"acks": {"7": False}})] * 6]) as server:
-        with pytest.raises(Unknown, match="has not said of 1 requests that they are indexed"):
-            splunk(server, tmp_path, log, acks=True, ack_wait=8).run(ctx)
-        server._steps.clear()
+    """After the wait: it may be there, and nobody knows; so it is not told as accepted."""
+    steps = [said(0, ackId=7), *[answer_json({"acks": {"7": False}})] * 5]
+    with (
+        ScriptedHTTP(steps) as server,
+        pytest.raises(Unknown, match="not said of 1 request that it is indexed") as told,
+    ):
+        splunk(server, tmp_path, log, acks=True, ack_wait=8).run(context())
+    assert (told.value.facts["accepted"], told.value.facts["left"]) == (0, 3)
+    assert str(told.value).endswith("; 3 of 3 records left")
+
+
+def test_what_is_acknowledged_counts_beside_what_is_not(tmp_path):
+    """By requests: the first thousand is in the index, of the rest nobody knows."""
+    (tmp_path / "log").write_text(("x" * 500 + "\n") * 1500)
+    steps = [said(0, ackId=0), said(0, ackId=1), answer_json({"acks": {"0": True, "1": False}})]
+    again = [answer_json({"acks": {"1": False}})] * 4
+    with ScriptedHTTP([*steps, *again]) as server, pytest.raises(Unknown) as told:
+        splunk(server, tmp_path, str(tmp_path / "log"), acks=True, ack_wait=8, concurrency=1).run(context())
+    (first, second) = (len(sent(one)) for one in server.requests[:2])
+    assert first > second > 0
+    assert (told.value.facts["accepted"], told.value.facts["left"]) == (first, second)
+
+
+def test_what_was_taken_before_an_error_is_asked_for_too(tmp_path):
+    """A token that is turned off half-way leaves the rest, and not what is in the index."""
+    (tmp_path / "log").write_text(("x" * 500 + "\n") * 1500)
+    steps = [said(0, ackId=0), said(4, 403), answer_json({"acks": {"0": True}})]
+    with ScriptedHTTP(steps) as server, pytest.raises(ActionError, match="text 4") as told:
+        splunk(server, tmp_path, str(tmp_path / "log"), acks=True, concurrency=1).run(context())
+    assert told.value.facts["accepted"] == len(sent(server.requests[0]))
+    assert told.value.facts["accepted"] + told.value.facts["left"] == 1500
+
+
+def test_a_refused_event_is_not_among_those_that_are_acknowledged(tmp_path, log):
+    """It is rejected; those behind it come with the next request, and its acknowledgement."""
+    steps = [said(6, 400, **{"invalid-event-number": 1}), said(0, ackId=3), answer_json({"acks": {"3": True}})]
+    with ScriptedHTTP(steps) as server, pytest.raises(ActionError, match="refused 1 record") as told:
+        splunk(server, tmp_path, log, acks=True).run(context())
+    assert (told.value.facts["accepted"], told.value.facts["rejected"], told.value.facts["left"]) == (2, 1, 0)
 
 
 def test_a_token_without_acknowledgements_is_told(tmp_path, log):

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from exitkit.actions import BUILTIN, KINDS
+from exitkit.actions import KINDS
 from exitkit.errors import ExitkitError
 
 if TYPE_CHECKING:
@@ -49,8 +49,10 @@ class _Line:
 
         short = words.pop(0) if word in KINDS and words and not words[0].startswith("-") else ""
         command = self._command(word, short)
-        found = options.plain(command, words) if command else None
-        if command is None or found is None:
+        if command is None:
+            return False
+        found = options.plain(command, words)
+        if found is None:
             return False
         command.run(*found)
         return True
@@ -71,7 +73,7 @@ class _Line:
         if word == "run":
             return commands.run_plan(self.session())
         name = f"{word}.{short}"
-        if name in BUILTIN or (short and name in registry.of_kind(word)):
+        if short and registry.is_known(name):
             return commands.action_command(name, registry.find(name), self.session())
         return commands.notify_all(self.session()) if word == "notify" and not short else None
 

@@ -164,6 +164,11 @@ class _Cutter:
         return found if found and found <= self.origin.latest else None
 
 
+def _same(heads: str, length: int, columns: Iterable[int]) -> bool:
+    """Whether each of these columns holds one character."""
+    return not any(heads[place::length].strip(heads[place]) for place in columns)
+
+
 def _alike(lines: list[str], told: int, latest: int) -> list[int]:
     """The times of lines that all begin with one, written in one way and rising, as most logs' are; else nothing.
 
@@ -177,14 +182,14 @@ def _alike(lines: list[str], told: int, latest: int) -> list[int]:
     heads = "".join([line[:length] for line in lines])
     if len(heads) != length * len(lines) or heads[stop::length].strip(_AFTER):
         return []
-    if any(heads[place::length].strip(heads[place]) for place in (19, *range(end, stop))):
+    if not _same(heads, length, (19, *range(end, stop))):
         return []  # another dot or zone
     fractions = [line[20:end] for line in lines]
     digits = "".join(fractions)
     if not (digits.isascii() and digits.isdecimal()):
         return []
     zone, rest = match[8] or "Z", "0" * (9 - width)
-    if any(heads[place::length].strip(heads[place]) for place in range(19)):
+    if not _same(heads, length, range(19)):
         bases = {one: _seconds(one + zone) for one in {line[:19] for line in lines}}
         if not all(bases.values()):
             return []

@@ -78,6 +78,11 @@ def help_of(action: type[Action]) -> str:
     return (inspect.getdoc(action) or "").partition("\n")[0]
 
 
+def is_known(name: str) -> bool:
+    """Whether there is an action of this name; for a built-in, without looking for plugins."""
+    return name in BUILTIN or name in _plugins()
+
+
 def of_kind(kind: str) -> list[str]:
     return [name for name in names() if name.partition(".")[0] == kind]
 

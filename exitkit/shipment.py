@@ -145,8 +145,6 @@ class Shipment:
             self._count(chunk, places, done)
         if done.unplaced:
             self._count_unplaced(done)
-        for ack, places_taken in done.acks.items():
-            self._hold(ack, set(places_taken), done.batch)
         if done.error is not None:
             raise done.error
         refused = len(done.rejected) + done.unplaced == len(done.batch)
@@ -159,18 +157,16 @@ class Shipment:
         duplicate = sum(1 for one in done.duplicate if one in places)
         unsent = sum(1 for one in done.unsent if one in places)
         rejected = {one - places.start: why for one, why in done.rejected.items() if one in places}
-        self.proof.settle(chunk.source, len(chunk) - duplicate - unsent - len(rejected), duplicate)
+        held = sum(self._hold(ack, chunk.source, taken, places) for ack, taken in done.acks.items())
+        self.proof.settle(chunk.source, len(chunk) - duplicate - unsent - held - len(rejected), duplicate)
         for place, why in sorted(rejected.items()):
             self.refuse(chunk.part(place, place + 1), why)
 
-    def _hold(self, ack: int, taken: Collection[int], batch: Batch) -> None:
-        """What was taken is not accepted before the acknowledgement."""
-        held, start = self._unacknowledged.setdefault(ack, Counter()), 0
-        for chunk in batch.chunks:
-            count = sum(1 for one in range(start, start + len(chunk)) if one in taken)
-            start += len(chunk)
-            held[chunk.source] += count
-            self.proof.settle(chunk.source, -count, 0)
+    def _hold(self, ack: int, source: str, taken: Collection[int], places: range) -> int:
+        """How many records of these places were taken, and are not accepted before the acknowledgement."""
+        count = sum(1 for one in taken if one in places)
+        self._unacknowledged.setdefault(ack, Counter())[source] += count
+        return count
 
     def _count_unplaced(self, done: Landed) -> None:
         """The target refused some and did not say which: all of the batch is kept, and so many are counted."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import exitkit
-from exitkit.actions import BUILTIN, KINDS
+from exitkit.actions import KINDS
 from exitkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def function(command: "Command") -> Callable[..., None]:
 
     def body(**values: Any) -> None:
         if command.context and values.pop("ctx").invoked_subcommand is not None:
-            if any(value not in (None, []) for value in values.values()):
+            if any(command.given(values).values()):
                 raise ConfigError(f"put the flags after the action: exitkit {command.name} ACTION --flag …")
             return
         arguments = values.pop("argument_", None) or []
@@ -110,7 +110,7 @@ def _needed(kind: str, argv: list[str]) -> list[str]:
     if after and after[0].startswith("-") and "--help" not in after:
         return []
     named = f"{kind}.{after[0]}" if after else ""
-    if named in BUILTIN or named in registry.of_kind(kind):
+    if registry.is_known(named):
         return [named]
     return registry.of_kind(kind)
 

@@ -201,6 +201,10 @@ class HTTPShip(Ship):
         """What the headers say of one batch."""
         return {}
 
+    def client(self) -> Client:
+        """What asks the target; to be closed."""
+        return Client(ca_file=str(self.ca_file) if self.ca_file else None, connections=self.concurrency)
+
     @abstractmethod
     def body(self, batch: Batch) -> bytes:
         """The whole of a request's body."""
@@ -213,9 +217,8 @@ class HTTPShip(Ship):
     def open(self, context: Context) -> Iterator[Post]:  # noqa: ARG002 - a request is bounded by its attempt
         given = {name: value.get_secret_value() for name, value in self.headers.items()}
         headers: Mapping[str, str] = {"Content-Type": self.content_type, **self.credentials(), **given}
-        ca_file = str(self.ca_file) if self.ca_file else None
         url, what, safe = self.endpoint(), f"shipping to {self.target()}", self.is_safe_to_resend()
-        with Client(ca_file=ca_file, connections=self.concurrency) as client:
+        with self.client() as client:
 
             def post(batch: Batch) -> Answer:
                 data, packed = self.body(batch), {**headers, **self.headers_of(batch)}

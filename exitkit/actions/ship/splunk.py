@@ -99,15 +99,14 @@ class Splunk(HTTPShip):
     def acknowledged(self, context: Context, acks: Collection[int]) -> Iterator[int]:
         """Ask until all is indexed. An acknowledgement is told once, and then forgotten."""
         waiting, seconds, end = set(acks), _LOOK, context.deadline.within(self.ack_wait)
-        ca_file = str(self.ca_file) if self.ca_file else None
-        with http.Client(ca_file=ca_file) as client:
+        with self.client() as client:
             while True:
                 found = self._indexed(context, client, waiting)
                 waiting -= found
                 yield from sorted(found)
                 if not waiting:
                     return
-                if end.remaining() <= 0 or not context.deadline.pause(min(seconds, max(0.0, end.remaining()))):
+                if end.remaining() <= 0 or not context.deadline.pause(min(seconds, end.remaining())):
                     what = "1 request that it is" if len(waiting) == 1 else f"{len(waiting)} requests that they are"
                     raise Unknown(f"{self.target()} took it, and has not said of {what} indexed", reason="timeout")
                 seconds = min(_LONGEST_LOOK, seconds * 1.5)

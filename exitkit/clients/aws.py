@@ -22,7 +22,7 @@ _DEFAULT_REGION = "us-east-1"  # what the SDKs take for S3, whose buckets tell t
 
 
 @dataclass(frozen=True, kw_only=True)
-class Access:
+class AWSAccess:
     """How a service is reached, and as whom; what is empty is found as the AWS tools find it.
 
     `profile` is a name in the shared configuration, `ca_file` the authorities of an endpoint of one's own.
@@ -34,10 +34,10 @@ class Access:
     ca_file: str | None = None
 
 
-class Account:
+class AWSAccount:
     """One service of one account, for several threads. Making it reads nothing; the first request does."""
 
-    def __init__(self, access: Access, service: Service) -> None:
+    def __init__(self, access: AWSAccess, service: Service) -> None:
         self.access, self.service = access, service
 
     @property

@@ -25,7 +25,7 @@ T = TypeVar("T")
 log = logging.getLogger("exitkit")
 
 
-class Terms(BaseModel):
+class RetryPolicy(BaseModel):
     """How often and how patiently a step is tried."""
 
     model_config = STRICT
@@ -48,7 +48,7 @@ class Terms(BaseModel):
 class Retry:
     """The terms of a step and its deadline, as what an action calls."""
 
-    terms: Terms = field(default_factory=Terms.model_construct)  # the defaults need no check
+    terms: RetryPolicy = field(default_factory=RetryPolicy.model_construct)  # the defaults need no check
     deadline: Deadline = field(default_factory=lambda: Deadline(300))
 
     def __call__(self, attempt: Callable[[], T], *, safe: bool = False) -> T:
@@ -88,7 +88,7 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
 class _Loop:
     """One thing tried several times, with tenacity."""
 
-    def __init__(self, terms: Terms, deadline: Deadline, *, safe: bool, limit: float) -> None:
+    def __init__(self, terms: RetryPolicy, deadline: Deadline, *, safe: bool, limit: float) -> None:
         self.terms, self.deadline, self.limit = terms, deadline, limit
         self.resend = safe or terms.resend
         self.tries = 0

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
-from exitkit.retry import Retry, Terms, parse_retry_after, sending
+from exitkit.retry import Retry, RetryPolicy, parse_retry_after, sending
 from exitkit.retry.clock import Deadline
 from exitkit.testing.clock import FakeClock
 
@@ -32,7 +32,7 @@ class Attempts:
 
 def fresh(seconds=300.0, **terms):
     clock = FakeClock()
-    return clock, Retry(Terms(**terms), Deadline(seconds, clock))
+    return clock, Retry(RetryPolicy(**terms), Deadline(seconds, clock))
 
 
 def busy(after=None):
@@ -126,7 +126,7 @@ def test_no_try_begins_after_the_deadline():
         retry(attempts)
     assert attempts.times == [0, 1, 2, 3, 4, 5, 6]
     with pytest.raises(Exhausted, match=r"no time left to begin"):
-        Retry(Terms(), Deadline(0, clock))(attempts)
+        Retry(RetryPolicy(), Deadline(0, clock))(attempts)
     assert len(attempts.times) == 7
 
 
@@ -169,7 +169,7 @@ def test_a_whole_step_that_times_out_tells_what_its_request_met():
     def step():
         return retry(lambda: clock.sleep(1) or (_ for _ in ()).throw(busy(30)))
 
-    outer = Retry(Terms(), retry.deadline.within(10))
+    outer = Retry(RetryPolicy(), retry.deadline.within(10))
     with pytest.raises(Exhausted, match=r"503 from hooks.example.com") as caught:
         outer.whole(step)
     assert caught.value.reason == "server"
@@ -253,7 +253,7 @@ def test_a_try_inside_an_abandoned_step_cannot_send_either():
     def step():
         try:
             clock.sleep(30)
-            Retry(Terms(), Deadline(100, clock))(lambda: (sending(), sent.append(1)))
+            Retry(RetryPolicy(), Deadline(100, clock))(lambda: (sending(), sent.append(1)))
         finally:
             ended.set()
 

@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from exitkit.clients.deletion import Partly, Refusal
+from exitkit.clients.deletion import PartialResult, Refusal
 from exitkit.clients.gcs import json
-from exitkit.clients.gcs.batch import Call, Reply
-from exitkit.clients.gcs.json import About, Folder, Listed, Object
-from exitkit.clients.gcs.request import Fault, Refused, Requests, fault_of
+from exitkit.clients.gcs.batch import BatchReply, Call
+from exitkit.clients.gcs.json import About, Listed, ManagedFolder, Object
+from exitkit.clients.gcs.request import GCSFault, GCSRefusal, GCSRequests, fault_of
 from exitkit.errors import ActionError
 
 MOST_NAMES = 1000
@@ -17,18 +17,18 @@ MOST_NAMES = 1000
 _HOLD = re.compile(r"under active (temporary|event-based) hold", re.IGNORECASE)
 _REPLACED = "replaced meanwhile"
 
-Victim = Object | Folder
+Victim = Object | ManagedFolder
 """What can go."""
 
 
 @dataclass(frozen=True)
-class Answered(Partly[Object]):
+class Answered(PartialResult[Object]):
     """What a batch achieved, and whether a part of the answer was a word to be slower."""
 
     slow: bool = False
 
 
-class Bucket(Requests):
+class GCSBucket(GCSRequests):
     """A bucket, for several threads. Each method sends a request or two, and tries nothing again but with a new token."""
 
     def page(  # noqa: PLR0913 - what is asked for, by name
@@ -67,13 +67,13 @@ class Bucket(Requests):
         path = f"/upload{self.path('o', **query)}"
         try:
             self._send("POST", path, f"writing to {self.name}", body=body, extra={"Content-Type": content_type})
-        except Refused as error:
+        except GCSRefusal as error:
             if add and error.status == 412:
                 return False
             raise
         return True
 
-    def folders(self, prefix: str, token: str = "") -> tuple[list[Folder], str]:
+    def folders(self, prefix: str, token: str = "") -> tuple[list[ManagedFolder], str]:
         """Managed folders that begin with the prefix, and the next page's token."""
         what = f"listing managed folders of {self.name}"
         fields = "nextPageToken,items(name,metageneration,updateTime)"
@@ -106,12 +106,12 @@ class Bucket(Requests):
         after = max((one.after for one in told if one.after is not None), default=None)
         return Answered(gone, refused, later, after, slow=any(one.is_slow for one in told))
 
-    def delete_folder(self, folder: Folder) -> bool:
+    def delete_folder(self, folder: ManagedFolder) -> bool:
         """Delete a managed folder, if it is empty; False if it was gone already. Raises ActionError."""
         try:
             path = self.path("managedFolders", folder.name, ifMetagenerationMatch=folder.metageneration)
             self.ask(path, f"deleting a managed folder of {self.name}", method="DELETE")
-        except Refused as error:
+        except GCSRefusal as error:
             if error.status == 404:
                 return False
             if error.status != 409:
@@ -125,15 +125,15 @@ class Bucket(Requests):
         condition = {"generation" if one.pinned else "ifGenerationMatch": one.generation}
         return self.path("o", one.name, **condition)
 
-    def _looked_at(self, victims: Sequence[Object], what: str) -> Mapping[Object, Fault | None]:
+    def _looked_at(self, victims: Sequence[Object], what: str) -> Mapping[Object, GCSFault | None]:
         """Why a condition failed: something else is there now, or nothing is, as after an answer that was lost."""
         calls = [Call("GET", self.path("o", one.name, fields="generation")) for one in victims]
-        found: dict[Object, Fault | None] = {}
+        found: dict[Object, GCSFault | None] = {}
         for one, reply in zip(victims, self.batch(calls, what), strict=True):
             fault = _fault(reply)
-            found[one] = Fault(412, message=_REPLACED) if fault is None else fault
+            found[one] = GCSFault(412, message=_REPLACED) if fault is None else fault
             if fault is not None and fault.status == 403:  # who may delete need not be allowed to look
-                found[one] = Fault(412, message=f"{_REPLACED}, or gone")
+                found[one] = GCSFault(412, message=f"{_REPLACED}, or gone")
         return found
 
 
@@ -148,14 +148,14 @@ def under(kind: str) -> str:
     return f"under {'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
-def _fault(reply: Reply | None) -> Fault | None:
+def _fault(reply: BatchReply | None) -> GCSFault | None:
     """What is wrong with an answer; status 0 if there is none."""
     if reply is None:
-        return Fault(0, message="no answer")
+        return GCSFault(0, message="no answer")
     return None if 200 <= reply.status <= 299 else fault_of(reply)
 
 
-def _refusal(fault: Fault) -> str:
+def _refusal(fault: GCSFault) -> str:
     """One reason for all that are refused alike, so without the object's name and time.
 
     A hold has the reason of a missing right, and only its message tells it.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
-from exitkit.clients.aws import Access, Account
+from exitkit.clients.aws import AWSAccess, AWSAccount
 from exitkit.clients.http import LIMIT, Client, Response, check
 from exitkit.clients.s3 import xml
-from exitkit.clients.s3.xml import Fault
+from exitkit.clients.s3.xml import S3Fault
 from exitkit.errors import ActionError, Reason, Retryable
 from exitkit.text import redact
 
@@ -50,7 +50,7 @@ PathStyle = Literal["auto", "always", "never"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reach:
+class S3Options:
     """What a bucket's requests look like, beside who asks.
 
     `path_style` has the bucket in the path and not in the host; auto does so for endpoints of one's own and
@@ -62,11 +62,11 @@ class Reach:
     connections: int = 32
 
 
-class Requests:
+class S3Requests:
     """The requests to one bucket, for several threads. Nothing is tried again here, but for another region."""
 
-    def __init__(self, name: str, access: Access, reach: Reach | None = None) -> None:
-        self.name, self.account, self.reach = name, Account(access, "s3"), reach or Reach()
+    def __init__(self, name: str, access: AWSAccess, reach: S3Options | None = None) -> None:
+        self.name, self.account, self.reach = name, AWSAccount(access, "s3"), reach or S3Options()
         self._client = Client(ca_file=access.ca_file, connections=self.reach.connections)
         self._lock = threading.Lock()
         self._region = ""
@@ -148,7 +148,7 @@ class Requests:
                 self._base = f"{base}/{self.name}" if in_path else f"{parts.scheme}://{self.name}.{parts.netloc}"
             return self._region, self._base
 
-    def _moved(self, response: Response, faults: list[Fault], asked: str) -> bool:
+    def _moved(self, response: Response, faults: list[S3Fault], asked: str) -> bool:
         """Whether the bucket is in another region, which the next request then goes to."""
         found = response.headers.get("x-amz-bucket-region") or next((one.region for one in faults if one.region), "")
         if not found or found == asked or not re.fullmatch(r"[a-z0-9-]{1,40}", found):
@@ -158,7 +158,7 @@ class Requests:
         return True
 
 
-def failed(faults: list[Fault], what: str, response: Response | None = None) -> ActionError | None:
+def failed(faults: list[S3Fault], what: str, response: Response | None = None) -> ActionError | None:
     """What the first of the errors means, if there is one."""
     if not faults or not faults[0].code:
         return None

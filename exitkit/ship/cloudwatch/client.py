@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from exitkit.clients.aws import Access, Account
+from exitkit.clients.aws import AWSAccess, AWSAccount
 from exitkit.clients.http import Client, Response, check
 from exitkit.errors import ActionError, Reason, Retryable
 from exitkit.text.redact import printable, redact
@@ -54,9 +54,9 @@ class Rejected:
 class Stream:
     """A log stream, for several threads. Each method sends one request, and tries nothing again."""
 
-    def __init__(self, group: str, name: str, access: Access, connections: int) -> None:
+    def __init__(self, group: str, name: str, access: AWSAccess, connections: int) -> None:
         self.group, self.name, self.access = group, name, access
-        self.account = Account(access, "logs")
+        self.account = AWSAccount(access, "logs")
         self._client = Client(ca_file=access.ca_file, connections=connections)
 
     def close(self) -> None:

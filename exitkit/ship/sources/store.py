@@ -29,13 +29,13 @@ class Store:
         # The credentials are those of the environment, as the tools of either find them.
         if scheme == "s3":
             from exitkit.clients import s3
-            from exitkit.clients.aws import Access
+            from exitkit.clients.aws import AWSAccess
 
-            self._s3 = s3.Bucket(name, Access())
+            self._s3 = s3.S3Bucket(name, AWSAccess())
         else:
             from exitkit.clients import gcp, gcs
 
-            self._gcs = gcs.Bucket(name, gcp.Access())
+            self._gcs = gcs.GCSBucket(name, gcp.GoogleAccess())
 
     def close(self) -> None:
         for one in (self._s3, self._gcs):

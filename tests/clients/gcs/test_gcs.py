@@ -2,10 +2,10 @@
 
 import pytest
 
-from exitkit.clients.gcp import Access
-from exitkit.clients.gcs import Bucket, name_of, under
-from exitkit.clients.gcs.json import About, Folder, Object
-from exitkit.clients.gcs.request import Reach
+from exitkit.clients.gcp import GoogleAccess
+from exitkit.clients.gcs import GCSBucket, name_of, under
+from exitkit.clients.gcs.json import About, ManagedFolder, Object
+from exitkit.clients.gcs.request import GCSOptions
 from exitkit.errors import ActionError
 from exitkit.testing.gcs import ScriptedGCS
 
@@ -18,7 +18,7 @@ def storage():
 
 @pytest.fixture
 def bucket(storage):
-    made = Bucket("models", Access(anonymous=True), Reach(endpoint_url=storage.url))
+    made = GCSBucket("models", GoogleAccess(anonymous=True), GCSOptions(endpoint_url=storage.url))
     yield made
     made.close()
 
@@ -122,7 +122,7 @@ def test_managed_folders_are_listed_and_deleted(storage, bucket):
     storage.add_folder("a/", "a/b/", "c/")
     folders, token = bucket.folders("a/")
     assert (folders, token) == (
-        [Folder("a/", "1", "2026-08-21T12:00:00"), Folder("a/b/", "1", "2026-08-21T12:00:00")],
+        [ManagedFolder("a/", "1", "2026-08-21T12:00:00"), ManagedFolder("a/b/", "1", "2026-08-21T12:00:00")],
         "",
     )
     with pytest.raises(ActionError, match=r"^not empty$"):
@@ -138,5 +138,5 @@ def test_names_in_a_report_are_those_of_googles_tools():
     """A generation after a number sign."""
     assert name_of(Object("a", "1")) == "a"
     assert name_of(Object("a", "1", pinned=True)) == "a#1"
-    assert name_of(Folder("a/")) == "a/"
+    assert name_of(ManagedFolder("a/")) == "a/"
     assert (under("hold"), under("event-based hold")) == ("under a hold", "under an event-based hold")

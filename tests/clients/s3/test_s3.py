@@ -6,8 +6,8 @@ import hashlib
 import pytest
 
 from exitkit.cleanup.s3.sweeper import Objects
-from exitkit.clients.aws import Access
-from exitkit.clients.s3 import Bucket, name_of
+from exitkit.clients.aws import AWSAccess
+from exitkit.clients.s3 import S3Bucket, name_of
 from exitkit.clients.s3.xml import Upload, Version
 from exitkit.errors import ActionError, Retryable
 from exitkit.testing import ScriptedHTTP
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("account")
 
 
 def bucket(server):
-    return Bucket("models", Access(endpoint_url=server.url))
+    return S3Bucket("models", AWSAccess(endpoint_url=server.url))
 
 
 def listing(*keys, more=False, token="", root="ListBucketResult"):

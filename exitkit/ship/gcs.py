@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -83,9 +84,9 @@ class GCS(Ship):
         )
         bucket = GCSBucket(self.bucket, access, reach)
         try:
-            log = ObjectLog(self.prefix, lambda key, data: bucket.put(key, data, "application/x-ndjson", add=True))
+            log = ObjectLog(self.prefix, partial(bucket.add, content_type="application/x-ndjson"))
             yield log.post
             key, data = log.manifest()
-            context.retry(lambda: bucket.put(key, data, "application/json", add=False), safe=True)
+            context.retry(lambda: bucket.put(key, data, "application/json"), safe=True)
         finally:
             bucket.close()

@@ -76,9 +76,9 @@ class S3(Ship):
         access = AWSAccess(region=self.region, profile=self.profile, endpoint_url=self.endpoint_url, ca_file=ca_file)
         bucket = S3Bucket(self.bucket, access, S3Options(path_style=self.path_style, connections=self.concurrency))
         try:
-            log = ObjectLog(self.prefix, partial(bucket.add, headers={"Content-Type": "application/x-ndjson"}))
+            log = ObjectLog(self.prefix, partial(bucket.add, content_type="application/x-ndjson"))
             yield log.post
             key, data = log.manifest()
-            context.retry(lambda: bucket.put(key, data, {"Content-Type": "application/json"}), safe=True)
+            context.retry(lambda: bucket.put(key, data, "application/json"), safe=True)
         finally:
             bucket.close()

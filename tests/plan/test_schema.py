@@ -117,7 +117,11 @@ def test_every_setting_is_there_and_described(made):
         assert set(properties) == keys
         assert all(one["description"] for one in properties.values())
         assert made["$defs"][name]["additionalProperties"] is False
-    for model, found in ((check.Step, made["$defs"]["Step"]), (RetryPolicy, made["$defs"]["RetryPolicy"]), (Plan, made)):
+    for model, found in (
+        (check.Step, made["$defs"]["Step"]),
+        (RetryPolicy, made["$defs"]["RetryPolicy"]),
+        (Plan, made),
+    ):
         keys = {field.alias or name for name, field in model.model_fields.items()}
         assert set(found["properties"]) == keys
         assert all(one["description"] for one in found["properties"].values())

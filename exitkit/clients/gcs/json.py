@@ -1,5 +1,6 @@
 """What Google Cloud Storage tells of a bucket, read from its JSON."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -80,6 +81,15 @@ def read_folders(found: Mapping[str, Any], what: str) -> tuple[list[ManagedFolde
             raise ActionError(f"{what}: the listing lacks a name", reason="server")
         folders.append(ManagedFolder(name, _text(one, "metageneration"), when[:19] or _LATER))
     return folders, _text(found, "nextPageToken")
+
+
+def is_object(body: bytes, name: str) -> bool:
+    """Whether this tells of an object of that name, as what was written is confirmed."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and found.get("name") == name
 
 
 def read_about(found: Mapping[str, Any]) -> About:

@@ -97,7 +97,7 @@ class GCSRequests:
 
         Raises Refused, Retryable, ActionError, and ConfigError for a configuration that cannot be used.
         """
-        response = self._send(method, path, what)
+        response = self.send(method, path, what)
         if not response.body and method != "GET":
             return {}
         found = response.json()
@@ -122,10 +122,10 @@ class GCSRequests:
 
     def _batched(self, calls: Sequence[Call], what: str, headers: Mapping[str, str]) -> list[BatchReply | None]:
         extra = {"Content-Type": gcsbatch.CONTENT_TYPE}
-        response = self._send("POST", _BATCH, what, body=gcsbatch.write(calls), extra=extra, sent=headers)
+        response = self.send("POST", _BATCH, what, body=gcsbatch.write(calls), extra=extra, sent=headers)
         return gcsbatch.read(response.body, response.headers.get("content-type", ""), len(calls), what)
 
-    def _send(  # noqa: PLR0913 - what a request is made of, by name
+    def send(  # noqa: PLR0913 - what a request is made of, by name
         self,
         method: str,
         path: str,
@@ -134,7 +134,9 @@ class GCSRequests:
         body: bytes = b"",
         extra: Mapping[str, str] | None = None,
         sent: Mapping[str, str] | None = None,
+        limit: int = 0,
     ) -> Response:
+        """One request; with a `limit` in bytes the answer may go on beyond it. Raises as `ask`."""
         headers = self.account.headers() if sent is None else dict(sent)
         for turn in range(2):
             response = self._client.request(
@@ -143,7 +145,7 @@ class GCSRequests:
                 what=what,
                 headers={**headers, **(extra or {})},
                 body=body,
-                limit=_ANSWER,
+                limit=limit or _ANSWER,
                 idempotent=True,  # a generation goes once
             )
             if response.status != 401 or not headers or turn:
@@ -151,7 +153,7 @@ class GCSRequests:
             headers = self.account.headers(refused=headers["authorization"])
         if response.status not in range(200, 300):
             raise failed(fault_of(BatchReply(response.status, response.headers, response.body)), what)
-        if response.truncated:
+        if response.truncated and not limit:
             raise ActionError(f"{what}: the answer is larger than any of Google's", reason="server")
         return response
 

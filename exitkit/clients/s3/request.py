@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from exitkit.clients.aws import AWSAccess, AWSAccount
 from exitkit.clients.http import LIMIT, Client, Response, check
+from exitkit.clients.objects import NoSuchObject
 from exitkit.clients.s3 import xml
 from exitkit.clients.s3.xml import S3Fault
 from exitkit.errors import ActionError, Reason, Retryable
@@ -42,8 +43,8 @@ _AUTH = frozenset(
 _DOTS = re.compile(r"(^|/)\.\.?(/|$)")
 
 
-class Exists(ActionError):
-    """There is an object of this name already, and the request was not to replace one."""
+class ConditionFailed(ActionError):
+    """There is an object of this name already, or another version of it, and the request was not to replace that."""
 
 
 PathStyle = Literal["auto", "always", "never"]
@@ -124,12 +125,14 @@ class S3Requests:
                 method, url, what=what, headers=signed, body=body, limit=limit, idempotent=True
             )
             if response.status in range(200, 300):
+                if method == "DELETE" and response.body.strip():  # S3 says nothing, and a page is somebody else's word
+                    raise Retryable(f"{what}: a foreign answer: is this an S3 endpoint?", reason="server")
                 return response
             faults = xml.read_faults(response.body)
-            if gone and response.status == 404 and (not faults or faults[0].code in GONE):
+            if gone and response.status == 404 and (faults[0].code in GONE if faults else not response.body):
                 return response
             if response.status == 412:
-                raise Exists(f"{what}: it is there already", reason="client")
+                raise ConditionFailed(f"{what}: it is there already, or another one by now", reason="client")
             if not self._moved(response, faults, region):
                 break
         raise failed(faults, what, response) or _unexpected(response, what)
@@ -173,7 +176,7 @@ def failed(faults: list[S3Fault], what: str, response: Response | None = None) -
         server = plain(fault.fields.get("ServerTime", ""), 40)
         told = f"{what}: the clock of this machine is wrong; the server's says {server or 'another time'}: correct it"
     reason: Reason = "auth" if fault.code in _AUTH or (response and response.status in (401, 403)) else "client"
-    return ActionError(told, reason=reason)
+    return (NoSuchObject if fault.code == "NoSuchKey" else ActionError)(told, reason=reason)
 
 
 def plain(text: str, most: int) -> str:

@@ -123,6 +123,11 @@ def is_deletion(data: bytes) -> bool:
     return _is_whole(data, b"DeleteResult")
 
 
+def is_completion(data: bytes) -> bool:
+    """Whether this is all of what CompleteMultipartUpload answers when the object is there."""
+    return _is_whole(data, b"CompleteMultipartUploadResult")
+
+
 def delete_document(victims: Sequence[str | Version | Upload]) -> bytes:
     """What DeleteObjects is sent; only errors are to be answered, which makes the answer small."""
     versions = not all(isinstance(one, str) for one in victims)

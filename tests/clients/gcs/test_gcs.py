@@ -6,8 +6,11 @@ from exitkit.clients.gcp import GoogleAccess
 from exitkit.clients.gcs import GCSBucket, name_of, under
 from exitkit.clients.gcs.json import About, ManagedFolder, Object
 from exitkit.clients.gcs.request import GCSOptions
-from exitkit.errors import ActionError
+from exitkit.clients.objects import NoSuchObject
+from exitkit.errors import ActionError, Retryable
+from exitkit.testing import ScriptedHTTP
 from exitkit.testing.gcs import ScriptedGCS
+from exitkit.testing.http import answer, answer_json
 
 
 @pytest.fixture
@@ -140,3 +143,58 @@ def test_names_in_a_report_are_those_of_googles_tools():
     assert name_of(Object("a", "1", pinned=True)) == "a#1"
     assert name_of(ManagedFolder("a/")) == "a/"
     assert (under("hold"), under("event-based hold")) == ("under a hold", "under an event-based hold")
+
+
+def object_answer(name, status=200, generation="7"):
+    return answer_json({"kind": "storage#object", "name": name, "generation": generation}, status)
+
+
+@pytest.fixture
+def scripted():
+    def make(*steps):
+        server = ScriptedHTTP(steps)
+        return server, lambda: GCSBucket("models", GoogleAccess(anonymous=True), GCSOptions(endpoint_url=server.url))
+
+    return make
+
+
+def test_an_object_is_read_with_its_generation(scripted):
+    """By which alone it is replaced; one that is not there has an error of its own."""
+    media = answer(200, b"abc", {"x-goog-generation": "7"})
+    server, place = scripted(media, object_answer("a/b"), answer(412, b"{}"), answer(404, b"{}"), answer(204))
+    with server:
+        found = place().get("a/b", limit=10)
+        assert (found.body, found.version, found.truncated) == (b"abc", "7", False)
+        assert place().replace("a/b", b"x", "7") is True
+        assert place().replace("a/b", b"x", "7") is False
+        with pytest.raises(NoSuchObject):
+            place().get("a/b", limit=10)
+        place().remove("a/b")
+    paths = [one.path for one in server.requests]
+    assert paths[0] == "/storage/v1/b/models/o/a%2Fb?alt=media"
+    assert paths[1] == "/upload/storage/v1/b/models/o?uploadType=media&name=a%2Fb&ifGenerationMatch=7"
+
+
+@pytest.mark.parametrize(
+    ("request_of", "kind"),
+    [
+        (lambda place: place.put("k", b"x"), Retryable),
+        (lambda place: place.add("k", b"x"), Retryable),
+        (lambda place: place.get("k", limit=10), Retryable),
+        (lambda place: place.remove("k"), ActionError),
+        (lambda place: place.page(""), ActionError),
+    ],
+    ids=["put", "add", "get", "remove", "page"],
+)
+def test_a_page_of_html_is_no_success(scripted, request_of, kind):
+    """What stands between here and Google answers 200 to everything; nothing counts as done by that."""
+    server, place = scripted(answer(200, "<html>guest network</html>"))
+    with server, pytest.raises(kind):
+        request_of(place())
+
+
+def test_another_objects_confirmation_is_none(scripted):
+    """The name that comes back is the one that was written."""
+    server, place = scripted(object_answer("other"))
+    with server, pytest.raises(Retryable, match="without the object"):
+        place().put("k", b"x")

@@ -104,7 +104,7 @@ def test_what_ends_with_a_part_has_no_empty_one(small):
 
 def test_nothing_is_an_empty_object(small):
     """And no upload of no parts."""
-    with ScriptedHTTP([answer(200)]) as server:
+    with ScriptedHTTP([part(0)]) as server:
         growing(server).close()
     assert told(server) == [("PUT ", b"")]
 
@@ -186,7 +186,7 @@ def test_connections_are_closed_however_it_ends(small, monkeypatch):
     """Also where nothing could be opened."""
     closed = []
     monkeypatch.setattr(S3Bucket, "close", lambda self: closed.append(self.name))
-    with ScriptedHTTP([answer(200), DENIED, DENIED]) as server:
+    with ScriptedHTTP([part(0), DENIED, DENIED]) as server:
         growing(server).close()
         with pytest.raises(ActionError):
             growing(server).close()
@@ -212,6 +212,6 @@ def test_what_forbids_it_is_known_before_anything_is_deleted():
 
 def test_opening_is_tried_again():
     """A busy moment is no reason to delete nothing."""
-    with ScriptedHTTP([BUSY, answer(200)]) as server:
+    with ScriptedHTTP([BUSY, part(0)]) as server:
         open_upload("s3://models/k", {"access": AWSAccess(endpoint_url=server.url)}, context())
     assert len(server.requests) == 2

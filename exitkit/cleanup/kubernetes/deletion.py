@@ -99,13 +99,14 @@ class Deletion:
             return None if again else "gone"  # an earlier try may be what took it away
         if response.status == 409:
             return self._conflict(victim, again=again)
-        kind, reason = verdict(response.status, idempotent=True)
+        kind, reason, later = verdict(response.status, idempotent=True)
         if kind is None:
             return None
         why = self._reason(response, victim)
         if kind is Retryable:
             now = self.retry.deadline.clock.time()
-            return Retryable(why, reason=reason, after=parse_retry_after(response.headers.get("retry-after"), now))
+            after = parse_retry_after(response.headers.get("retry-after"), now)
+            return Retryable(why, reason=reason, after=after, later=later)
         return Refusal(victim.name, why)
 
     def _conflict(self, victim: ObjectMetadata, *, again: bool) -> str | Retryable | None:

@@ -182,12 +182,13 @@ def fault_of(reply: BatchReply) -> GCSFault:
 def failed(fault: GCSFault, what: str) -> ActionError:
     told = f"{what}: {fault}"
     if fault.is_passing:
-        return Retryable(told, reason="rate" if fault.is_slow else "server", after=fault.after)
+        reason: Reason = "rate" if fault.is_slow else "server"
+        return Retryable(told, reason=reason, after=fault.after, later=fault.is_slow or fault.status in (502, 504))
     if fault.status == 400 and "requester pays" in fault.message.lower():
         told += "; say user_project, the project that pays"
     if 300 <= fault.status <= 399:
         told += "; redirects are not followed: correct endpoint_url"
-    reason: Reason = "auth" if fault.status in (401, 403) else "server" if fault.status >= 500 else "client"
+    reason = "auth" if fault.status in (401, 403) else "server" if fault.status >= 500 else "client"
     return GCSRefusal(told, reason=reason, status=fault.status)
 
 

@@ -29,6 +29,9 @@ AGAIN: dict[str, Reason] = {
     "RequestTimeout": "timeout",
     "BadDigest": "network",
 }
+LATER = frozenset(code for code, reason in AGAIN.items() if reason == "rate") | {"ServiceUnavailable"}
+"""A word to come later: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html."""
+
 GONE = frozenset({"NoSuchKey", "NoSuchVersion", "NoSuchUpload"})
 _AUTH = frozenset(
     {
@@ -171,7 +174,8 @@ def failed(faults: list[S3Fault], what: str, response: Response | None = None) -
     told = f"{what}: {code}{status}{f': {message}' if message else ''}"
     if fault.code in AGAIN or (response is not None and response.status in (429, 500, 502, 503, 504)):
         after = _asked_to_wait(response, what) if response else None
-        return Retryable(told, reason=AGAIN.get(fault.code, "server"), after=after)
+        later = fault.code in LATER or (response is not None and response.status in (429, 502, 503, 504))
+        return Retryable(told, reason=AGAIN.get(fault.code, "server"), after=after, later=later)
     if fault.code == "RequestTimeTooSkewed":
         server = plain(fault.fields.get("ServerTime", ""), 40)
         told = f"{what}: the clock of this machine is wrong; the server's says {server or 'another time'}: correct it"

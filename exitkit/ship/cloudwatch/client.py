@@ -102,7 +102,7 @@ class Stream:
         said = printable(redact(str(found.get("message") or found.get("Message") or "")), 300)
         told = f"{what}: {kind}{f': {said}' if said else ''}"
         if kind in _AGAIN:
-            raise Retryable(told, reason=_AGAIN[kind])
+            raise Retryable(told, reason=_AGAIN[kind], later=_AGAIN[kind] == "rate" or response.status == 503)
         if kind == "ResourceNotFoundException":
             raise Missing(told, reason="client")
         if response.status == 413 or kind == "RequestEntityTooLargeException":

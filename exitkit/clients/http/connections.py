@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
+from exitkit.clients.address import direct
 from exitkit.clients.proxy import Proxy, find, parse
-from exitkit.clients.tcp import dial, tls
+from exitkit.clients.tcp import tls
 from exitkit.clients.tunnel import through
 from exitkit.retry import sending, time_left
 
@@ -138,8 +139,8 @@ class _Watched(HTTPConnection):
         # urllib3's timeout is the one for connecting until `request` is called.
         seconds, via = self.timeout or self.seconds.to_connect(), self.via
         if via is None or not via.is_socks:
-            return dial(self._dns_host, self.port, seconds, allow_link_local=self.link_local)
-        sock = dial(via.host, via.port, seconds, allow_link_local=False)
+            return direct(self._dns_host, self.port, seconds, allow_link_local=self.link_local)
+        sock = direct(via.host, via.port, seconds, allow_link_local=False)
         try:
             through(sock, via, self._dns_host, self.port, allow_link_local=self.link_local)
         except BaseException:

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 UNUSED = (
-    "botocore/docs",
     "certifi/tests",
     "isal/tests",
     "sqlalchemy/testing",

@@ -18,7 +18,7 @@ LEAVE_OUT = shutil.ignore_patterns(
     "__pycache__",
     "_tkinter*", "idlelib", "tkinter", "turtle.py", "turtledemo",  # windows
     "ensurepip", "site-packages", "venv", "config-*",  # for installing and building
-    "test", "tests", "_test*", "_xx*", "xxlimited*", "_ctypes_test*", "__phello__*", "lib2to3", "pydoc_data",
+    "macholib", "test", "tests", "_test*", "_xx*", "xxlimited*", "_ctypes_test*", "__phello__*", "lib2to3", "pydoc_data",
     "_curses*", "readline*", "_dbm*", "_gdbm*", "nis*",  # each brings libraries that nobody here asks for
     "*.a", "*.exe",
 )  # fmt: skip
@@ -45,11 +45,10 @@ def make(root: Path, environments: Iterable[Path]) -> None:
     for link in (Path("/lib"), Path("/lib64")):  # into /usr, on every Debian since 12
         if link.is_symlink():
             (root / link.name).symlink_to(link.readlink())
-    if not AUTHORITIES.is_file():
-        raise SystemExit(f"the base has no {AUTHORITIES}: TLS would trust nobody")
-    copied = [*_interpreter(root), *_libraries(root, environments), AUTHORITIES, *KEPT]
+    copied = [_interpreter(root), *_libraries(root, environments), AUTHORITIES, *KEPT]
     for path in (AUTHORITIES, *KEPT):
         _copy(path, root)
+    _check_authorities(root, environments)
     _write(root, "etc/passwd", USERS)
     _write(root, "etc/group", GROUPS)
     _write(root, "etc/nsswitch.conf", NAMES)
@@ -66,23 +65,28 @@ def make(root: Path, environments: Iterable[Path]) -> None:
         _remove(root / path)
 
 
-def _interpreter(root: Path) -> list[Path]:
+def _interpreter(root: Path) -> Path:
     program = Path(sys.base_prefix, "bin", f"python{sysconfig.get_python_version()}")
     _copy(program, root)
     for name in ("python3", "python"):
         (root / program.relative_to("/").with_name(name)).symlink_to(program.name)
     library = Path(sysconfig.get_path("stdlib"))
     shutil.copytree(library, root / library.relative_to("/"), symlinks=True, ignore=LEAVE_OUT)
-    return [program]
+    return program
 
 
 def _libraries(root: Path, environments: Iterable[Path]) -> list[Path]:
     """Copies every library that a program or library in these folders loads; says where each was."""
     files = sorted(path for folder in (root, *environments) for path in folder.rglob("*") if _is_elf(path))
-    told = subprocess.run(["ldd", *map(str, files)], capture_output=True, text=True, check=False).stdout
-    if missing := sorted(set(re.findall(r"^\s+(\S+) => not found", told, re.MULTILINE))):
-        raise SystemExit(f"the base lacks {', '.join(missing)}")
-    found = {Path(path) for path in _LIBRARY.findall(told)}
+    # Of one file it would not say which; of each it says the name, and then what it loads.
+    told = subprocess.run(["ldd", *map(str, files), "/dev/null"], capture_output=True, text=True, check=False).stdout
+    found = set[Path]()
+    for part in re.split(r"^(?=/)", told, flags=re.MULTILINE)[1:]:
+        file = Path(part.partition(":\n")[0])
+        if missing := re.findall(r"^\s+(\S+) => not found", part, re.MULTILINE):
+            _do_without(file, missing)
+        else:
+            found |= {Path(path) for path in _LIBRARY.findall(part)}
     libc = next(path for path in found if path.name == "libc.so.6")
     found |= {libc.with_name(name) for name in ALSO_LOADED}
     own = tuple(f"{folder}/" for folder in (root, *environments))
@@ -90,6 +94,26 @@ def _libraries(root: Path, environments: Iterable[Path]) -> list[Path]:
     for path in outside:
         _copy(path, root)
     return outside
+
+
+def _do_without(file: Path, missing: list[str]) -> None:
+    """A module of the standard library that the base itself cannot load is left out; all else has to be whole."""
+    if file.parent.name != "lib-dynload":
+        raise SystemExit(f"the base lacks {', '.join(missing)} for {file}")
+    print(f"rootfs: without {file.name}, as the base lacks {', '.join(missing)}", file=sys.stderr)
+    file.unlink()
+
+
+def _check_authorities(root: Path, environments: Iterable[Path]) -> None:
+    """A base without its own gets Mozilla's, of the release that is locked. Raises SystemExit where there are none."""
+    target = root / AUTHORITIES.relative_to("/")
+    if target.exists():
+        return
+    bundles = [path for folder in environments for path in folder.glob("lib/*/site-packages/certifi/cacert.pem")]
+    if not bundles:
+        raise SystemExit(f"the base has no {AUTHORITIES}: TLS would trust nobody")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(bundles[0], target)
 
 
 def _is_elf(path: Path) -> bool:

@@ -82,6 +82,7 @@ types: .venv/.dev ## check types
 .PHONY: docs
 docs: .venv/.dev ## write the generated pages anew
 	.venv/bin/python docs/generate.py
+	.venv/bin/python docs/architecture.py
 
 .PHONY: bench
 bench: .venv-bench/.ready ## measure exitkit beside its peers

@@ -25,24 +25,23 @@ LEXERS = {"__init__.py", "_mapping.py", "python.py"}
 
 
 def services(package: Path) -> set[str]:
-    """The services that botocore itself asks for credentials, by the names in its own calls.
+    """The services that botocore itself asks for credentials: those that its own calls make clients of, by name.
 
     exitkit makes no clients of botocore: it signs, so that nothing else has to be known of S3 and CloudWatch Logs
     than their addresses, which are in a file of all services.
     """
-    calls = (
-        node for path in package.glob("*.py") for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.Call)
-    )
-    return set(filter(None, map(_service, calls)))
+    trees = (ast.parse(path.read_bytes()) for path in package.glob("*.py"))
+    calls = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call))
+    known = {path.name for path in (package / "data").iterdir() if path.is_dir()}
+    return {name for call in calls for name in _clients(call)} & known
 
 
-def _service(call: ast.Call) -> str | None:
-    """The first argument of anything like `self._client_creator('sts', …)`, where it stands there as text."""
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    first = call.args[0] if call.args else next((one.value for one in call.keywords if one.arg == "service_name"), None)
-    if name.endswith(("create_client", "client_creator")) and isinstance(first, ast.Constant) and isinstance(first.value, str):
-        return first.value
-    return None
+def _clients(call: ast.Call) -> Iterator[str]:
+    """The texts among what is given to anything like `self._client_creator('sts', …)`."""
+    function = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if "client" in function:
+        given = [*call.args, *(each.value for each in call.keywords)]
+        yield from (str(one.value) for one in given if isinstance(one, ast.Constant))
 
 
 def unused_data(package: Path, more: Iterable[str] = ()) -> Iterator[Path]:

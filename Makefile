@@ -67,7 +67,7 @@ test: .venv/.dev ## run the tests that need nothing but Python
 .PHONY: test-integration
 test-integration: .venv/.dev ## run the tests against real programs, as far as these can be had
 	@sh .ci/prepare-integration
-	@XDG_CONFIG_HOME="$(CACHE)/config" .venv/bin/python -m pytest tests/integration -rs $(ARGS); code=$$?; \
+	@XDG_CONFIG_HOME="$(CACHE)/config" WHEELS="$(WHEELS)" .venv/bin/python -m pytest tests/integration -rs $(ARGS); code=$$?; \
 	if [ $$code -eq 5 ]; then echo "test-integration: there are no integration tests"; exit 0; fi; exit $$code
 
 .PHONY: lint

@@ -44,7 +44,9 @@ def make(root: Path) -> None:
 
 
 def _output(*words: str) -> str:
-    return subprocess.run(words, capture_output=True, text=True, check=False, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}).stdout
+    return subprocess.run(
+        words, capture_output=True, text=True, check=False, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}
+    ).stdout
 
 
 def _loaded(prefix: Path) -> Iterator[Path]:
@@ -94,10 +96,7 @@ def _copy(path: Path, root: Path) -> None:
             _copy(path.resolve(), root)
     elif path.is_dir():
         target.mkdir(parents=True, exist_ok=True)
-    elif path.is_file() and not target.exists() and not path.is_relative_to("/usr/share/doc"):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, target)
-    elif path.is_file() and path.name == "copyright":
+    elif path.is_file() and not target.exists() and (path.name == "copyright" or "/usr/share/doc/" not in str(path)):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, target)
 

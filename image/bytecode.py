@@ -39,7 +39,7 @@ def strip(data: bytes) -> bytes:
     The slim images have no strip. What is no 64-bit ELF of this byte order, or holds nothing there, comes back as it is.
     https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
     """
-    if data[:6] != _ELF + b"\x02\x01":
+    if data[:6] != _ELF + b"\x02\x01" or len(data) < 0x40:
         return data
     table, size, count = struct.unpack_from("<Q", data, 0x20)[0], *struct.unpack_from("<HH", data, 0x36)
     end = table + size * count

@@ -1,9 +1,10 @@
 """Takes out of an environment what no action uses, for the image: python prune.py ENVIRONMENT [SERVICE…].
 
-What it may take is measured in docs/decisions/025-one-image.md, and tests/test_prune.py loads what has to stay.
+What it may take is measured in docs/decisions/025-one-image.md, and tests/test_image_scripts.py loads what has to stay.
 """
 
 import ast
+import functools
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -24,7 +25,8 @@ SUFFIXES = (".c", ".h", ".pxd", ".pyi", ".pyx", "/py.typed")
 LEXERS = {"__init__.py", "_mapping.py", "python.py"}
 
 
-def services(package: Path) -> set[str]:
+@functools.cache
+def services(package: Path) -> frozenset[str]:
     """The services that botocore itself asks for credentials: those that its own calls make clients of, by name.
 
     exitkit makes no clients of botocore: it signs, so that nothing else has to be known of S3 and CloudWatch Logs
@@ -33,7 +35,7 @@ def services(package: Path) -> set[str]:
     trees = (ast.parse(path.read_bytes()) for path in package.glob("*.py"))
     calls = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call))
     known = {path.name for path in (package / "data").iterdir() if path.is_dir()}
-    return {name for call in calls for name in _clients(call)} & known
+    return frozenset(name for call in calls for name in _clients(call)) & known
 
 
 def _clients(call: ast.Call) -> Iterator[str]:

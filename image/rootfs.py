@@ -155,7 +155,9 @@ def _tell_packages(root: Path, paths: Iterable[Path]) -> None:
         return
     names = sorted({str(one) for path in paths for one in (path, path.resolve(), *_unmerged(path))})
     told = subprocess.run(["dpkg-query", "-S", *names], capture_output=True, text=True, check=False).stdout
-    packages = {line.partition(": ")[0].partition(",")[0] for line in told.splitlines() if not line.startswith("diversion")}
+    packages = {
+        line.partition(": ")[0].partition(",")[0] for line in told.splitlines() if not line.startswith("diversion")
+    }
     for package in sorted({"ca-certificates", *packages}):  # whose file is made from what it brings
         status = subprocess.run(["dpkg-query", "-s", package], capture_output=True, text=True, check=False).stdout
         name = package.partition(":")[0]

@@ -52,7 +52,12 @@ def strangers(path, text):
         yield from (f"{path}: {one}" for one in required(project) if name_of(one) == STRANGER)
     for number, line in enumerate(text.splitlines(), 1):
         is_requirement = path.suffix in {".in", ".lock", ".txt"} and name_of(line) == STRANGER
-        if is_requirement or STRANGER in installed(line) or _METADATA.search(line) or re.search(r"(?<![\w-])exitkit\[", line):
+        if (
+            is_requirement
+            or STRANGER in installed(line)
+            or _METADATA.search(line)
+            or re.search(r"(?<![\w-])exitkit\[", line)
+        ):
             yield f"{path}:{number}: {line.strip()}"
 
 
@@ -80,7 +85,7 @@ def test_a_lock_pins_no_stranger(root):
         ("a.md", "$ python -m pip install -q 'exitkit[aws]>=0.1'"),
         ("a.md", "uv add exitkit-ntfy exitkit"),
         ("Dockerfile", "RUN pip install --no-deps ExitKit==0.1.0 && true"),
-        ("a.py", 'f"pip install \'exitkit[{extra}]\'"'),
+        ("a.py", "f\"pip install 'exitkit[{extra}]'\""),
         ("a.py", 'version("exitkit")'),
         ("requirements.txt", "exitkit==0.1.0"),
         ("pyproject.toml", '[project]\nname = "a"\ndependencies = ["exitkit>=0.1"]'),
@@ -103,7 +108,10 @@ def test_the_guard_sees_the_stranger(tmp_path, name, text):
         ("a.md", "exitkit notify slack"),
         ("a.py", 'logging.getLogger("exitkit")'),
         ("requirements.txt", "argo-exitkit==0.1.0"),
-        ("pyproject.toml", '[project]\nname = "exitkit-ntfy"\ndependencies = ["argo-exitkit"]\nscripts.exitkit = "a:b"'),
+        (
+            "pyproject.toml",
+            '[project]\nname = "exitkit-ntfy"\ndependencies = ["argo-exitkit"]\nscripts.exitkit = "a:b"',
+        ),
     ],
 )
 def test_the_guard_lets_our_names_through(tmp_path, name, text):

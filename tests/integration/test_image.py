@@ -29,7 +29,9 @@ SLOWEST = 6
 """How many times a bare interpreter's time `exitkit --version` may take."""
 
 # What no image for production has: shells, package managers, and what fetches or compiles.
-PROGRAMS = re.compile(r"(ba|da|z|k|c)?sh|busybox|apt(-.*)?|dpkg(-.*)?|pip[\d.]*|perl|apk|yum|rpm|curl|wget|gcc|ld|tar|env")
+PROGRAMS = re.compile(
+    r"(ba|da|z|k|c)?sh|busybox|apt(-.*)?|dpkg(-.*)?|pip[\d.]*|perl|apk|yum|rpm|curl|wget|gcc|ld|tar|env"
+)
 KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/=]{16}")
 
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
@@ -91,7 +93,9 @@ def builder(program, tmp_path_factory):
     if os.geteuid() != 0:
         pytest.skip("not root: the image is neither built nor run")
     folder = tmp_path_factory.mktemp("image")
-    made = subprocess.run([sys.executable, ROOT / ".ci/standin.py", folder / "base"], capture_output=True, text=True, check=False)
+    made = subprocess.run(
+        [sys.executable, ROOT / ".ci/standin.py", folder / "base"], capture_output=True, text=True, check=False
+    )
     if made.returncode != 0:
         pytest.skip(f"nothing can stand in for the image's base: {made.stderr.strip()[-300:]}")
     builder = Builder(folder)
@@ -167,9 +171,14 @@ def crun(mounted, tmp_path):
         (tmp_path / "config.json").write_text(json.dumps(bundle))
         name = f"exitkit-test-{os.getpid()}"
         start = f"exec crun --root {tmp_path}/state --cgroup-manager=disabled run -b {tmp_path} {name}"
-        if subprocess.run(["stat", "-fc", "%T", "/sys/fs/cgroup"], capture_output=True, check=False).stdout != b"cgroup2fs\n":
+        if (
+            subprocess.run(["stat", "-fc", "%T", "/sys/fs/cgroup"], capture_output=True, check=False).stdout
+            != b"cgroup2fs\n"
+        ):
             start = f"umount -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && {start}"
-        ran = subprocess.run(["unshare", "-m", "sh", "-c", start], capture_output=True, text=True, check=False, timeout=120)
+        ran = subprocess.run(
+            ["unshare", "-m", "sh", "-c", start], capture_output=True, text=True, check=False, timeout=120
+        )
         if "crun" in ran.stderr and re.search("cgroup|not supported|not permitted", ran.stderr):
             pytest.skip(f"crun cannot run here: {ran.stderr.strip()[-300:]}")
         return Ran(ran)
@@ -200,7 +209,9 @@ def test_there_is_nothing_in_it_but_what_runs(mounted):
     assert programs == {"exitkit", f"python3.{sys.version_info.minor}"}
     assert [path for path in root.rglob("*") if PROGRAMS.fullmatch(path.name) and not path.is_dir()] == []
     assert [path for path in everything if path.suffix in {".py", ".pyi", ".c", ".h", ".a"}] == []
-    assert [path for path in (root / SITE).rglob("*") if path.is_dir() and path.name in {"test", "tests", "testing"}] == []
+    assert [
+        path for path in (root / SITE).rglob("*") if path.is_dir() and path.name in {"test", "tests", "testing"}
+    ] == []
     assert [path for path in everything if KEY.search(path.read_bytes())] == []
     loose = [path for path in root.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o6022]
     assert loose == [root / "tmp"]
@@ -211,7 +222,9 @@ def test_there_is_nothing_in_it_but_what_runs(mounted):
 def test_labels_tell_where_it_is_from(mounted):
     """As https://github.com/opencontainers/image-spec/blob/main/annotations.md has them."""
     labels = mounted[1]["Labels"]
-    given = {name.rpartition(".")[2]: text for name, text in labels.items() if name.startswith("org.opencontainers.image.")}
+    given = {
+        name.rpartition(".")[2]: text for name, text in labels.items() if name.startswith("org.opencontainers.image.")
+    }
     known = {"title": "exitkit", "version": VERSION, "created": CREATED, "licenses": "Apache-2.0"}
     assert known.items() <= given.items()
     assert "revision" in given
@@ -238,7 +251,16 @@ def test_a_bill_of_materials_is_in_it(mounted):
 def test_it_delivers_without_any_right(crun, uid):
     """As its own user and as one that a cluster chose: read-only root, no capabilities, no place to write."""
     with ScriptedHTTP([answer(200, b"ok")]) as server:
-        ran = crun("notify", "webhook", "--url", server.url, *FACTS, "--failures", json.dumps('[{"message": "OOMKilled"}]'), uid=uid)
+        ran = crun(
+            "notify",
+            "webhook",
+            "--url",
+            server.url,
+            *FACTS,
+            "--failures",
+            json.dumps('[{"message": "OOMKilled"}]'),
+            uid=uid,
+        )
     assert ran.code == 0, ran.err
     (request,) = server.requests
     assert request.method == "POST"
@@ -327,7 +349,9 @@ def test_a_plugin_is_added_by_the_recipe(builder, image, crun):
     ran = crun("actions", root=root, settings=settings)
     assert "notify.ntfy" in ran.out, ran.err
     with ScriptedHTTP([answer(200, b'{"id": "a"}')]) as server:
-        ran = crun("notify", "ntfy", "--server", server.url, "--topic", "t-8fK2pQ", *FACTS, root=root, settings=settings)
+        ran = crun(
+            "notify", "ntfy", "--server", server.url, "--topic", "t-8fK2pQ", *FACTS, root=root, settings=settings
+        )
     assert ran.code == 0, ran.err
     assert "train-x7k2p" in server.requests[0].json()["title"]
 

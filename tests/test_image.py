@@ -89,6 +89,13 @@ def test_bytecode_is_made_in_the_build(dockerfile):
     assert sorted(made) == sorted(kept)
 
 
+def test_the_recipe_for_plugins_is_the_example(dockerfile):
+    """What docs/plugins.md shows is what the integration test builds and runs."""
+    (shown,) = re.findall(r"```dockerfile\n(.*?)```", (ROOT / "docs" / "plugins.md").read_text("utf-8"), re.DOTALL)
+    recipe = (ROOT / "examples" / "exitkit-ntfy" / "Dockerfile").read_text("utf-8")
+    assert parse(shown) == parse(recipe)
+
+
 def test_only_what_the_image_needs_is_sent_to_the_builder(dockerfile):
     """Everything is left out but what is copied."""
     lines = (ROOT / ".dockerignore").read_text("utf-8").splitlines()

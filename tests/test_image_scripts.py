@@ -3,9 +3,11 @@
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -151,3 +153,22 @@ def test_the_bill_lists_each_thing_once(tmp_path):
     own = next(component for component in bill["components"] if component["name"] == "argo-exitkit")
     assert own["licenses"] == [{"license": {"name": "Apache-2.0"}}]
     assert json.dumps(bill) == json.dumps(sbom.bill(tmp_path, packages))
+
+
+def test_the_wheel_brings_no_test_and_no_key(tmp_path):
+    """What is installed is the package, its types and its metadata; keys for scripted servers are made when asked for."""
+    offline = ["--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check", "--no-cache-dir"]
+    python("-m", "pip", "wheel", "--quiet", *offline, "--wheel-dir", tmp_path, ROOT)
+    (wheel,) = tmp_path.glob("argo_exitkit-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        assert {name.partition("/")[0].partition("-")[0] for name in names} == {"exitkit", "argo_exitkit"}
+        assert [
+            name
+            for name in names
+            if re.search(r"(^|/)(tests?|conftest\.py|test_[^/]*)(/|$)|\.(pem|key|crt|p12)$", name)
+        ] == []
+        keys = re.compile(rb"PRIVATE KEY-----\s+[A-Za-z0-9+/=]{16}")
+        assert [name for name in names if keys.search(archive.read(name))] == []
+        scripts = next(name for name in names if name.endswith("entry_points.txt"))
+        assert "exitkit = exitkit.__main__:main" in archive.read(scripts).decode()

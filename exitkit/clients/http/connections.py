@@ -69,7 +69,7 @@ class Wiring:
     proxy: str | None = field(default=None, repr=False)
     client_cert: str | tuple[str, str] | None = None
     allow_link_local: bool = False
-    connections: int = 8  # as many as steps that run together
+    connections: int = 64  # as many as any action has requests at a time; one that is not made costs nothing
 
     def route(self, url: str) -> Proxy | None:
         """The proxy that leads to a URL, if one does. Raises ConfigError."""

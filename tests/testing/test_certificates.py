@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from exitkit.testing import certificates
 from exitkit.testing.certificates import certificate_file
 
 
@@ -50,10 +49,3 @@ def test_it_is_made_once_and_for_its_owner():
     """A server and its client have the same one, and nobody else reads the key."""
     assert certificate_file() == certificate_file("localhost")
     assert stat.S_IMODE(Path(certificate_file()).stat().st_mode) == 0o600
-
-
-def test_many_keys_work(tmp_path):
-    """Whatever numbers come, with leading zeros or without."""
-    for number in range(8):
-        (tmp_path / f"{number}.pem").write_text(certificates.pem("localhost"))
-        assert handshake(tmp_path / f"{number}.pem") == "TLSv1.3"

@@ -10,6 +10,7 @@ import hashlib
 import secrets
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 from typing import Literal
 
@@ -29,16 +30,22 @@ _HOSTS = b"\x82\x09localhost\x87\x04\x7f\x00\x00\x01\x87\x10" + bytes(15) + b"\x
 _ELSEWHERE = b"\x82\x11elsewhere.example"
 
 
-@functools.cache
+_lock = threading.Lock()
+_files: dict[str, str] = {}
+
+
 def certificate_file(name: Certificate = "localhost") -> str:
     """A key and a self-signed certificate in one file, for tests only; clients trust it as their ca_file.
 
     The same for as long as the process lives, and gone with it.
     """
-    path = Path(_folder(), f"test-only-{name}.pem")
-    path.touch(mode=0o600)
-    path.write_text(pem(name), "ascii")
-    return str(path)
+    with _lock:  # a server asks in its thread while the test asks for its client
+        if name not in _files:
+            path = Path(_folder(), f"test-only-{name}.pem")
+            path.touch(mode=0o600)
+            path.write_text(pem(name), "ascii")
+            _files[name] = str(path)
+        return _files[name]
 
 
 @functools.cache

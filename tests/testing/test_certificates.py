@@ -1,7 +1,9 @@
 """Certificates of scripted servers: as strict clients want them, and wrong in one way where that is asked for."""
 
+import functools
 import ssl
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,14 @@ def test_many_keys_work(tmp_path):
     for number in range(8):
         (tmp_path / f"{number}.pem").write_text(certificates.pem("localhost"))
         assert handshake(tmp_path / f"{number}.pem") == "TLSv1.3"
+
+
+def test_threads_get_the_same_one(monkeypatch):
+    """A server asks for it in its own thread, at the moment in which the test asks for its client."""
+    asked = []
+    monkeypatch.setattr(certificates, "_files", {})
+    monkeypatch.setattr(certificates, "_folder", functools.cache(certificates._folder.__wrapped__))
+    monkeypatch.setattr(certificates, "pem", lambda name: asked.append(name) or "")
+    with ThreadPoolExecutor(8) as pool:
+        files = set(pool.map(lambda _: certificate_file(), range(64)))
+    assert (len(files), asked) == (1, ["localhost"])

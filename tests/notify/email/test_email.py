@@ -59,7 +59,10 @@ def test_a_mail_has_text_and_html_and_says_what_it_is():
     assert int(got["Date"].datetime.timestamp()) == int(scene.deadline.clock.time())
     assert server.envelopes[0].recipients == ["ops@example.com", "boss@example.com"]
     text, page = (got.get_body((kind,)).get_content() for kind in ("plain", "html"))
-    assert "- evaluate: main: Error (exit code 1)" in text
+    assert '- evaluate: ValueError: column "price" <is> missing & 3 rows are null (exit code 1)' in text
+    assert (
+        "- fit(1:1), fit(3:3), fit(7:7): it used more memory than its limit (OOMKilled, exit code 137, 3 times)" in text
+    )
     assert "https://argo.example.com/workflows/ml-prod/train-x7k2p" in text
     assert "&lt;is&gt; missing &amp; 3 rows are null" in page
     assert ">Open in Argo</a>" in page

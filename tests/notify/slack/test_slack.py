@@ -58,7 +58,14 @@ def test_a_webhook_posts_what_a_webhook_takes():
     with ScriptedHTTP([answer(200, "ok")]) as server:
         result = hook(server, thread_ts="1.2").run(context())
     assert result.facts == {}
-    assert set(server.requests[0].json()) == {"text", "blocks", "unfurl_links", "unfurl_media", "thread_ts"}
+    assert set(server.requests[0].json()) == {
+        "text",
+        "mrkdwn",
+        "blocks",
+        "unfurl_links",
+        "unfurl_media",
+        "thread_ts",
+    }
 
 
 def test_the_message_tells_what_a_person_needs():
@@ -68,10 +75,10 @@ def test_the_message_tells_what_a_person_needs():
     sent = server.requests[0].json()
     assert sent["blocks"][0]["text"]["text"] == "❌ train-x7k2p failed"
     whole = str(sent["blocks"])
-    assert "|Logs>" in whole
+    assert "'text': 'Logs'" in whole
     assert "|Open in Argo>" in whole
-    assert "&lt;is&gt; missing &amp; 3 rows" in whole
-    assert sent["text"].startswith("❌ <!here> train-x7k2p failed: fit(1:1): main: OOMKilled")
+    assert "<is> missing & 3 rows" in whole
+    assert sent["text"].startswith("❌ <!here> train-x7k2p failed: fit(1:1), fit(3:3), fit(7:7): it used more memory")
     assert sent["text"].endswith("|Open in Argo>")
 
 

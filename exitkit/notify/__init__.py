@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import Field
 
@@ -10,11 +10,17 @@ from exitkit.action import Action, Result
 from exitkit.context import Context
 from exitkit.errors import ActionError
 from exitkit.message import LEVELS, Level, Message, build
-from exitkit.notify.delivery import deliver
+from exitkit.notify.delivery import Part, deliver
 
 
 class Refused(ActionError):
     """The channel does not take the message in this form; a simpler one may pass."""
+
+
+class Sender(Protocol):
+    """What sends in one run."""
+
+    def send(self, payload: Any, context: Context) -> Result: ...
 
 
 class Notify(Action):
@@ -37,6 +43,10 @@ class Notify(Action):
     def send(self, payload: Any, context: Context) -> Result:
         """Send one rendered payload, once. Raises Refused where a simpler form may be taken."""
 
+    def open(self, context: Context) -> Sender:  # noqa: ARG002 - for those who remember more than their settings
+        """What sends in this run; by default the channel itself, which remembers nothing between two tries."""
+        return self
+
     def is_safe_to_resend(self) -> bool:
         """Whether the channel takes a second arrival of the same delivery for the first."""
         return False
@@ -57,15 +67,17 @@ class Notify(Action):
         if context.dry_run:
             payload = self.render(message, "rich", context)
             return Result(f"would notify {self.target()}", {"payload": payload})
-        ladder = _Ladder(self, message, context)
-        return deliver(context, ladder.send, safe=self.is_safe_to_resend(), find=self.finder(context))
+        sender = self.open(context)
+        ladder = _Ladder(self, sender, message, context)
+        part = sender if isinstance(sender, Part) else None
+        return deliver(context, ladder.send, safe=self.is_safe_to_resend(), find=self.finder(context), part=part)
 
 
 class _Ladder:
     """From the richest form down to one line, and no way back up: a retry goes on where it was."""
 
-    def __init__(self, channel: Notify, message: Message, context: Context) -> None:
-        self.channel, self.message, self.context = channel, message, context
+    def __init__(self, channel: Notify, sender: Sender, message: Message, context: Context) -> None:
+        self.channel, self.sender, self.message, self.context = channel, sender, message, context
         self.rung = 0
         self.refusals: list[str] = []
 
@@ -74,7 +86,7 @@ class _Ladder:
             level = LEVELS[self.rung]
             payload = self.channel.render(self.message, level, self.context)
             try:
-                result = self.channel.send(payload, self.context)
+                result = self.sender.send(payload, self.context)
             except Refused as refused:
                 self.refusals.append(str(refused))
                 if self.rung + 1 == len(LEVELS):

@@ -15,6 +15,7 @@ from slack_sdk.models.blocks import Block
 from exitkit.message import LEVELS, Message, ShownFailure
 from exitkit.message.markup import clean, fit, href
 from exitkit.notify.email import mail
+from exitkit.notify.email.addresses import parse_address
 from exitkit.notify.slack import blocks as blockkit
 from exitkit.notify.webhook import event
 from exitkit.testing.scene import NASTY, context, hostile_workflow
@@ -201,7 +202,7 @@ def test_a_fact_that_is_a_link_can_be_clicked():
 
 
 @FEW
-@given(_TEXTS)
+@given(_TEXTS.map("s{}".format))
 def test_slack_shows_what_was_said(text):
     """What Slack reads back out of a name, a message and a fact is the text itself, whatever it would mean in markup."""
     told = Message("Failed", "t", failures=(ShownFailure(text, text),), facts=(("k", text),))
@@ -322,9 +323,9 @@ _OF_THE_BODY = ["Content-Type", "MIME-Version", "Content-Transfer-Encoding"]
 
 
 def raw_mail(subject, text="text\n", **parts):
-    envelope = mail.Envelope(
-        mail.parse_address("Argo <argo@example.com>"),
-        [mail.parse_address("ops@example.com")],
+    envelope = mail.MailHeaders(
+        parse_address("Argo <argo@example.com>"),
+        [parse_address("ops@example.com")],
         delivery="d" * 26,
         thread="t" * 20,
         date=1.0,

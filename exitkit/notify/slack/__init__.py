@@ -117,10 +117,10 @@ class Slack(Notify):
 
         return find
 
-    def _bot(self, context: Context) -> client.Slack:
+    def _bot(self, context: Context) -> client.SlackAPI:
         token = self.token.get_secret_value() if self.token else ""
         clock = context.deadline.clock
-        return client.Slack(http.Client(), token, self.api_url, clock.time())
+        return client.SlackAPI(http.Client(), token, self.api_url, clock.time())
 
 
 def _ended(context: Context) -> float:

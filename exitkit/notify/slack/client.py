@@ -104,7 +104,7 @@ def post_webhook(client: http.Client, url: str, payload: Mapping[str, Any], now:
     raise Unknown(f"{what}: answered {response.status} without its 'ok', so it may not be Slack", reason="server")
 
 
-class Slack:
+class SlackAPI:
     """The Web API with one token; `api_url` ends in a slash."""
 
     def __init__(self, client: http.Client, token: str, api_url: str, now: float) -> None:

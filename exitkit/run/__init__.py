@@ -25,6 +25,7 @@ class Bound(NamedTuple):
     """A step whose action is made, cannot be made, or not yet because its settings read earlier steps."""
 
     action: Action | None = None
+    notes: tuple[str, ...] = ()
     error: Exception | None = None
 
 
@@ -109,7 +110,7 @@ class _Run:
         try:
             if not is_due(step, self.context) or "steps" in template.names_in(step.with_):
                 return Bound()
-            return Bound(bind(step, self._context(step), self.environ))
+            return Bound(*bind(step, self._context(step), self.environ))
         except Exception as error:  # a bug in the rules of one action's settings must not stop the others
             return Bound(error=error)
 
@@ -176,8 +177,11 @@ class _Run:
         context = self._context(step, because)
         try:
             check_terms(step, context)
-            action = self._action(step, context)
-            return _done(step, context.retry.whole(lambda: action.run(context)))
+            action, left_out = self._action(step, context)
+            noted = replace(context.workflow, notes=(*context.workflow.notes, *left_out))
+            context = replace(context, workflow=noted) if left_out else context
+            done = _done(step, context.retry.whole(lambda: action.run(context)))
+            return replace(done, notes=(*done.notes, *left_out))
         except Skip as skip:
             return _entry(step, "skipped", str(skip) or "nothing to do")
         except ConfigError as error:
@@ -191,11 +195,12 @@ class _Run:
             log.error("%s: %s", step.id, "".join(traceback.format_exception(error)))  # noqa: TRY400 - redacted by the formatter
             return _entry(step, "failed", f"bug in {step.uses}: {type(error).__name__}: {error}", reason="other")
 
-    def _action(self, step: Step, context: Context) -> Action:
+    def _action(self, step: Step, context: Context) -> tuple[Action, tuple[str, ...]]:
+        """The action, and notes on settings that it goes without."""
         bound = self.bound[step.id]
         if bound.error is not None:
             raise bound.error
-        return bound.action or bind(step, context, self.environ)
+        return (bound.action, bound.notes) if bound.action else bind(step, context, self.environ)
 
 
 def _steps(item: Step | Parallel) -> tuple[Step, ...]:

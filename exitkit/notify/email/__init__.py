@@ -1,7 +1,8 @@
 """E-mail by SMTP, as plain text and HTML."""
 
 import re
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
@@ -29,6 +30,12 @@ class Email(Notify):
     many mailboxes show a second arrival only once; but no server promises it, so that what is in doubt is sent again
     only where `retry.resend` says so. A mail taken for some recipients is a success that names the others.
     """
+
+    spare: ClassVar[Mapping[str, Callable[[str], object]]] = {
+        "to": parse_addresses,
+        "cc": parse_addresses,
+        "reply_to": parse_address,
+    }
 
     host: str = Field(min_length=1, description="The SMTP server.")
     port: int | None = Field(None, ge=1, le=65535, description="Its port; by default 587, 465 or 25, as tls says.")

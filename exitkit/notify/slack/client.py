@@ -56,21 +56,60 @@ _CURES: Mapping[str, tuple[Reason, str]] = {
     "not_allowed_token_type": ("auth", "give a bot token, which begins with xoxb-"),
     "ekm_access_denied": ("auth", "ask an administrator of the workspace"),
     "restricted_action": ("auth", "an administrator has restricted who may post to the channel"),
-    "team_access_not_granted": ("auth", "install the app in the workspace of the channel"),
     "channel_not_found": ("client", "check the channel's name or id, and invite the app if it is private"),
     "not_in_channel": ("client", "invite the app to the channel, or add the scope chat:write.public"),
     "is_archived": ("client", "the channel is archived; choose another one"),
     "channel_is_archived": ("client", "the channel is archived; choose another one"),
-    "cannot_reply_to_message": ("client", "leave thread_ts out"),
     "user_not_found": ("client", "check the user's id"),
     "messages_tab_disabled": ("client", "allow messages to the app in its App Home"),
     "invalid_token": _HOOK,
     "no_service": _HOOK,
     "no_active_hooks": _HOOK,
     "no_team": _HOOK,
+    # Enterprise Grid, Slack Connect, and the policies of administrators.
+    "access_denied": ("auth", "the workspace does not let this app in, as from this network; ask an administrator"),
+    "accesslimited": ("auth", "the workspace does not let this app in, as from this network; ask an administrator"),
+    "app_not_approved": ("auth", "an administrator has to approve the app for the workspace"),
+    "app_approval_required": ("auth", "an administrator has to approve the app for the workspace"),
+    "channel_type_not_supported": ("client", "the app cannot post to a channel of this kind; choose another one"),
+    "deprecated_endpoint": ("client", "the endpoint is no longer served; correct api_url"),
+    "enterprise_is_restricted": ("auth", "the organisation restricts this; install the app in the channel's workspace"),
+    "external_channel_migrating": ("client", "the channel is being moved to Slack Connect; try again later"),
+    "is_inactive": ("client", "the channel is frozen; choose another one"),
+    "no_permission": ("auth", "the token's app may not post there; add chat:write and install it again"),
+    "not_allowed": ("auth", "an administrator's policy forbids it; ask for the app to be allowed"),
+    "org_login_required": ("auth", "the workspace is being moved into an organisation; try again when that is done"),
+    "org_not_allowed": ("auth", "the organisation does not allow this app; ask an administrator"),
+    "posting_not_allowed": ("auth", "an administrator has restricted who may post to the channel"),
+    "restricted_action_read_only_channel": ("auth", "the channel is read-only; have the app allowed to post to it"),
+    "restricted_action_thread_only_channel": ("client", "the channel takes only answers in threads; give thread_ts"),
+    "slack_connect_blocked_file_type": ("auth", "the other organisation's policy for Slack Connect forbids it"),
+    "team_access_not_granted": ("auth", "install the app in the workspace of the channel"),
+    "team_disabled": ("auth", "the workspace is disabled; use one that is not"),
+    "team_not_found": (
+        "client",
+        "the token is the organisation's: give the channel's id, and install the app in its workspace",
+    ),
+    "two_factor_setup_required": ("auth", "the organisation wants two-factor authentication for the app's owner"),
+    "workspace_not_found": ("client", "give the channel's id, and install the app in its workspace"),
     "action_prohibited": ("auth", "an administrator has restricted who may post to the channel"),
     "posting_to_general_channel_denied": ("auth", "choose another channel than the general one"),
 }
+
+
+# The message to answer was deleted, cannot be answered or never was.
+_NO_THREAD = (
+    "cannot_reply_to_message",
+    "invalid_thread_ts",
+    "message_not_found",
+    "restricted_action_non_threadable_channel",
+    "restricted_action_thread_locked",
+    "thread_not_found",
+)
+
+
+class ThreadGoneError(ActionError):
+    """There is no thread to answer in."""
 
 
 class FormRejected(ActionError):
@@ -122,14 +161,14 @@ class SlackAPI:
         """The message of this delivery among those since `oldest`, in Unix seconds.
 
         Needs the channel's id, and the scope channels:history, or groups:history where it is private.
-        Raises Unknown where Slack cannot be asked.
+        Raises Unknown where Slack cannot be asked, and ThreadGoneError where the thread is not there.
         """
         given = {"channel": channel, "oldest": f"{oldest:.6f}", "include_all_metadata": "true", "limit": "200"}
         method = "conversations.replies" if thread_ts else "conversations.history"
         for _ in range(_PAGES):
             try:
                 answer = self._call(method, params={**given, "ts": thread_ts or None})
-            except Retryable:
+            except (Retryable, ThreadGoneError):
                 raise
             except ActionError as error:
                 raise Unknown(
@@ -196,6 +235,10 @@ def _error(what: str, code: str, answer: Any, retry_after: str | None, now: floa
         return Unknown(f"{what}: {code}; it may have arrived", reason="server")
     if code in _FORM:
         return FormRejected(f"{what}: {code}{_details(answer)}", reason="client")
+    if code in _NO_THREAD:
+        return ThreadGoneError(
+            f"{what}: {code}; leave thread_ts out, or give that of a message that is there", reason="client"
+        )
     reason, cure = _CURES.get(code, ("client", ""))
     if code == "missing_scope":
         needed = _SCOPES.match(str(answer.get("needed") or ""))

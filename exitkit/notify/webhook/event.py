@@ -117,6 +117,8 @@ def key(secret: str) -> bytes:
     prefix, coded = secret[:6], secret[6:]
     if prefix != "whsec_":
         return secret.encode()
+    if not coded.strip():
+        raise ValueError("nothing stands after whsec_, so that anybody could sign")
     try:
         return base64.b64decode(coded, validate=True)
     except (binascii.Error, ValueError):

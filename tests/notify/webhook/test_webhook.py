@@ -272,6 +272,7 @@ def test_hostile_facts_stay_values():
         ({"headers": {"Webhook-Signature": "x"}}, "not for you"),
         ({"headers": {"authorization": "s3cr3t"}, "bearer": "t"}, "not both"),
         ({"bearer": "s3cr3t\n"}, "bearer holds"),
+        ({"secret": "whsec_"}, "nothing stands after whsec_"),
         ({"secret": "whsec_s3cr3t!"}, "not base64"),
         ({"body": {"a": float("nan")}}, "JSON"),
         ({"ok": [99]}, "status"),

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from exitkit.argo.failures import Failure, FailureGroup
-from exitkit.argo.failures.reason import STOPPED
 from exitkit.argo.workflow import Workflow
 from exitkit.message import markup
 from exitkit.text import redact
@@ -92,7 +91,8 @@ class Message:
 
     `title` is one line; `summary` one sentence, or empty; `facts` are label and value; `failures` are those with one
     message together, the likeliest cause first, and `more` how many other messages there are; `notes` say what
-    was degraded, and `because` why a fallback speaks.
+    was degraded, and `because` why a fallback speaks. `headline` is as much of the summary as is worth saying where the
+    failures stand right below it, or empty.
     """
 
     status: str
@@ -105,6 +105,7 @@ class Message:
     more: int = 0
     notes: tuple[str, ...] = ()
     because: str = ""
+    headline: str = ""
 
     @property
     def troubles(self) -> tuple[ShownFailure, ...]:
@@ -183,13 +184,14 @@ def build(  # noqa: PLR0913 - each is one thing that a user may say
         more=max(0, len(groups) - _MOST_FAILURES),
         notes=tuple(_one_line(note, 300) for note in (*workflow.notes, *failures.notes)),
         because=_one_line(because, 500),
+        headline=_one_line(failures.headline, 1000) if len(failures) > 1 or failures.truncated else "",
     )
 
 
 def _shown(workflow: Workflow, group: FailureGroup) -> ShownFailure:
     first = redacted(group.first)
     detail = excerpt(first.detail, _LONGEST)
-    gist = _one_line(first.gist or (first.text if not detail else ""), 1000) or _silent(first)
+    gist = _one_line(first.gist or detail, 1000) or _silent(first)
     return ShownFailure(
         step=_one_line(first.name, 200),
         others=tuple(_one_line(failure.name, 200) for failure in group.failures[1:_MOST_NAMES]),
@@ -206,7 +208,7 @@ def _shown(workflow: Workflow, group: FailureGroup) -> ShownFailure:
 
 
 def _silent(failure: Failure) -> str:
-    return "stopped" if failure.reason == STOPPED else "failed without a message"
+    return "it left no message; its log may say more" if failure.exit_code is not None else "failed without a message"
 
 
 def _title(workflow: Workflow) -> str:

@@ -38,13 +38,13 @@ def without_unusable(action: type[Action], given: Mapping[str, Any], environ: Ma
     completed, _ = settings.complete(action, {}, environ, prefix)
     kept, notes, empty = dict(given), list[str](), False
     fields = {name: field for name, field in keys(action).items() if name in checks}
-    for name in fields:
+    for name, field in fields.items():
         for source in (given, completed):
             if name not in source:
                 continue
             usable, unusable = _split(source[name], checks[name])
             notes += [f"left out: {name} {words}" for words in unusable]
-            kept[name] = usable or ([] if shape(fields[name]) == "list" else "")
+            kept[name] = usable or ([] if shape(field) == "list" else "")
             if usable:
                 break
             empty = empty or not unusable

@@ -87,8 +87,9 @@ class Failure:
 
     @cached_property
     def detail(self) -> str:
-        """What the container itself said, for people; "" where it said nothing."""
-        return plain(self.termination.detail)
+        """What the container itself said, for people; "" where it said nothing, or Argo's words only repeat the reason."""
+        silent = self.reason in (STOPPED, POD_DELETED, CONTAINER_DELETED)
+        return "" if silent else plain(self.termination.detail)
 
     @property
     def line(self) -> str:
@@ -100,9 +101,8 @@ class Failure:
         """What went wrong, in one line: the last line of the message that says it, or what its end means; "" if nothing does."""
         if self.reason == PARENT:
             return self.line
-        silent = self.reason in (STOPPED, POD_DELETED, CONTAINER_DELETED)  # which Argo's words only repeat
-        said = "" if silent else " ".join(last_line(self.detail).split())
-        meant = "" if self.reason == DEPENDENCY else meaning(self.reason, self.exit_code, self.container)
+        said = " ".join(last_line(self.detail).split())
+        meant = "" if self.reason == DEPENDENCY else meaning(self.reason, self.exit_code, self.container, said=said)
         return f"{said} ({meant})" if said and meant else said or meant
 
     @property

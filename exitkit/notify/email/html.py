@@ -58,8 +58,8 @@ def page(message: Message, level: Level, label: str) -> str:
     facts = tuple(fact for fact in message.facts if fact != ("Status", message.status)) if rich else ()
     shown = message.failures[: _FAILURES if rich else 1]
     more = len(message.failures) - len(shown) + message.more
-    # One failure is all that the summary tells of, and it stands below.
-    summary = "" if shown and not more and len(shown) == 1 else message.summary
+    # The failures stand right below, and say what the summary would say of the first.
+    summary = message.headline if shown else message.summary
     rows = [_row(_heading(message, summary, colour), top=24)]
     rows += [_row(_paragraph(message.text), top=16)] if message.text.strip() and rich else []
     rows += [_row(_failure(failure), top=20) for failure in shown]
@@ -133,7 +133,7 @@ def _failure(failure: ShownFailure) -> str:
         )
         + (
             f'<div class="code" style="margin-top:8px;padding:10px 12px;background:{_SHADE};border:1px solid {_LINE};'
-            f'border-radius:4px;color:{_INK};font:400 13px/19px {_MONO};white-space:pre-wrap;overflow-wrap:anywhere;">'
+            f'border-radius:4px;color:{_INK};font:400 12px/18px {_MONO};white-space:pre-wrap;overflow-wrap:anywhere;">'
             f"{rest}</div>"
             if rest and rest != gist
             else ""

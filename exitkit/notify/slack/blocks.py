@@ -65,15 +65,16 @@ def _bare(text: str) -> dict[str, Any]:
 def _rich(message: Message, label: str, pings: str) -> list[dict[str, Any]]:
     shown = message.failures[:_FAILURES]
     more = len(message.failures) - len(shown) + message.more
-    # One failure is all that the summary tells of, and its own block tells more.
-    blocks = [] if len(message.failures) == 1 and not message.more else _plain(message.summary, _SUMMARY)
+    # The failures stand right below, and say what the summary would say of the first.
+    blocks = _plain(message.headline if shown else message.summary, _SUMMARY)
     blocks += [_mrkdwn(pings)] if pings else []
     blocks += _plain(message.text, _WORDS)
     blocks += [_failure(failure) for failure in shown]
     blocks += [_context([f"and {more} more"])] if more else []
-    blocks += _facts(message.facts)
+    facts = tuple(fact for fact in message.facts if not _is_in_title(fact, message))
+    blocks += _facts(facts)
     blocks += _open(message, label)
-    unseen = len(message.facts) - _FACTS
+    unseen = len(facts) - _FACTS
     notes = [*message.footer()[:_NOTES], *([f"{unseen} more facts are not shown"] if unseen > 0 else [])]
     return blocks + ([_context(notes)] if notes else [])
 
@@ -147,6 +148,11 @@ def _facts(facts: tuple[tuple[str, str], ...]) -> list[dict[str, Any]]:
         parts += [_text("\n")] if parts else []
         parts += [_text(_literal(label, _LABEL) or "…", bold=True), _text("  "), _value(value)]
     return [_rich_text(_section(*parts))] if parts else []
+
+
+def _is_in_title(fact: tuple[str, str], message: Message) -> bool:
+    """Whether it is the status, and the title has said it."""
+    return fact == ("Status", message.status) and message.status.lower() in message.title.lower()
 
 
 def _value(text: str) -> dict[str, Any]:

@@ -402,7 +402,10 @@ def test_alike_messages_are_one_group():
             "s0 failed (OOMKilled, exit code 137): it used more memory than its limit",
         ),
         (["pod deleted"], "s0 failed (pod deleted): somebody deleted the pod, or its node was drained or lost"),
-        (["workflow shutdown with strategy:  Stop"], "s0 failed (stopped)"),
+        (
+            ["workflow shutdown with strategy:  Stop"],
+            "s0 failed (stopped): the workflow was stopped or terminated while this ran",
+        ),
         (["what"], "s0 failed: what"),
         (["setup: Error (exit code 2): a\n  b"], "s0 failed (container setup, exit code 2): b"),
         (["a", "b"], "2 steps failed"),

@@ -16,6 +16,7 @@ from exitkit.retry import GRACE, Retry
 from exitkit.retry.clock import Deadline
 from exitkit.run.binding import bind, check_terms, is_due
 from exitkit.run.report import FailOn, Report
+from exitkit.run.spare import with_notes
 from exitkit.text import redact
 
 log = logging.getLogger("exitkit")
@@ -178,8 +179,7 @@ class _Run:
         try:
             check_terms(step, context)
             action, left_out = self._action(step, context)
-            noted = replace(context.workflow, notes=(*context.workflow.notes, *left_out))
-            context = replace(context, workflow=noted) if left_out else context
+            context = with_notes(context, left_out)
             done = _done(step, context.retry.whole(lambda: action.run(context)))
             return replace(done, notes=(*done.notes, *left_out))
         except Skip as skip:

@@ -1,10 +1,12 @@
 """What a step can go without: a mention or a recipient from a label that cannot be made must not cost the message."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from exitkit import settings
 from exitkit.action import Action
+from exitkit.context import Context
 from exitkit.settings.fields import keys, shape
 from exitkit.text import redact
 
@@ -49,6 +51,13 @@ def without_unusable(action: type[Action], given: Mapping[str, Any], environ: Ma
                 break
             empty = empty or not unusable
     return Spared(kept, tuple(notes), empty, frozenset(checks))
+
+
+def with_notes(context: Context, notes: tuple[str, ...]) -> Context:
+    """The context of a workflow of which this is noted as well, so that the message itself tells what it lacks."""
+    if not notes:
+        return context
+    return replace(context, workflow=replace(context.workflow, notes=(*context.workflow.notes, *notes)))
 
 
 def _split(value: Any, check: Callable[[str], object]) -> tuple[Any, list[str]]:

@@ -179,9 +179,8 @@ class _Run:
         try:
             check_terms(step, context)
             action, left_out = self._action(step, context)
-            context = with_notes(context, left_out)
-            done = _done(step, context.retry.whole(lambda: action.run(context)))
-            return replace(done, notes=(*done.notes, *left_out))
+            noted = with_notes(context, left_out)
+            return _done(step, context.retry.whole(lambda: action.run(noted)), left_out)
         except Skip as skip:
             return _entry(step, "skipped", str(skip) or "nothing to do")
         except ConfigError as error:
@@ -207,12 +206,12 @@ def _steps(item: Step | Parallel) -> tuple[Step, ...]:
     return item.parallel if isinstance(item, Parallel) else (item,)
 
 
-def _done(step: Step, result: object) -> Entry:
+def _done(step: Step, result: object, left_out: tuple[str, ...] = ()) -> Entry:
     if not isinstance(result, Result):
         return _entry(step, "failed", f"bug in {step.uses}: run gave no Result", reason="other")
     done = _entry(step, "duplicate" if result.duplicate else "ok", str(result.summary))
     output = redact.redact(str(result.output))
-    return replace(done, facts=_facts(result.facts), notes=_notes(result.notes), output=output)
+    return replace(done, facts=_facts(result.facts), notes=(*_notes(result.notes), *left_out), output=output)
 
 
 def _facts(facts: object) -> Mapping[str, object]:

@@ -106,7 +106,7 @@ class Posting:
         self.taken += [one for one in waiting if one not in sent.refused and one not in sent.deferred]
         if sent.deferred:
             rest = "; ".join(f"{address}: {words}" for address, words in sent.deferred.items())
-            raise Retryable(f"e-mail: not yet taken for {rest}", reason="server", after=smtp.asked(rest))
+            raise Retryable(f"e-mail: not yet taken for {rest}", reason="server", later=True, after=smtp.asked(rest))
         return self._result()
 
     def _result(self) -> Result:

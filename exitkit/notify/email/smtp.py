@@ -177,14 +177,18 @@ class _Letter:
             return refused, deferred
         told = "; ".join(f"{address}: {text}" for address, text in (refused | deferred).items())
         told = f"{self.what}: {self.server.where} takes no recipient: {printable(told, 400)}"
-        raise Retryable(told, reason="server", after=asked(told)) if deferred else ActionError(told, reason="client")
+        raise (
+            Retryable(told, reason="server", later=True, after=asked(told))
+            if deferred
+            else ActionError(told, reason="client")
+        )
 
 
 def _refusal(error: SMTPRefusal, what: str, server: MailServer) -> ActionError:
     reply = error.reply
     told = f"{what}: {server.where} refuses the {error.step}: {reply.text}"
     if 400 <= reply.code <= 499:
-        return Retryable(told, reason="server", after=asked(reply.text))
+        return Retryable(told, reason="server", later=True, after=asked(reply.text))
     if is_about_login(error.step, reply):
         return ActionError(f"{told}: {cure(error.step, reply, server)}", reason="auth")
     if _is_too_large(reply):

@@ -2,18 +2,17 @@
 
 import re
 
+# Both are compiled where a workflow has failed, and not at each start.
 # Lines that only say where, or that something ended: frames of Python, Java, Node.js and Go, rules, brackets and
 # carets, and the last words of shells, make, npm, Node.js and Argo's own executor.
-_SAYS_NOTHING = re.compile(
+_SAYS_NOTHING = (
     r'at \S.*|File ".*|\.{3} [0-9]+ (?:more|common frames omitted)|goroutine [0-9]+ .*|\S+\(0x[0-9a-f, x.]*\)|\S+\.go:[0-9]+(?: \+0x[0-9a-f]+)?'
     r"|[\W_]*|Node\.js v[0-9.]+|(?:[Ee]rror: )?exit status [0-9]+|(?:command|script) (?:terminated with|exited with|returned) "
     r"(?:exit )?(?:code|status) [0-9]+|make(?:\[[0-9]+\])?: (?:\*\*\* .*|Leaving directory .*)|npm (?:ERR!|error)(?: code \w+|.*debug.*\.log| A complete log.*)?"
-    r"|.*\bargo=true\b.*|.*\bsub-process exited\b.*|For further information visit .*|note: run with `RUST_BACKTRACE=.*",
+    r"|.*\bargo=true\b.*|.*\bsub-process exited\b.*|For further information visit .*|note: run with `RUST_BACKTRACE=.*"
 )
 # What a program logs while nothing is wrong: it may follow the line that matters.
-_CALM = re.compile(
-    r"\b(?:INFO|DEBUG|TRACE)\b|\blevel=\"?(?:info|debug|trace)\b|\"level\": ?\"(?:info|debug)\"", re.ASCII
-)
+_CALM = r"\b(?:INFO|DEBUG|TRACE)\b|\blevel=\"?(?:info|debug|trace)\b|\"level\": ?\"(?:info|debug)\""
 _TRACEBACK = "Traceback (most recent call last)"
 _LONGEST_LOOK = 65_536  # characters from the end in which the line is looked for
 _MOST_LINES = 400
@@ -29,8 +28,8 @@ def last_line(text: str) -> str:
     lines = [line for line in tail.splitlines() if line.strip()][-_MOST_LINES:]
     if named := _exception(lines):
         return named
-    said = [line.strip() for line in lines if not _SAYS_NOTHING.fullmatch(line.strip())]
-    return next((line for line in reversed(said) if not _CALM.search(line)), said[-1] if said else "")
+    said = [line.strip() for line in lines if not re.fullmatch(_SAYS_NOTHING, line.strip())]
+    return next((line for line in reversed(said) if not re.search(_CALM, line)), said[-1] if said else "")
 
 
 def excerpt(text: str, limit: int) -> str:

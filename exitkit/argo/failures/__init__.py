@@ -9,7 +9,6 @@ from pathlib import Path
 from exitkit.argo.argument import resolve
 from exitkit.argo.failures import reason
 from exitkit.argo.failures.failure import Failure
-from exitkit.argo.failures.fingerprint import fingerprint
 
 __all__ = ["Failure", "FailureGroup", "Failures", "decode"]
 
@@ -56,6 +55,8 @@ class Failures:
     @cached_property
     def groups(self) -> tuple[FailureGroup, ...]:
         """Alike failures together; the group of the root cause first, the others by when they began."""
+        from exitkit.argo.failures.fingerprint import fingerprint  # only where something has failed
+
         alike: dict[tuple[str, str], list[Failure]] = {}
         for failure in sorted(self.all, key=_precedence):
             alike.setdefault((failure.template_name, fingerprint(failure.message)), []).append(failure)

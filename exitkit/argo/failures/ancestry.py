@@ -34,7 +34,7 @@ def fold(nodes: Sequence[Failure]) -> Folded:
         return Folded(list(nodes), [])
     containers: dict[int, list[int]] = defaultdict(list)
     for child, parent in parent_of.items():
-        if nodes[parent].exit_code is not None or nodes[parent].termination.reason not in ("", PARENT):
+        if _is_pod(nodes[parent], nodes[child]):
             containers[parent].append(child)
     instead: dict[int, list[Failure]] = {}
     for pod, inside in containers.items():
@@ -50,6 +50,12 @@ def fold(nodes: Sequence[Failure]) -> Folded:
         failure for index, node in enumerate(nodes) if index not in repeated for failure in instead.get(index, [node])
     ]
     return Folded(kept, [nodes[index] for index in sorted(repeated)])
+
+
+def _is_pod(parent: Failure, child: Failure) -> bool:
+    """Whether it is a containerSet's pod and its container, whose nodes name one template; a DAG's task has its own."""
+    ended = parent.exit_code is not None or parent.reason not in ("", PARENT)
+    return ended and child.template_name == parent.template_name
 
 
 def _of_pod(pod: Failure, containers: Sequence[Failure]) -> list[Failure]:

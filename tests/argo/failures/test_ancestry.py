@@ -126,3 +126,14 @@ def test_a_retry_that_repeats_its_last_attempt_still_tells_that_none_succeeded()
     ]
     failures = decode(json.dumps(nodes))
     assert ([failure.name for failure in failures], failures.recovered) == (["fit"], ())
+
+
+def test_a_dags_task_is_no_container():
+    """A DAG that ran into its deadline is no pod, and what its task said is the task's."""
+    nodes = [
+        node("wf.dag", "dag", "Step exceeded its deadline", template="graph", second=9),
+        node("wf.dag.load", "load", "main: Error (exit code 1): no such table", template="load"),
+    ]
+    failures = decode(json.dumps(nodes))
+    assert failures.first.name == "load"
+    assert {failure.name for failure in failures} == {"dag", "load"}

@@ -10,7 +10,7 @@ from exitkit.action import Action, Result
 from exitkit.context import Context
 from exitkit.errors import ActionError
 from exitkit.message import LEVELS, Level, Message, build
-from exitkit.notify.delivery import Part, deliver
+from exitkit.notify.delivery import PartialDelivery, deliver
 
 
 class Refused(ActionError):
@@ -75,7 +75,7 @@ class Notify(Action):
             return Result(f"would notify {self.target()}", {"payload": payload})
         sender = self.open(context)
         ladder = _Ladder(self, sender, message, context)
-        part = sender if isinstance(sender, Part) else None
+        part = sender if isinstance(sender, PartialDelivery) else None
         return deliver(context, ladder.send, safe=self.is_safe_to_resend(), find=self.finder(context), part=part)
 
 

@@ -10,7 +10,7 @@ from exitkit.receipts import Receipt, Stage
 
 
 @runtime_checkable
-class Part(Protocol):
+class PartialDelivery(Protocol):
     """A delivery to several, some of whom may have it while others have not."""
 
     def achieved(self) -> tuple[Mapping[str, object], tuple[str, ...]]:
@@ -28,7 +28,7 @@ def deliver(
     *,
     safe: bool = False,
     find: Callable[[], Result | None] | None = None,
-    part: Part | None = None,
+    part: PartialDelivery | None = None,
 ) -> Result:
     """Send, unless it has been sent for the same end of the same workflow before.
 
@@ -49,7 +49,7 @@ class _Delivery:
         *,
         safe: bool,
         find: Callable[[], Result | None] | None,
-        part: Part | None,
+        part: PartialDelivery | None,
     ) -> None:
         self.context, self.send, self.safe, self.find, self.part = context, send, safe, find, part
         self.doubts = 0  # tries that may have arrived, of this run and of those before

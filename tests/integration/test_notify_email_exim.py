@@ -13,9 +13,9 @@ import pytest
 from exitkit.errors import ActionError, Exhausted
 from exitkit.notify.email import Email
 from exitkit.receipts import Folder
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.testing import context
-from exitkit.testing.server import certificate_file
+from exitkit.testing.certificates import certificate_file
 
 # Everything lands in one mbox. `slow` is put off as long as the file `slow` is there, `gone` is refused, and the
 # whole mail is refused for its size where a file says so.
@@ -137,7 +137,7 @@ def test_who_has_it_and_who_has_not(exim, tmp_path):
     everybody = "ops@example.com; slow@example.com; Gone <gone@example.com>"
     state = Folder(tmp_path / "state")
     with pytest.raises(Exhausted) as caught:
-        mail(exim, to=everybody).run(context(terms=Terms(attempts=1), state=state))
+        mail(exim, to=everybody).run(context(terms=RetryPolicy(attempts=1), state=state))
     assert caught.value.facts["recipients"] == ["ops@example.com"]
     assert "Greylisted" in str(caught.value)
     assert "ops@example.com" not in str(caught.value)

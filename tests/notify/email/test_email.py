@@ -12,7 +12,7 @@ from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
 from exitkit.notify.email import Email, addresses
 from exitkit.notify.email.posting import server_of
 from exitkit.receipts import Folder
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.testing import ActionContract
 from exitkit.testing.clock import FakeClock
 from exitkit.testing.http import ScriptedHTTP
@@ -182,7 +182,7 @@ def test_who_is_put_off_for_ever_makes_it_fail():
         ScriptedSMTP([later]) as server,
         pytest.raises(Exhausted, match=r"not yet taken for slow@example.com: 450"),
     ):
-        to(server, to=["ops@example.com", "slow@example.com"]).run(context(terms=Terms(attempts=1)))
+        to(server, to=["ops@example.com", "slow@example.com"]).run(context(terms=RetryPolicy(attempts=1)))
     assert len(server.envelopes) == 1
 
 
@@ -209,7 +209,7 @@ def test_a_lost_verdict_is_not_sent_again():
     with ScriptedSMTP([Session(drop="dot")]) as server, pytest.raises(Unknown, match="may have arrived"):
         to(server).run(context())
     with ScriptedSMTP([Session(drop="dot"), Session()]) as server:
-        to(server).run(context(terms=Terms(resend=True)))
+        to(server).run(context(terms=RetryPolicy(resend=True)))
     assert len({read(server, index)["Message-ID"] for index in range(2)}) == 1
 
 
@@ -261,7 +261,7 @@ def test_a_web_server_is_no_mail_server():
     with ScriptedHTTP([]) as server:
         server.serve = lambda connection: connection.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         with pytest.raises((ActionError, Retryable)):
-            to(server).run(context(terms=Terms(attempts=1)))
+            to(server).run(context(terms=RetryPolicy(attempts=1)))
 
 
 def test_a_real_server_takes_it():
@@ -356,7 +356,7 @@ def test_who_has_it_stands_in_the_error_and_in_the_receipt(tmp_path):
     state = Folder(tmp_path)
     with ScriptedSMTP([later, Session()]) as server:
         with pytest.raises(Exhausted) as caught:
-            to(server, to=both).run(context(terms=Terms(attempts=1), state=state))
+            to(server, to=both).run(context(terms=RetryPolicy(attempts=1), state=state))
         assert "ops@example.com" not in str(caught.value)
         assert "slow@example.com: 450" in str(caught.value)
         assert caught.value.facts["recipients"] == ["ops@example.com"]
@@ -377,7 +377,7 @@ def test_who_has_it_is_known_also_where_the_rest_is_in_doubt(tmp_path):
         with pytest.raises(Unknown) as caught:
             to(server, to=both).run(context(state=state))
         assert caught.value.facts["recipients"] == ["ops@example.com"]
-        to(server, to=both).run(context(state=state, terms=Terms(resend=True)))
+        to(server, to=both).run(context(state=state, terms=RetryPolicy(resend=True)))
     assert [one.recipients for one in server.envelopes] == [
         ["ops@example.com"],
         ["slow@example.com"],

@@ -11,11 +11,12 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 from exitkit.errors import ConfigError
 
-Stage = Literal["intent", "confirmed"]
+Stage = Literal["intent", "partly", "confirmed"]
+"""`partly` is confirmed for those whom the facts name, and not begun for the others."""
 
 _LIMIT = 64 * 1024
 _VERSION = 1
@@ -65,7 +66,7 @@ class Folder:
             content = file.read(_LIMIT + 1)
         try:
             found = json.loads(content)
-            if found["version"] != _VERSION or found["stage"] not in ("intent", "confirmed"):
+            if found["version"] != _VERSION or found["stage"] not in get_args(Stage):
                 return None
             return Receipt(found["stage"], float(found["at"]), dict(found["facts"]))
         except (ValueError, KeyError, TypeError, RecursionError):

@@ -1,5 +1,7 @@
 """Draw what exitkit really sends to Slack: the payload of a dry run, as a page that a browser takes a picture of.
 
+With `mail` it prints the HTML of the same workflow's mail, which needs no drawing.
+
     python docs/pictures/slack.py > /tmp/slack.html
     chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir=/tmp/chromium \
         --window-size=720,560 --screenshot=docs/pictures/slack.png file:///tmp/slack.html
@@ -11,6 +13,8 @@ import re
 import sys
 from html import escape, unescape
 
+from exitkit import message
+from exitkit.notify.email import mail
 from exitkit.notify.slack import Slack
 from exitkit.testing.scene import context, failed_workflow
 
@@ -51,9 +55,23 @@ def drawn(block):
             )
         case "section":
             return f'<div class="section">{text_of(block["text"])}</div>'
+        case "rich_text":
+            return f'<div class="section">{"".join(map(rich, block["elements"]))}</div>'
         case "context":
             return f'<div class="context">{"<br>".join(text_of(one) for one in block["elements"])}</div>'
     raise ValueError(f"no drawing for the block {block['type']}")
+
+
+def rich(element):
+    """Literal text, with bold and links."""
+    parts = []
+    for part in element["elements"]:
+        text = escape(part.get("text") or part.get("url", "")).replace("\n", "<br>")
+        if part["type"] == "link":
+            text = f'<a href="{escape(part["url"])}">{text}</a>'
+        parts.append(f"<b>{text}</b>" if part.get("style", {}).get("bold") else text)
+    tag = "pre" if element["type"] == "rich_text_preformatted" else "div"
+    return f"<{tag}>{''.join(parts)}</{tag}>"
 
 
 def text_of(one):
@@ -83,6 +101,10 @@ def shown(text):
 
 
 def main():
+    if sys.argv[1:] == ["mail"]:
+        workflow = failed_workflow()
+        sys.stdout.write(mail.bodies(message.build(workflow), "rich", "Open in Argo")["html"])
+        return
     action = Slack(token="xoxb-for-the-picture-only", channel="C0000000000", mention=["here"])
     payload = action.run(context(workflow=failed_workflow(), dry_run=True)).facts["payload"]
     sys.stdout.write(PAGE.format(blocks="\n".join(map(drawn, payload["blocks"]))))

@@ -6,6 +6,7 @@ A node's name is its path (`wf[0].train.onExit`), its id `<workflow>-<fnv32a of 
 import re
 
 _FNV_OFFSET, _FNV_PRIME = 0x811C9DC5, 0x01000193
+_FNV_INVERSE = pow(_FNV_PRIME, -1, 2**32)
 _HASH = re.compile(r"-([0-9]{1,10})\Z")
 _HOOKED = re.compile(r"(.*)\.(?:onExit|hooks\.[^.\[(]+)(?=$|[.\[(])", re.DOTALL)
 _ATTEMPT = re.compile(r"\([0-9]+\)(?=$|[.\[])")
@@ -17,6 +18,13 @@ def fnv32a(text: str, state: int = _FNV_OFFSET) -> int:
     """Go's hash/fnv New32a; `state` carries on from a prefix."""
     for byte in text.encode("utf-8", "replace"):
         state = (state ^ byte) * _FNV_PRIME & 0xFFFFFFFF
+    return state
+
+
+def undo_fnv32a(text: str, state: int) -> int:
+    """The state from which the text led to this one; there is one, as FNV's multiplier is odd and so has an inverse."""
+    for byte in reversed(text.encode("utf-8", "replace")):
+        state = (state * _FNV_INVERSE & 0xFFFFFFFF) ^ byte
     return state
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from exitkit.argo import nodenames, ui
-from exitkit.argo.failures import Failure, Failures, Group, reason
+from exitkit.argo.failures import Failure, FailureGroup, Failures, reason
 from exitkit.argo.timestamp import write_moment
 
 # https://argo-workflows.readthedocs.io/en/latest/workflow-creator/ and workflow/common/common.go
@@ -113,7 +113,7 @@ class Workflow:
 
     def failure_url(self, failure: Failure) -> str:
         """The page of the failed pod's logs, the workflow's where the node is not known, or ""."""
-        node = nodenames.node_id_of(self.name, failure.pod_name)
+        node = nodenames.node_id_of(self.name, failure.pod_name) if failure.is_pod else ""
         return ui.logs_url(self.url, node, failure.container or "main")
 
     def facts(self) -> dict[str, object]:
@@ -180,5 +180,5 @@ class Workflow:
             "truncated": self.failures.truncated,
         }
 
-    def _group_facts(self, group: Group) -> dict[str, object]:
+    def _group_facts(self, group: FailureGroup) -> dict[str, object]:
         return {"message": group.first.text, "count": group.count, "first": self._failure_facts(group.first)}

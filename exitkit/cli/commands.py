@@ -25,6 +25,7 @@ from exitkit.retry import Retry
 from exitkit.run import deadline_for, dispatch, output
 from exitkit.run.output import Format
 from exitkit.run.report import FailOn, Report
+from exitkit.run.spare import without_unusable
 from exitkit.signals import CUT, Stop
 from exitkit.text.units import Seconds
 
@@ -188,7 +189,10 @@ def _single(name: str, values: Mapping[str, Any], given: Given, environ: Mapping
         made = plan.single(name, values, flags.read(plan.When, given["terms"]))
     except ValidationError as error:
         raise settings.SettingsError(settings.problems(error, plan.When)) from None
-    if found := plan.check(made, environ):  # the same as for a file: flags may hold templates as well
+    # Argo has filled in what the workflow's data says: a mention that is none is left out in the run.
+    spared = without_unusable(registry.find(name), values, environ, registry.prefix(name))
+    found = plan.check(made, environ)  # the same as for a file: flags may hold templates as well
+    if found := [one for one in found if one.path[2:3] != ("with",) or not spared.excuses(one.path[3:])]:
         raise ConfigError("\n".join(f"{name}: {_flag(one)}{one.text}" for one in found))
     return made
 

@@ -4,11 +4,14 @@ Nothing in a Message is markup. Whoever renders it escapes every part for its ch
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from exitkit.argo.failures import Failure, FailureGroup
 from exitkit.argo.workflow import Workflow
+from exitkit.message import markup
 from exitkit.text import redact
+from exitkit.text.excerpt import excerpt
 from exitkit.text.plain import plain
 from exitkit.text.units import human_duration
 
@@ -18,8 +21,11 @@ Level = Literal["rich", "reduced", "text", "line"]
 LEVELS: tuple[Level, ...] = ("rich", "reduced", "text", "line")
 
 # A person reads a handful of causes; the rest is counted, and behind the link.
-_MOST_TROUBLES = 10
+_MOST_FAILURES = 10
 _MOST_TEXT = 20_000
+_MOST_NAMES = 100  # of the steps with one message; the rest is counted
+_MOST_PLAIN = 2000  # characters of one failure in plain text
+_LONGEST = 20_000  # characters of a message that are kept; Kubernetes itself keeps 4,096 bytes
 _VERBS = {
     "Succeeded": "succeeded",
     "Failed": "failed",
@@ -32,10 +38,13 @@ _VERBS = {
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """One cause of failure: the first step that met it, and how many did.
+class ShownFailure:
+    """Failures with one message as people are told of them: the likeliest cause of them, and who else met it.
 
-    `link` leads to that step's logs, or is empty.
+    `step` is what the first one is called and `others` the next, while `count` counts all. `gist` says in one line what
+    went wrong, and `message` is the whole in as many lines as it has, or empty if the gist has said it all. `remarks`
+    are what stands beside the name, such as the exit code; `reason` and `container` are two of them by themselves, in
+    Kubernetes' words. `link` leads to the first one's logs, or is empty.
     """
 
     step: str
@@ -43,19 +52,47 @@ class Trouble:
     count: int = 1
     exit_code: int | None = None
     link: str = ""
+    gist: str = ""
+    others: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    reason: str = ""
+    container: str = ""
 
-    def line(self) -> str:
-        """`train: OOMKilled (exit code 137) (11 times)`."""
-        return f"{self.step}: {self.message}" + (f" ({self.count} times)" if self.count > 1 else "")
+    def names(self, limit: int = 200) -> str:
+        """`extract-orders, extract-items and 9 more`, in some `limit` characters: what is left out is counted."""
+        text, shown = self.step, 1
+        for name in self.others:
+            if len(text) + len(name) + len(", ") > limit - len(" and 99,999 more"):
+                break
+            text, shown = f"{text}, {name}", shown + 1
+        return text if shown >= self.count else f"{text} and {self.count - shown:,} more"
+
+    def beside(self) -> tuple[str, ...]:
+        """What stands beside the names: remarks, and how many failed so."""
+        return (*self.remarks, *([f"{self.count} times"] if self.count > 1 else []))
+
+    def line(self, limit: int = 500) -> str:
+        """`train: KeyError: 'price' (exit code 1, 11 times)`."""
+        beside = f" ({', '.join(self.beside())})" if self.beside() else ""
+        return f"{self.names()}: {markup.fit(self.gist or self.message, limit)}{beside}"
+
+    def whole(self, limit: int) -> str:
+        """What went wrong, in at most so many characters: the gist first, then the beginning and the end of the rest."""
+        if not self.message or not self.gist or self.gist == self.message:
+            why = f"{self.reason}: " if self.reason not in ("", "Error") and not self.message else ""
+            return excerpt(why + (self.gist or self.message), limit)
+        gist = excerpt(self.gist, limit // 3)
+        return f"{gist}\n\n{excerpt(self.message, limit - len(gist) - 2)}"
 
 
 @dataclass(frozen=True)
 class Message:
     """A workflow's end as people are told it.
 
-    `title` is one line; `summary` one sentence, or empty; `facts` are label and value; `troubles` the
-    causes in the order in which they happened, and `more` how many others there are; `notes` say what
-    was degraded, and `because` why a fallback speaks.
+    `title` is one line; `summary` one sentence, or empty; `facts` are label and value; `failures` are those with one
+    message together, the likeliest cause first, and `more` how many other messages there are; `notes` say what
+    was degraded, and `because` why a fallback speaks. `headline` is as much of the summary as is worth saying where the
+    failures stand right below it, or empty.
     """
 
     status: str
@@ -64,10 +101,16 @@ class Message:
     text: str = ""
     link: str = ""
     facts: tuple[tuple[str, str], ...] = ()
-    troubles: tuple[Trouble, ...] = ()
+    failures: tuple[ShownFailure, ...] = ()
     more: int = 0
     notes: tuple[str, ...] = ()
     because: str = ""
+    headline: str = ""
+
+    @property
+    def troubles(self) -> tuple[ShownFailure, ...]:
+        """What `failures` was called in 0.1, for plugins that read it."""
+        return self.failures
 
     @property
     def good(self) -> bool:
@@ -83,7 +126,8 @@ class Message:
         lines = [self.title]
         lines += [self.summary] if self.summary else []
         lines += ["", self.text] if self.text else []
-        lines += ["", *(f"- {one.line()}" for one in self.troubles)] if self.troubles else []
+        for number, failure in enumerate(self.failures):
+            lines += ["", *_paragraph(failure)] if failure.message or not number else _paragraph(failure)
         lines += [f"- and {self.more} more"] if self.more else []
         lines += ["", *(f"{label}: {value}" for label, value in self.facts)] if self.facts else []
         lines += ["", self.link] if self.link else []
@@ -100,6 +144,17 @@ class Message:
         """Why it came this way, and what is missing from it."""
         because = (f"sent here because {self.because}",) if self.because else ()
         return (*because, *self.notes)
+
+
+def redacted(failure: Failure) -> Failure:
+    """The failure without secrets, before any line is taken out of it: half of a key looks like no secret."""
+    return replace(failure, message=redact.redact(plain(redact.redact(failure.message))))
+
+
+def _paragraph(failure: ShownFailure) -> list[str]:
+    """The failure in plain text: a line that says it, and below it, further in, what it is taken from."""
+    rest = excerpt(failure.message, _MOST_PLAIN) if failure.message not in ("", failure.gist) else ""
+    return [f"- {failure.line(1000)}", *(f"    {line}".rstrip() for line in rest.split("\n") if rest)]
 
 
 def build(  # noqa: PLR0913 - each is one thing that a user may say
@@ -125,20 +180,35 @@ def build(  # noqa: PLR0913 - each is one thing that a user may say
         text=redact.redact(plain(text))[:_MOST_TEXT],
         link=link or workflow.url,
         facts=tuple((_one_line(label, 100), _one_line(value, 2000)) for label, value in [*own, *(facts or {}).items()]),
-        troubles=tuple(
-            Trouble(
-                step=_one_line(group.first.display_name or group.first.pod_name or "a step", 200),
-                message=_one_line(group.first.text, 3000) or "failed without a message",
-                count=group.count,
-                exit_code=group.first.exit_code,
-                link=workflow.failure_url(group.first),
-            )
-            for group in groups[:_MOST_TROUBLES]
-        ),
-        more=max(0, len(groups) - _MOST_TROUBLES),
+        failures=tuple(_shown(workflow, group) for group in groups[:_MOST_FAILURES]),
+        more=max(0, len(groups) - _MOST_FAILURES),
         notes=tuple(_one_line(note, 300) for note in (*workflow.notes, *failures.notes)),
         because=_one_line(because, 500),
+        headline=_one_line(failures.headline, 1000) if len(failures) > 1 or failures.truncated else "",
     )
+
+
+def _shown(workflow: Workflow, group: FailureGroup) -> ShownFailure:
+    first = redacted(group.first)
+    detail = excerpt(first.detail, _LONGEST)
+    gist = _one_line(first.gist or detail, 1000) or _silent(first)
+    return ShownFailure(
+        step=_one_line(first.name, 200),
+        others=tuple(_one_line(failure.name, 200) for failure in group.failures[1:_MOST_NAMES]),
+        gist=gist,
+        # One line that the gist repeats, perhaps with what it means, says nothing more.
+        message="" if "\n" not in detail and gist.startswith(_one_line(detail, 1000)) else detail,
+        count=group.count,
+        exit_code=first.exit_code,
+        remarks=tuple(_one_line(remark, 100) for remark in first.remarks),
+        reason=_one_line(first.reason, 100),
+        container=_one_line(first.container, 100),
+        link=workflow.failure_url(group.first),
+    )
+
+
+def _silent(failure: Failure) -> str:
+    return "it left no message; its log may say more" if failure.exit_code is not None else "failed without a message"
 
 
 def _title(workflow: Workflow) -> str:
@@ -152,15 +222,18 @@ def _summary(workflow: Workflow) -> str:
     failures = workflow.failures
     if not len(failures):
         return workflow.message
-    first = failures.first
-    if first is None or len(failures) == 1:
-        return failures.headline
-    return f"{failures.headline}; the first was {first.display_name}"
+    assert failures.first is not None
+    first = redacted(failures.first)
+    if len(failures) == 1 and not failures.truncated:
+        return first.headline
+    beside = f" ({', '.join(first.remarks)})" if first.remarks else ""
+    gist = f": {first.gist[:500]}" if first.gist else ""
+    return f"{failures.headline}; the first was {first.name[:200]}{beside}{gist}"
 
 
 def _facts(workflow: Workflow) -> list[tuple[str, str]]:
     started = workflow.creation_timestamp
-    found = [
+    facts = [
         ("Status", workflow.status or "unknown"),
         ("Namespace", workflow.namespace),
         ("Cron workflow", workflow.cron),
@@ -169,7 +242,7 @@ def _facts(workflow: Workflow) -> list[tuple[str, str]]:
         ("Duration", human_duration(workflow.duration) if workflow.duration is not None else ""),
         ("Started", started.strftime("%Y-%m-%d %H:%M:%S %Z") if started else ""),
     ]
-    return [(label, value) for label, value in found if value]
+    return [(label, value) for label, value in facts if value]
 
 
 def _one_line(text: str, limit: int) -> str:

@@ -18,6 +18,8 @@ _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _OPENING = re.compile(r"^(\d{1,9}(?=[.)])|(?=[#+=-]))")
 # @somebody, a@b.example, #12, !12, GH-12, %12, ~label, $12: GitHub's and GitLab's references.
 _MENTION = re.compile(r"@(?=\S)|[#!%~$](?=[\w\"'])|\bgh-(?=\d)", re.IGNORECASE)
+# :100: and :tada: are pictures there; :40: of a time is none.
+_EMOJI = re.compile(r":(?=(?:100|1234|-1|[0-9_+-]*[a-z+][a-z0-9_+-]*):)")
 # https://github.github.com/gfm/#autolinks-extension-
 _ADDRESS = re.compile(r":(?=//)|\bwww\.(?=\S)|\b(?:mailto|xmpp):", re.IGNORECASE)
 _TICKS = re.compile("`+")
@@ -26,7 +28,7 @@ _TICKS = re.compile("`+")
 def escape(text: str) -> str:
     """The text in one line, as text wherever a paragraph, an item, a heading or a cell holds it."""
     line = " ".join(markup.clean(text).split())
-    line = _ADDRESS.sub(_split, _MENTION.sub(_split, line))
+    line = _EMOJI.sub(_split, _ADDRESS.sub(_split, _MENTION.sub(_split, line)))
     line = re.sub("[&<>]", lambda match: _ENTITIES[match[0]], line)
     line = _GRAMMAR.sub(r"\\\1", line)
     return _OPENING.sub(r"\1\\", line)

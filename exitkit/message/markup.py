@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from urllib.parse import quote
 
+from exitkit.text.excerpt import excerpt
+
 _WEB = re.compile(r"https?://[^\s/?#]", re.IGNORECASE)
 # RFC 3986: reserved and unreserved characters, and % because a link arrives encoded.
 _URL_SAFE = "%/:?#[]@!$&'()*+,;=~-._"
@@ -34,6 +36,15 @@ def fit(text: str, limit: int, escape: Callable[[str], str] = str) -> str:
             break
         kept.append(escaped)
     return "".join(kept).rstrip() + "…" if limit > 0 else ""
+
+
+def ends(text: str, limit: int, escape: Callable[[str], str] = str) -> str:
+    """The cleaned text, escaped, in at most so many UTF-16 units: of a longer one its beginning and more of its end."""
+    text = clean(text)
+    room = limit
+    while units(whole := escape(excerpt(text, room))) > limit and room > 0:
+        room = min(room - 1, room * limit // units(whole))
+    return whole
 
 
 def href(url: str, limit: int = 3000) -> str:

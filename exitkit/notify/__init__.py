@@ -1,8 +1,8 @@
 """What every channel shares: the words, the ladder from rich to one line, and delivery once."""
 
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Protocol
 
 from pydantic import Field
 
@@ -10,15 +10,27 @@ from exitkit.action import Action, Result
 from exitkit.context import Context
 from exitkit.errors import ActionError
 from exitkit.message import LEVELS, Level, Message, build
-from exitkit.notify.delivery import deliver
+from exitkit.notify.delivery import PartialDelivery, deliver
 
 
 class Refused(ActionError):
     """The channel does not take the message in this form; a simpler one may pass."""
 
 
+class Sender(Protocol):
+    """What sends in one run."""
+
+    def send(self, payload: Any, context: Context) -> Result: ...
+
+
 class Notify(Action):
-    """A channel. It renders a message within its limits, and sends what it rendered."""
+    """A channel. It renders a message within its limits, and sends what it rendered.
+
+    `spare` names the settings that a message can go without, each with a check that raises ValueError for a text that
+    makes none: such a text often comes from a workflow's label, and is left out with a note.
+    """
+
+    spare: ClassVar[Mapping[str, Callable[[str], object]]] = {}
 
     title: str = Field("", description="The first line; by default the workflow's name and how it ended.")
     text: str = Field("", description="Your own words, below the summary.")
@@ -36,6 +48,10 @@ class Notify(Action):
     @abstractmethod
     def send(self, payload: Any, context: Context) -> Result:
         """Send one rendered payload, once. Raises Refused where a simpler form may be taken."""
+
+    def open(self, context: Context) -> Sender:  # noqa: ARG002 - for those who remember more than their settings
+        """What sends in this run; by default the channel itself, which remembers nothing between two tries."""
+        return self
 
     def is_safe_to_resend(self) -> bool:
         """Whether the channel takes a second arrival of the same delivery for the first."""
@@ -57,15 +73,17 @@ class Notify(Action):
         if context.dry_run:
             payload = self.render(message, "rich", context)
             return Result(f"would notify {self.target()}", {"payload": payload})
-        ladder = _Ladder(self, message, context)
-        return deliver(context, ladder.send, safe=self.is_safe_to_resend(), find=self.finder(context))
+        sender = self.open(context)
+        ladder = _Ladder(self, sender, message, context)
+        part = sender if isinstance(sender, PartialDelivery) else None
+        return deliver(context, ladder.send, safe=self.is_safe_to_resend(), find=self.finder(context), part=part)
 
 
 class _Ladder:
     """From the richest form down to one line, and no way back up: a retry goes on where it was."""
 
-    def __init__(self, channel: Notify, message: Message, context: Context) -> None:
-        self.channel, self.message, self.context = channel, message, context
+    def __init__(self, channel: Notify, sender: Sender, message: Message, context: Context) -> None:
+        self.channel, self.sender, self.message, self.context = channel, sender, message, context
         self.rung = 0
         self.refusals: list[str] = []
 
@@ -74,7 +92,7 @@ class _Ladder:
             level = LEVELS[self.rung]
             payload = self.channel.render(self.message, level, self.context)
             try:
-                result = self.channel.send(payload, self.context)
+                result = self.sender.send(payload, self.context)
             except Refused as refused:
                 self.refusals.append(str(refused))
                 if self.rung + 1 == len(LEVELS):

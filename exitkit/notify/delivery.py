@@ -1,11 +1,25 @@
 """Deliver once: with a receipt, with the channel's own memory, or honestly not knowing."""
 
 from collections.abc import Callable, Mapping
+from typing import Protocol, runtime_checkable
 
 from exitkit.action import Result
 from exitkit.context import Context
 from exitkit.errors import ActionError, Unknown
 from exitkit.receipts import Receipt, Stage
+
+
+@runtime_checkable
+class PartialDelivery(Protocol):
+    """A delivery to several, some of whom may have it while others have not."""
+
+    def achieved(self) -> tuple[Mapping[str, object], tuple[str, ...]]:
+        """Facts and notes of who has it by now; no facts where nobody has."""
+        ...
+
+    def resume(self, facts: Mapping[str, object]) -> None:
+        """Leave out who has it by the facts that an earlier run achieved."""
+        ...
 
 
 def deliver(
@@ -14,15 +28,17 @@ def deliver(
     *,
     safe: bool = False,
     find: Callable[[], Result | None] | None = None,
+    part: PartialDelivery | None = None,
 ) -> Result:
     """Send, unless it has been sent for the same end of the same workflow before.
 
     `safe` says that the channel takes a second arrival for the first. `find` asks the channel whether
-    it has arrived, and is called only where that is in doubt; it returns what it found, or None.
+    it has arrived, and is called only where that is in doubt; it returns what it found, or None. `part` tells
+    who has it where not all have: it stands in the error and in the receipt, so that a second run leaves them alone.
 
     Raises Unknown if an earlier run may have delivered it and nobody can tell, and what `send` raises.
     """
-    return _Delivery(context, send, safe=safe, find=find).run()
+    return _Delivery(context, send, safe=safe, find=find, part=part).run()
 
 
 class _Delivery:
@@ -33,8 +49,9 @@ class _Delivery:
         *,
         safe: bool,
         find: Callable[[], Result | None] | None,
+        part: PartialDelivery | None,
     ) -> None:
-        self.context, self.send, self.safe, self.find = context, send, safe, find
+        self.context, self.send, self.safe, self.find, self.part = context, send, safe, find, part
         self.doubts = 0  # tries that may have arrived, of this run and of those before
         self.notes: list[str] = []
 
@@ -42,18 +59,17 @@ class _Delivery:
         receipt = self._read()
         if receipt is not None and receipt.stage == "confirmed":
             return Result("already delivered by an earlier run", facts=receipt.facts, duplicate=True)
-        if receipt is not None:
+        if receipt is not None and self.part is not None:
+            self.part.resume(receipt.facts)
+        if receipt is not None and not (receipt.stage == "partly" and self.part is not None):
             self.doubts = 1
             if not (self.safe or self.find or self.context.retry.terms.resend):
                 raise Unknown("an earlier run may have delivered this; with retry.resend it would be sent again")
-        self._write("intent", {})
+        self._write("intent", self._achieved())
         try:
             result = self.context.retry(self._attempt, safe=self.safe or self.find is not None)
-        except Unknown:
-            raise
-        except ActionError:
-            if not self.doubts:  # nothing has arrived, so a later run may try again
-                self._note(lambda: self.context.state.forget(self.context.delivery))
+        except ActionError as error:
+            self._keep(error)
             raise
         self._write("confirmed", result.facts)
         return Result(result.summary, result.facts, (*result.notes, *self.notes), duplicate=result.duplicate)
@@ -68,7 +84,23 @@ class _Delivery:
             raise
         except ActionError:
             self.doubts -= 1
+            if self._achieved():  # so that it is known even if nobody lives to see the end
+                self._write("intent" if self.doubts else "partly", self._achieved())
             raise
+
+    def _achieved(self) -> Mapping[str, object]:
+        return self.part.achieved()[0] if self.part is not None else {}
+
+    def _keep(self, error: ActionError) -> None:
+        """What was achieved all the same, told with the error and kept for a later run."""
+        facts, notes = self.part.achieved() if self.part is not None else ({}, ())
+        error.facts = {**facts, **error.facts}
+        error.notes = (*error.notes, *(note for note in notes if note not in error.notes))
+        in_doubt = self.doubts > 0 or isinstance(error, Unknown)
+        if facts:
+            self._write("intent" if in_doubt else "partly", facts)
+        elif not in_doubt:  # nothing has arrived, so a later run may try again
+            self._note(lambda: self.context.state.forget(self.context.delivery))
 
     def _read(self) -> Receipt | None:
         receipts: list[Receipt | None] = []

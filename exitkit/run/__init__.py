@@ -16,6 +16,7 @@ from exitkit.retry import GRACE, Retry
 from exitkit.retry.clock import Deadline
 from exitkit.run.binding import bind, check_terms, is_due
 from exitkit.run.report import FailOn, Report
+from exitkit.run.spare import with_notes
 from exitkit.text import redact
 
 log = logging.getLogger("exitkit")
@@ -25,6 +26,7 @@ class Bound(NamedTuple):
     """A step whose action is made, cannot be made, or not yet because its settings read earlier steps."""
 
     action: Action | None = None
+    notes: tuple[str, ...] = ()
     error: Exception | None = None
 
 
@@ -109,7 +111,7 @@ class _Run:
         try:
             if not is_due(step, self.context) or "steps" in template.names_in(step.with_):
                 return Bound()
-            return Bound(bind(step, self._context(step), self.environ))
+            return Bound(*bind(step, self._context(step), self.environ))
         except Exception as error:  # a bug in the rules of one action's settings must not stop the others
             return Bound(error=error)
 
@@ -176,8 +178,9 @@ class _Run:
         context = self._context(step, because)
         try:
             check_terms(step, context)
-            action = self._action(step, context)
-            return _done(step, context.retry.whole(lambda: action.run(context)))
+            action, left_out = self._action(step, context)
+            noted = with_notes(context, left_out)
+            return _done(step, context.retry.whole(lambda: action.run(noted)), left_out)
         except Skip as skip:
             return _entry(step, "skipped", str(skip) or "nothing to do")
         except ConfigError as error:
@@ -191,23 +194,24 @@ class _Run:
             log.error("%s: %s", step.id, "".join(traceback.format_exception(error)))  # noqa: TRY400 - redacted by the formatter
             return _entry(step, "failed", f"bug in {step.uses}: {type(error).__name__}: {error}", reason="other")
 
-    def _action(self, step: Step, context: Context) -> Action:
+    def _action(self, step: Step, context: Context) -> tuple[Action, tuple[str, ...]]:
+        """The action, and notes on settings that it goes without."""
         bound = self.bound[step.id]
         if bound.error is not None:
             raise bound.error
-        return bound.action or bind(step, context, self.environ)
+        return (bound.action, bound.notes) if bound.action else bind(step, context, self.environ)
 
 
 def _steps(item: Step | Parallel) -> tuple[Step, ...]:
     return item.parallel if isinstance(item, Parallel) else (item,)
 
 
-def _done(step: Step, result: object) -> Entry:
+def _done(step: Step, result: object, left_out: tuple[str, ...] = ()) -> Entry:
     if not isinstance(result, Result):
         return _entry(step, "failed", f"bug in {step.uses}: run gave no Result", reason="other")
     done = _entry(step, "duplicate" if result.duplicate else "ok", str(result.summary))
     output = redact.redact(str(result.output))
-    return replace(done, facts=_facts(result.facts), notes=_notes(result.notes), output=output)
+    return replace(done, facts=_facts(result.facts), notes=(*_notes(result.notes), *left_out), output=output)
 
 
 def _facts(facts: object) -> Mapping[str, object]:

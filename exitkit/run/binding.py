@@ -5,27 +5,34 @@ from collections.abc import Callable, Mapping
 from exitkit import settings
 from exitkit.action import Action
 from exitkit.context import Context
-from exitkit.errors import ConfigError, Skip
+from exitkit.errors import ActionError, ConfigError, Skip
 from exitkit.plan import registry, template
 from exitkit.plan.check import Step
+from exitkit.run import spare
 from exitkit.run.report import entries_as_facts
 
 
-def bind(step: Step, context: Context, environ: Mapping[str, str]) -> Action:
-    """The step's action, with the facts filled in. Raises ConfigError, and MissingExtra."""
+def bind(step: Step, context: Context, environ: Mapping[str, str]) -> tuple[Action, tuple[str, ...]]:
+    """The step's action, with the facts filled in, and notes on settings that it has to go without.
+
+    Raises ConfigError, MissingExtra, and ActionError where data left nothing of what it cannot go without.
+    """
     registry.check_extra(step.uses)
     action = registry.find(step.uses)
     facts = facts_for(context)
     # A message with a gap in it is better than none; a path with a gap in it is not.
     given = template.render(step.with_, facts, lenient=step.uses.startswith("notify."))
+    spared = spare.without_unusable(action, given, environ, registry.prefix(step.uses))
     try:
-        made = settings.load(action, given, environ, registry.prefix(step.uses))
+        made = settings.load(action, spared.given, environ, registry.prefix(step.uses))
     except settings.SettingsError as error:
+        if spared.incomplete:  # what the workflow's data says is no mistake of the plan's; a fallback may do better
+            raise ActionError("; ".join((f"{step.id}: {error}", *spared.notes)), reason="client") from None
         raise ConfigError(f"{step.id}: {error}") from None
     guard: Callable[[Context], None] | None = getattr(made, "guard", None)
     if guard is not None:
         guard(context)
-    return made
+    return made, spared.notes
 
 
 def facts_for(context: Context) -> dict[str, object]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from exitkit.context import Entry
+from exitkit.message.severity import severity
 from exitkit.text import redact
 from exitkit.text.safejson import dumps
 from exitkit.text.units import human_duration
@@ -18,7 +19,6 @@ FAILED, CUT = 1, 3
 # Kubernetes keeps 4096 bytes of a termination message:
 # https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/
 _TERMINATION_BYTES = 4096
-_MARKS = {"ok": "✓", "skipped": "-", "failed": "✗", "unknown": "?", "duplicate": "="}
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,10 @@ class Report:
 
     def table(self, *, width: int = 100, colour: bool = False) -> str:
         """The report for a terminal of so many columns."""
-        rows = [(_MARKS[one.outcome], one.step, one.outcome, human_duration(one.seconds), one) for one in self.entries]
+        rows = [
+            (severity(one.outcome).sign, one.step, one.outcome, human_duration(one.seconds), one)
+            for one in self.entries
+        ]
         steps = max((len(row[1]) for row in rows), default=0)
         times = max((len(row[3]) for row in rows), default=0)
         lines = []
@@ -149,5 +152,4 @@ def _fit(text: str, limit: int) -> str:
 
 
 def _paint(text: str, outcome: str, *, colour: bool) -> str:
-    code = {"ok": "32", "failed": "31", "unknown": "33"}.get(outcome, "2")
-    return f"\033[{code}m{text}\033[0m" if colour else text
+    return f"\033[{severity(outcome).terminal}m{text}\033[0m" if colour else text

@@ -33,6 +33,7 @@ class Session:
     smtputf8: bool = True
     mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN")
     auth: str = "235 2.7.0 welcome"
+    ehlo: str = ""
     mail: str = "250 2.1.0 ok"
     refuse: Mapping[str, str] = field(default_factory=dict)
     data: str = "354 end with a dot"
@@ -84,6 +85,10 @@ class ScriptedSMTP(Scripted[Session]):
         _Talk(self, session, connection).go()
 
 
+CHALLENGE = b"<1896.697170952@scripted.test>"
+"""What CRAM-MD5 is asked with: the login is the user and the digest of this with the password as key."""
+
+
 class _EndedError(OSError):
     """The script ends the connection here."""
 
@@ -119,6 +124,8 @@ class _Talk:
     def ehlo(self, name: str) -> str:
         self.meet("ehlo")
         self.envelope.hello = name
+        if self.session.ehlo:
+            return self.session.ehlo
         session = self.session
         words = ["scripted.test", "8BITMIME", "PIPELINING", "ENHANCEDSTATUSCODES"]
         words += [f"SIZE {session.size}"] if session.size is not None else []
@@ -136,6 +143,9 @@ class _Talk:
         elif mechanism.upper() == "PLAIN":
             _, user, password = _decoded(first or self.ask("334 ")).split("\0")
             self.envelope.login = (user, password)
+        elif mechanism.upper() == "CRAM-MD5":  # the password itself is never said; its digest stands for it
+            user, _, digest = _decoded(self.ask(f"334 {base64.b64encode(CHALLENGE).decode()}")).rpartition(" ")
+            self.envelope.login = (user, digest)
         else:
             self.envelope.login = (mechanism, _decoded(first))
             if not self.session.auth.startswith("2"):

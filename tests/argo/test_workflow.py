@@ -346,7 +346,10 @@ def test_facts_are_argos_names_and_plain_data(empty):
     assert facts["outputs"] == {"parameters": {"rows": "12", "query": "a=b\nc=d"}}
     (failure,) = facts["failures"]
     assert (failure["displayName"], failure["reason"], failure["exitCode"]) == ("train", "OOMKilled", 137)
-    assert facts["failuresSummary"]["headline"] == "train failed (OOMKilled, exit code 137)"
+    assert (
+        facts["failuresSummary"]["headline"]
+        == "train failed (OOMKilled, exit code 137): it used more memory than its limit"
+    )
     assert set(Workflow().facts()) == set(facts)
 
 

@@ -134,3 +134,10 @@ def test_what_does_not_fit_is_left_out_visibly():
     assert len(text.encode()) <= 1000
     assert text.startswith("# head\n\nxxx")
     assert text.endswith("**Cut here: 2 more parts would make this larger than 1000 bytes.**\n")
+
+
+def test_no_text_becomes_a_picture():
+    """GitHub and GitLab draw `:100:` and `:tada:`; a time is no name of one."""
+    assert markdown.escape("x :100: :tada: :+1:").replace("\u200b", "") == "x :100: :tada: :+1:"
+    assert not re.search(r":(?:100|tada|\+1):", markdown.escape("x :100: :tada: :+1:"))
+    assert markdown.escape("at 12:40:07") == "at 12:40:07"

@@ -4,7 +4,7 @@ import json
 
 from exitkit import message
 from exitkit.argo.gather import gather
-from exitkit.message import Message, Trouble
+from exitkit.message import Message, ShownFailure
 from exitkit.testing.scene import failed_workflow, hostile_workflow
 from exitkit.text import redact
 
@@ -13,9 +13,12 @@ def test_a_failed_workflow_is_told_with_its_causes():
     """Title, summary, causes with counts and links, and facts come from Argo's arguments alone."""
     told = message.build(failed_workflow())
     assert told.title == "train-x7k2p failed"
-    assert told.summary == "4 steps failed, the same message 3 times; the first was fit(1:1)"
-    assert [(one.step, one.count, one.exit_code) for one in told.troubles] == [("fit(1:1)", 3, 137), ("evaluate", 1, 1)]
-    assert all("tab=workflow" in one.link and "sidePanel=logs" in one.link for one in told.troubles)
+    assert told.summary == (
+        "4 steps failed, the same message 3 times; the first was fit(1:1) (OOMKilled, exit code 137): "
+        "it used more memory than its limit"
+    )
+    assert [(one.step, one.count, one.exit_code) for one in told.failures] == [("fit(1:1)", 3, 137), ("evaluate", 1, 1)]
+    assert all("tab=workflow" in one.link and "sidePanel=logs" in one.link for one in told.failures)
     assert ("Cron workflow", "train-nightly") in told.facts
     assert told.bad
     assert not told.good
@@ -67,8 +70,9 @@ def test_every_part_but_the_text_is_one_bounded_line():
     """Whatever a workflow is called, a title is a title."""
     told = message.build(hostile_workflow(100_000), because="x\ny")
     lines = [told.title, told.summary, *told.footer(), *(part for fact in told.facts for part in fact)]
-    lines += [part for one in told.troubles for part in (one.step, one.message)]
+    lines += [part for one in told.failures for part in (one.step, one.gist, *one.others, *one.remarks)]
     assert all("\n" not in one and "\r" not in one and len(one) <= 3000 for one in lines)
+    assert all(len(one.message) <= 20_000 for one in told.failures)
 
 
 def test_more_causes_than_people_read_are_counted():
@@ -83,7 +87,7 @@ def test_more_causes_than_people_read_are_counted():
         for n in range(13)
     ]
     told = message.build(failed_workflow(failures=json.dumps(failures)))
-    assert (len(told.troubles), told.more) == (10, 3)
+    assert (len(told.failures), told.more) == (10, 3)
     assert "- and 3 more" in told.as_text()
 
 
@@ -103,14 +107,16 @@ def test_text_has_all_of_it_in_the_order_of_interest():
         "s",
         link="https://x.example",
         facts=(("a", "b"),),
-        troubles=(Trouble("step", "bad", 2),),
+        failures=(ShownFailure("step", "bad\n  at x", 2, gist="bad"),),
         notes=("n",),
     )
     assert told.as_text().split("\n") == [
         "t",
         "s",
         "",
-        "- step: bad (2 times)",
+        "- step and 1 more: bad (2 times)",
+        "    bad",
+        "      at x",
         "",
         "a: b",
         "",
@@ -118,3 +124,58 @@ def test_text_has_all_of_it_in_the_order_of_interest():
         "",
         "n",
     ]
+
+
+LOG = "".join(f"2026-08-21 12:00:{n % 60:02d} INFO row {n} of the table is read\n" for n in range(60))
+TRACEBACK = "Traceback (most recent call last):\n  File \"a.py\", line 1, in <module>\nKeyError: 'price'\n"
+
+
+def failed(*messages, template="load"):
+    """The message about steps of one template with these messages of Argo's."""
+    failures = [
+        {"displayName": f"s{n}", "message": message, "templateName": template, "podName": f"x-{n}"}
+        for n, message in enumerate(messages)
+    ]
+    return message.build(failed_workflow(failures=json.dumps(failures)))
+
+
+def test_the_cause_at_the_end_of_a_long_log_is_told_first():
+    """Argo puts the container's last 4 KiB into the message, and the exception stands at its end."""
+    (failure,) = failed(f"main: Error (exit code 1): {LOG}{TRACEBACK}").failures
+    assert failure.gist == "KeyError: 'price'"
+    whole = failure.whole(600)
+    assert whole.startswith("KeyError: 'price'\n\n2026-08-21 12:00:00 INFO")
+    assert "characters left out" in whole
+    assert whole.endswith("KeyError: 'price'")
+    assert len(whole) <= 600
+
+
+def test_line_ends_stay_line_ends():
+    """A traceback in one line is hard to read."""
+    (failure,) = failed(f"main: Error (exit code 1): {TRACEBACK}").failures
+    assert failure.message.split("\n") == TRACEBACK.strip().split("\n")
+
+
+def test_all_steps_that_share_a_message_are_named():
+    """One of three names leaves a reader to look for the others; what is left out is counted."""
+    told = failed(*["main: Error (exit code 1): no route to host"] * 40)
+    (failure,) = told.failures
+    assert failure.names(60).startswith("s0, s1, s10, s11, ")
+    assert failure.names(60).endswith(f" and {40 - failure.names(60).count('s')} more")
+    assert failure.names(10_000).count("s") == 40
+    assert "s0, s1, s10" in told.as_text()
+
+
+def test_half_a_key_is_never_the_line_that_is_told():
+    """The last line of a private key looks like no secret by itself, so secrets go before lines are chosen."""
+    key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\nBKcwggSjAgEAAoIBAQ\n"
+    told = failed(f"main: Error (exit code 1): bad key\n{key}")
+    assert "BKcwgg" not in repr(told)
+    assert "MIIEv" not in repr(told)
+    assert "bad key" in repr(told)
+
+
+def test_what_could_not_be_read_of_the_failures_is_shown():
+    """Somebody passed a text of his own; it is a note of the message."""
+    told = message.build(failed_workflow(failures="disk full on node 7"))
+    assert any("disk full on node 7" in note for note in told.notes)

@@ -20,7 +20,7 @@ def test_prints_where_it_is_told_to(capsys, stream):
     assert result.summary == "printed"
     shown, other = (told.out, told.err) if stream == "stdout" else (told.err, told.out)
     assert shown.startswith("train-x7k2p failed\n")
-    assert "- evaluate: main: Error (exit code 1)" in shown
+    assert "- evaluate: ValueError: column" in shown
     assert other == ""
 
 

@@ -10,13 +10,13 @@ from exitkit.argo.argument import resolve
 from exitkit.argo.failures import reason
 from exitkit.argo.failures.failure import Failure
 
-__all__ = ["Failure", "Failures", "Group", "decode"]
+__all__ = ["Failure", "FailureGroup", "Failures", "decode"]
 
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Group:
+class FailureGroup:
     """Failures of one template with one message, numbers and ids aside; the likeliest cause of them first."""
 
     message: str
@@ -36,8 +36,7 @@ class Failures:
     """The failed nodes that say why, in the order in which they finished; falsy when there are none.
 
     `raw_count` counts the nodes that Argo listed. `recovered` are attempts that failed before one succeeded, `handlers`
-    failed exit handlers and hooks. `total` is how many steps there were: Argo does not say it here, so it is
-    None until somebody who knows fills it in. `truncated` means that some may be missing, and `notes` says why.
+    failed exit handlers and hooks. `truncated` means that some may be missing, and `notes` says why.
     """
 
     all: tuple[Failure, ...] = ()
@@ -46,7 +45,6 @@ class Failures:
     handlers: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
     truncated: bool = False
-    total: int | None = None
 
     def __len__(self) -> int:
         return len(self.all)
@@ -55,12 +53,14 @@ class Failures:
         return iter(self.all)
 
     @cached_property
-    def groups(self) -> tuple[Group, ...]:
+    def groups(self) -> tuple[FailureGroup, ...]:
         """Alike failures together; the group of the root cause first, the others by when they began."""
-        found: dict[tuple[str, str], list[Failure]] = {}
-        for one in sorted(self.all, key=_precedence):
-            found.setdefault((one.template_name, reason.normalise(one.message)), []).append(one)
-        return tuple(Group(alike[0].message, tuple(alike)) for alike in found.values())
+        from exitkit.argo.failures.fingerprint import fingerprint  # only where something has failed
+
+        alike: dict[tuple[str, str], list[Failure]] = {}
+        for failure in sorted(self.all, key=_precedence):
+            alike.setdefault((failure.template_name, fingerprint(failure.message)), []).append(failure)
+        return tuple(FailureGroup(failures[0].message, tuple(failures)) for failures in alike.values())
 
     @property
     def first(self) -> Failure | None:
@@ -69,14 +69,14 @@ class Failures:
 
     @property
     def headline(self) -> str:
-        """Such as "12 of 340 steps failed, the same message 11 times"; "" if nothing failed."""
+        """Such as "12 steps failed, the same message 11 times"; "" if nothing failed."""
         if not self.all:
             return ""
-        if len(self.all) == 1 and not self.truncated and self.total is None:
-            return _headline_of_one(self.all[0])
+        if len(self.all) == 1 and not self.truncated:
+            return self.all[0].headline
         most = max(group.count for group in self.groups)
-        count = f"{'at least ' if self.truncated else ''}{len(self.all)}{f' of {self.total}' if self.total else ''}"
-        steps = "step" if (self.total or len(self.all)) == 1 else "steps"
+        count = f"{'at least ' if self.truncated else ''}{len(self.all)}"
+        steps = "step" if len(self.all) == 1 else "steps"
         if most < 2:
             return f"{count} {steps} failed"
         same = "all with the same message" if most == len(self.all) else f"the same message {most} times"
@@ -96,36 +96,26 @@ def decode(value: str | None, *, root: Path = Path("/"), succeeded: bool = False
         return Failures(notes=notes)
     from exitkit.argo.failures import parse, rootcause
 
-    found = parse.read(argument.text)
-    truncated = argument.cut or found.truncated
-    nodes = [Failure.of(entry) for entry in found.entries]
+    parsed = parse.read(argument.text)
+    truncated = argument.cut or parsed.truncated
+    nodes = [Failure.of(entry) for entry in parsed.entries]
     sorted_out = rootcause.sort_out(nodes, whole=not truncated, succeeded=succeeded)
     return Failures(
         all=sorted_out.leaves,
         raw_count=len(nodes),
         recovered=sorted_out.recovered,
         handlers=sorted_out.handlers,
-        notes=notes + found.notes,
+        notes=notes + parsed.notes,
         truncated=truncated,
     )
 
 
-def _precedence(one: Failure) -> tuple[int, datetime, bool, str, str]:
+def _precedence(failure: Failure) -> tuple[int, datetime, bool, str, str]:
     """First what no other failure explains, then by time; within one second, Argo's own, a container's before others."""
     return (
-        reason.consequence(one.cause),
-        one.finished_at or _LATEST,
-        one.exit_code is None,
-        one.display_name,
-        one.pod_name,
+        reason.consequence(failure.termination),
+        failure.finished_at or _LATEST,
+        failure.exit_code is None,
+        failure.display_name,
+        failure.pod_name,
     )
-
-
-def _headline_of_one(one: Failure) -> str:
-    """Such as "train failed (OOMKilled, exit code 137, 3 tries)"."""
-    said = one.reason if one.reason not in ("", "Error", reason.PARENT) else ""
-    code = f"exit code {one.exit_code}" if one.exit_code is not None else ""
-    tries = f"{one.tries} tries" if one.tries > 1 else ""
-    why = ", ".join(part for part in (said, code, tries) if part)
-    name = " ".join((one.display_name or one.pod_name or "1 step").split())[:200]
-    return f"{name} failed ({why})" if why else f"{name} failed"

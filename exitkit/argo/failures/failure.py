@@ -1,14 +1,22 @@
 """One failed node of a workflow, as `workflow.failures` tells of it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Self
 
-from exitkit.argo.failures import reason as cause
+from exitkit.argo.failures.meaning import meaning
+from exitkit.argo.failures.reason import CONTAINER_DELETED, DEPENDENCY, PARENT, POD_DELETED, STOPPED, Termination, read
 from exitkit.argo.timestamp import parse_moment
+from exitkit.text.excerpt import last_line
 from exitkit.text.plain import plain
+
+# What a retryStrategy adds to a node's name; an item of a loop is `(0:a)`.
+_ATTEMPT = re.compile(r"(?<=.)\([0-9]{1,9}\)\Z", re.DOTALL)
+_NAME, _GIST = 200, 500  # characters in a line about it
+_STEP_GROUP = re.compile(r"\[[0-9]{1,9}\]")
 
 
 @dataclass(frozen=True)
@@ -16,6 +24,7 @@ class Failure:
     """A failed node. The fields are Argo's, `message` byte for byte; the properties are read from them.
 
     `tries` counts the attempts that failed, this one included. `finished_at` is aware, or None while unknown.
+    `container_name` is the container of a containerSet that this tells of, whose node is told under its pod's name.
     """
 
     display_name: str = ""
@@ -25,6 +34,7 @@ class Failure:
     pod_name: str = ""
     finished_at: datetime | None = None
     tries: int = 1
+    container_name: str = ""
 
     @classmethod
     def of(cls, entry: Mapping[str, str]) -> Self:
@@ -38,31 +48,81 @@ class Failure:
             finished_at=parse_moment(entry.get("finishedAt", "")),
         )
 
+    @property
+    def name(self) -> str:
+        """What people call the step: without the number of the attempt; "a step" if it has no name."""
+        name = _ATTEMPT.sub("", self.display_name)
+        if _STEP_GROUP.fullmatch(name):
+            return f"step group {name}"
+        return name or self.pod_name or "a step"
+
     @cached_property
-    def cause(self) -> cause.Cause:
-        return cause.read(self.message)
+    def termination(self) -> Termination:
+        return read(self.message)
 
     @property
     def exit_code(self) -> int | None:
         """The container's, or None for what ended in another way."""
-        return self.cause.exit_code
+        return self.termination.exit_code
 
     @property
     def reason(self) -> str:
         """A word or two: the container runtime's ("Error", "OOMKilled"), or one of `exitkit.argo.failures.reason`; "" if unknown."""
-        return self.cause.reason
+        return self.termination.reason
 
     @property
     def container(self) -> str:
         """The container that failed, "main" or "wait" mostly; "" where the message does not say."""
-        return self.cause.container
+        return self.termination.container or self.container_name
+
+    @property
+    def is_pod(self) -> bool:
+        """Whether there may be a pod, and so a log; a step group has neither."""
+        return not _STEP_GROUP.fullmatch(self.display_name)
 
     @cached_property
     def text(self) -> str:
         """The message for people: without colours, control characters and marks that turn the reading direction."""
         return plain(self.message)
 
+    @cached_property
+    def detail(self) -> str:
+        """What the container itself said, for people; "" where it said nothing, or Argo's words only repeat the reason."""
+        silent = self.reason in (STOPPED, POD_DELETED, CONTAINER_DELETED)
+        return "" if silent else plain(self.termination.detail)
+
     @property
     def line(self) -> str:
         """The text in one line."""
         return " ".join(self.text.split())
+
+    @cached_property
+    def gist(self) -> str:
+        """What went wrong, in one line: the last line of the message that says it, or what its end means; "" if nothing does."""
+        if self.reason == PARENT:
+            return self.line
+        said = " ".join(last_line(self.detail).split())
+        meant = "" if self.reason == DEPENDENCY else meaning(self.reason, self.exit_code, self.container, said=said)
+        return f"{said} ({meant})" if said and meant else said or meant
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What stands beside the name: the reason, the container if it is not main, the exit code, the tries."""
+        silent = ("", "Error", "Completed", PARENT)
+        return tuple(
+            part
+            for part in (
+                self.reason if self.reason not in silent else "",
+                f"container {self.container}" if self.container not in ("", "main") else "",
+                f"exit code {self.exit_code}" if self.exit_code is not None else "",
+                f"{self.tries} tries" if self.tries > 1 else "",
+            )
+            if part
+        )
+
+    @property
+    def headline(self) -> str:
+        """Such as "train failed (OOMKilled, exit code 137, 3 tries): it used more memory than its limit"."""
+        remarks = f" ({', '.join(self.remarks)})" if self.remarks else ""
+        gist = f": {self.gist[:_GIST]}" if self.gist else ""
+        return f"{' '.join(self.name.split())[:_NAME]} failed{remarks}{gist}"

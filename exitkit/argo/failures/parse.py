@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from exitkit.argo import gostring, loosejson
 from exitkit.argo.argument import encodable, is_unset
+from exitkit.text.plain import plain
 
 FIELDS: Final = ("displayName", "message", "templateName", "phase", "podName", "finishedAt")
 """The fields of Argo's failedNodeStatus (workflow/controller/operator.go)."""
@@ -19,12 +20,13 @@ FIELDS: Final = ("displayName", "message", "templateName", "phase", "podName", "
 _MOST_ENTRIES = 20_000
 # A piece of damaged text that is no entry counts towards this: each costs some microseconds.
 _MOST_PIECES = 200_000
+_SHOWN = 160  # characters of what could not be read, in a note
 _CUT = "workflow.failures was cut off; some failed steps may be missing"
 _KEY = re.compile(rf'"({"|".join(FIELDS)})"\s*:\s*')
 _ENTRY = re.compile(rf"\{{\s*{_KEY.pattern}")
 
 
-class Found(NamedTuple):
+class Parsed(NamedTuple):
     """The entries as text fields, in the order in which they came, and what is wrong with them."""
 
     entries: tuple[Mapping[str, str], ...] = ()
@@ -32,50 +34,66 @@ class Found(NamedTuple):
     truncated: bool = False
 
 
-def read(text: str) -> Found:
-    """All entries that the text holds. Never raises."""
+def read(text: str) -> Parsed:
+    """All entries that the text holds; what is none is shown in a note. Never raises."""
     peeled = loosejson.peel(text)
     text = peeled.text
     if is_unset(text) or text == "null":
-        return Found((), (_CUT,), truncated=True) if peeled.cut and not text else Found()
+        return Parsed((), (_CUT,), truncated=True) if peeled.cut and not text else Parsed()
     start = 1 if text[0] == "[" else 0
-    entries, odd, end = _read_whole(text, start) if text[0] in "[{" else ([], 0, 0)
+    entries, odd, end = _read_whole(text, start) if text[0] in "[{" else ([], _Odd(), 0)
     rest = text[end:].strip(", \t\r\n")
     damaged = rest != ("]" if start else "") and len(entries) <= _MOST_ENTRIES
     if damaged:
         entries += _read_damaged(text, end, _MOST_ENTRIES + 1 - len(entries))
     truncated = peeled.cut or (damaged and text[0] in "[{" and text[-1] != ("]" if start else "}"))
     too_many = len(entries) > _MOST_ENTRIES
-    notes = _notes(truncated=truncated, damaged=damaged, odd=odd, too_many=too_many, found=bool(entries))
-    return Found(tuple(entries[:_MOST_ENTRIES]), notes, truncated or too_many)
+    notes = _notes(
+        truncated=truncated, unread=rest if damaged else "", odd=odd, too_many=too_many, any_read=bool(entries)
+    )
+    return Parsed(tuple(entries[:_MOST_ENTRIES]), notes, truncated or too_many)
 
 
-def _notes(*, truncated: bool, damaged: bool, odd: int, too_many: bool, found: bool) -> tuple[str, ...]:
+class _Odd(NamedTuple):
+    """How many values were no entries, and the first of them as text."""
+
+    many: int = 0
+    first: str = ""
+
+
+def _notes(*, truncated: bool, unread: str, odd: _Odd, too_many: bool, any_read: bool) -> tuple[str, ...]:
+    """What is missing; what could not be read is shown, cut to a line, as somebody wanted to say something by it."""
     notes = []
     if truncated:
-        notes.append(_CUT)
-    elif damaged and found:
-        notes.append("workflow.failures is damaged; some failed steps may be missing or incomplete")
-    elif damaged:
-        notes.append("workflow.failures is no list of failed steps and was not understood")
-    if odd:
-        notes.append(f"workflow.failures holds {odd} entries that are no failed steps")
+        notes.append(_CUT if any_read or not unread else f"{_CUT}: {_shown(unread)}")
+    elif unread and any_read:
+        notes.append(f"workflow.failures is damaged; some failed steps may be missing or incomplete: {_shown(unread)}")
+    elif unread:
+        notes.append(f"workflow.failures is no list of failed steps and was not understood: {_shown(unread)}")
+    if odd.many:
+        notes.append(f"workflow.failures holds {odd.many} entries that are no failed steps: {odd.first}")
     if too_many:
         notes.append(f"workflow.failures holds more than {_MOST_ENTRIES} failed steps; the others were not read")
     return tuple(notes)
 
 
-def _read_whole(text: str, start: int) -> tuple[list[dict[str, str]], int, int]:
-    """The entries up to the first break, how many values were no entries, and where reading ended."""
+def _shown(text: str) -> str:
+    """The text in one line, cut visibly."""
+    line = " ".join(plain(text[: 16 * _SHOWN]).split())
+    return line if len(line) <= _SHOWN and len(text) <= 16 * _SHOWN else f"{line[:_SHOWN].rstrip()}…"
+
+
+def _read_whole(text: str, start: int) -> tuple[list[dict[str, str]], _Odd, int]:
+    """The entries up to the first break, the values that were no entries, and where reading ended."""
     entries: list[dict[str, str]] = []
-    odd, end = 0, start
+    odd, end = _Odd(), start
     for value, end in loosejson.entries(text, start):  # noqa: B007 - its last value is the answer
         entry = _as_entry(value)
         if entry is None:
-            odd += 1
+            odd = _Odd(odd.many + 1, odd.first or _shown(loosejson.as_text(value) or "null"))
         else:
             entries.append(entry)
-        if len(entries) + odd > _MOST_ENTRIES:
+        if len(entries) + odd.many > _MOST_ENTRIES:
             break
     return entries, odd, end
 

@@ -10,12 +10,15 @@ from typing import Final, NamedTuple
 STOPPED: Final = "stopped"
 DEADLINE: Final = "deadline"
 POD_DELETED: Final = "pod deleted"
+CONTAINER_DELETED: Final = "container deleted"
+DEPENDENCY: Final = "dependency failed"
+"""A container of a containerSet did not begin because another one, which it names, had failed."""
 PARENT: Final = "child failed"
 """The node failed because a node below it did, or because its retries are used up."""
 
 
-class Cause(NamedTuple):
-    """What a message says: whose fault, the reason in a word or two, the exit code, and the container's own words."""
+class Termination(NamedTuple):
+    """How a node ended: whose container, the reason in a word or two, the exit code, and the container's own words."""
 
     container: str = ""
     reason: str = ""
@@ -27,6 +30,12 @@ class Cause(NamedTuple):
 _EXIT = re.compile(
     r"(?:(?P<container>[a-z0-9][-a-z0-9]{0,62}): )?(?P<reason>[A-Za-z]{0,64}) ?\(exit code (?P<code>-?[0-9]{1,10})\)"
     r"(?:: (?P<detail>.*))?",
+    re.DOTALL,
+)
+# The emissary of a container that waits for another (cmd/argoexec/commands/emissary.go), which ends with 64.
+_DEPENDENCY = re.compile(
+    r"(?:(?:(?P<container>[a-z0-9][-a-z0-9]{0,62}): )?(?:[A-Za-z]{0,64}) ?\(exit code (?P<code>-?[0-9]{1,10})\): )?"
+    r"(?P<detail>dependency \"[^\"\n]{1,63}\" exited with non-zero code.*)",
     re.DOTALL,
 )
 _NEVER_STARTED = re.compile(
@@ -52,6 +61,7 @@ _BEGINNINGS = (
     ("Step exceeded its deadline", DEADLINE),
     ("Step exceeded workflow deadline", DEADLINE),
     ("pod deleted", POD_DELETED),
+    ("container deleted", CONTAINER_DELETED),
     # What a kubelet writes into pod.status.message (kubernetes pkg/kubelet/eviction, nodeshutdown).
     ("The node was low on resource:", "Evicted"),
     ("The node had condition:", "Evicted"),
@@ -62,46 +72,39 @@ _BEGINNINGS = (
     ("Pod was terminated in response to imminent node shutdown", "node shutdown"),
     ("Pod was rejected", "rejected"),
 )
-_VARIES = re.compile(
-    r"0x[0-9a-f]+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b(?=[a-f]*[0-9])[0-9a-f]{7,}\b|[0-9]+", re.IGNORECASE
-)
 
 
-def read(message: str) -> Cause:
-    """The cause that a message of Argo's names; an empty one for a message that is not Argo's."""
+def read(message: str) -> Termination:
+    """How the node ended, by a message of Argo's; of one that is not Argo's all is the container's own words."""
+    if match := _DEPENDENCY.match(message):
+        code = match["code"]
+        return Termination(match["container"] or "", DEPENDENCY, int(code) if code else None, match["detail"])
     for pattern in (_EXIT, _NEVER_STARTED, _WAITING):
         match = pattern.match(message)
         if match:
-            found = match.groupdict()
-            code = found.get("code")
-            return Cause(
-                container=found.get("container") or "",
-                reason=found["reason"],
+            parts = match.groupdict()
+            code = parts.get("code")
+            return Termination(
+                container=parts.get("container") or "",
+                reason=parts["reason"],
                 exit_code=int(code) if code is not None else None,
-                detail=found["detail"] or "",
+                detail=parts["detail"] or "",
             )
     if _PARENT.fullmatch(message.strip()):
-        return Cause(reason=PARENT)
+        return Termination(reason=PARENT)
     for beginning, reason in _BEGINNINGS:
         if message.startswith(beginning):
-            return Cause(reason=reason, detail=message)
-    return Cause(detail=message)
+            return Termination(reason=reason, detail=message)
+    return Termination(detail=message)
 
 
-def consequence(cause: Cause) -> int:
+def consequence(end: Termination) -> int:
     """How surely something else came first: 0 a failure of its own, 1 killed from outside, 2 stopped with all others.
 
-    143 and 137 are SIGTERM and SIGKILL; a container over its memory says OOMKilled as well.
+    143 and 137 are SIGTERM and SIGKILL; a container over its memory says OOMKilled as well. A container of a
+    containerSet that waited for another one, or went with its pod, says less than that one.
     """
-    if cause.reason == STOPPED:
+    if end.reason in (STOPPED, DEPENDENCY, CONTAINER_DELETED):
         return 2
-    killed = cause.exit_code in (137, 143) and cause.reason != "OOMKilled"
-    return 1 if killed or cause.reason in (DEADLINE, POD_DELETED, PARENT) else 0
-
-
-def normalise(message: str) -> str:
-    """The message without what differs from pod to pod: numbers, addresses, ids, spaces. The exit code stays."""
-    cause = read(message)
-    # 4 KiB is the longest termination message that Kubernetes keeps.
-    detail = " ".join(_VARIES.sub("#", cause.detail[:4096]).split())
-    return f"{cause.container}|{cause.reason}|{cause.exit_code}|{detail}"
+    killed = end.exit_code in (137, 143) and end.reason != "OOMKilled"
+    return 1 if killed or end.reason in (DEADLINE, POD_DELETED, PARENT) else 0

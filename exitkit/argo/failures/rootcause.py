@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from exitkit.argo.failures.ancestry import fold
 from exitkit.argo.failures.failure import Failure
 from exitkit.argo.failures.reason import PARENT
 from exitkit.argo.nodenames import fnv32a, node_hash
@@ -41,7 +42,9 @@ def sort_out(nodes: Sequence[Failure], *, whole: bool, succeeded: bool) -> Sorte
     parents, or the workflow succeeded.
     """
     mine, rest = _split_handlers(nodes)
-    children, parents = _split_parents(rest)
+    folded = fold(rest)
+    children, parents = _split_parents(folded.kept)
+    parents += folded.parents
     leaves, recovered = _join_attempts(children, parents, sure=succeeded or (whole and bool(parents)))
     if leaves or succeeded:
         return Sorted(in_order(leaves), in_order(recovered), in_order(mine))

@@ -3,18 +3,17 @@
 No picture, no script, no style sheet of another place; the colours hold on white and on dark.
 """
 
+import re
 from html import escape
 
-from exitkit.message import Level, Message, Trouble
-from exitkit.message.markup import clean, fit, href
+from exitkit.message import Level, Message, ShownFailure
+from exitkit.message.markup import clean, ends, fit, href
+from exitkit.message.severity import severity
 
-_TEXT, _CAUSE = 8000, 2000
-_CAUSES, _FACTS = 10, 30
+_TEXT, _GIST, _MESSAGE, _STEPS = 7000, 400, 1500, 200
+_FAILURES, _FACTS = 10, 30
 _SANS = "-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
 _MONO = "ui-monospace,SFMono-Regular,Menlo,Consolas,'Liberation Mono',monospace"
-# Contrast of each on white and of white on each is at least 4.5 (WCAG 2.2, 1.4.3).
-_COLOURS = {"Succeeded": "#1a7f37", "Failed": "#c62828", "Error": "#c62828", "": "#9a6700"}
-_OTHER = "#0b66c3"
 _INK, _FAINT, _LINE, _SHADE = "#1f2328", "#59636e", "#d9dee3", "#f5f6f8"
 
 _PAGE = """<!DOCTYPE html>
@@ -53,15 +52,17 @@ style="max-width:600px;background:#ffffff;border:1px solid {line};border-top:4px
 
 
 def page(message: Message, level: Level, label: str) -> str:
-    """The whole page; `reduced` has one cause and no table of facts. `label` names the message's link."""
-    colour = _COLOURS.get(message.status, _OTHER)
+    """The whole page; `reduced` has one failure and no table of facts. `label` names the message's link."""
+    colour = severity(message.status).colour
     rich = level == "rich"
-    facts = tuple(one for one in message.facts if one != ("Status", message.status)) if rich else ()
-    shown = message.troubles[: _CAUSES if rich else 1]
-    more = len(message.troubles) - len(shown) + message.more
-    rows = [_row(_heading(message, colour), top=24)]
+    facts = tuple(fact for fact in message.facts if fact != ("Status", message.status)) if rich else ()
+    shown = message.failures[: _FAILURES if rich else 1]
+    more = len(message.failures) - len(shown) + message.more
+    # The failures stand right below, and say what the summary would say of the first.
+    summary = message.headline if shown else message.summary
+    rows = [_row(_heading(message, summary, colour), top=24)]
     rows += [_row(_paragraph(message.text), top=16)] if message.text.strip() and rich else []
-    rows += [_row(_trouble(one), top=20) for one in shown]
+    rows += [_row(_failure(failure), top=20) for failure in shown]
     rows += [_row(f'<span class="faint" style="{_small()}">and {more} more</span>', top=12)] if more else []
     rows += [_row(_facts(facts[:_FACTS]), top=24)] if facts else []
     rows += [_row(_button(message.link, label, colour), top=24)] if href(message.link) else []
@@ -81,20 +82,20 @@ def _row(inner: str, *, top: int) -> str:
     return f'<tr><td class="pad" style="padding:{top}px 32px 0 32px;">{inner}</td></tr>\n'
 
 
-def _heading(message: Message, colour: str) -> str:
+def _heading(message: Message, summary: str, colour: str) -> str:
     badge = (
         f'<span style="display:inline-block;padding:3px 10px;border-radius:4px;background:{colour};color:#ffffff;'
         f'font:600 12px/18px {_SANS};">{_html(message.status or "Unknown", 30)}</span>'
     )
-    summary = _html(message.summary, 1000)
+    below = _html(summary, 1000)
     return (
         f"{badge}"
         f'<h1 class="ink" style="margin:12px 0 0 0;color:{_INK};font:600 22px/29px {_SANS};word-break:break-word;">'
         f"{_html(message.title, 300)}</h1>"
         + (
             f'<p class="faint" style="margin:6px 0 0 0;color:{_FAINT};font:400 15px/22px {_SANS};'
-            f'word-break:break-word;">{summary}</p>'
-            if summary
+            f'word-break:break-word;">{below}</p>'
+            if below
             else ""
         )
     )
@@ -107,29 +108,37 @@ def _paragraph(text: str) -> str:
     )
 
 
-def _trouble(trouble: Trouble) -> str:
-    told = [f"exit code {trouble.exit_code}"] if _says_more(trouble) else []
-    told += [f"{trouble.count} times"] if trouble.count > 1 else []
-    link = href(trouble.link)
+def _failure(failure: ShownFailure) -> str:
+    """Who failed, the line that says why, and what it is taken from, with its line ends and columns."""
+    link = href(failure.link)
     logs = (
         f'<a class="link" href="{escape(link)}" style="color:#0b66c3;font:400 13px/20px {_SANS};">Logs</a>'
         if link
         else ""
     )
-    beside = f'<span class="faint" style="{_small()}">&nbsp; {" · ".join(told)}</span>' if told else ""
+    beside = _html(" · ".join(failure.beside()), _STEPS)
+    beside = f'<span class="faint" style="{_small()}">&nbsp; {beside}</span>' if beside else ""
+    gist = _html(failure.gist or failure.message, _GIST)
+    rest = _columns(failure.message) if failure.gist else ""
     return (
         '<table role="presentation" width="100%" cellpadding="0" cellspacing="0"><tr>'
         f'<td class="ink" style="color:{_INK};font:600 15px/20px {_SANS};word-break:break-word;">'
-        f"{_html(trouble.step, 200)}{beside}</td>"
+        f"{_html(failure.names(_STEPS), _STEPS)}{beside}</td>"
         f'<td align="right" valign="top" style="padding-left:12px;white-space:nowrap;">{logs}</td></tr></table>'
-        f'<div class="code" style="margin-top:8px;padding:10px 12px;background:{_SHADE};border:1px solid {_LINE};'
-        f'border-radius:4px;color:{_INK};font:400 13px/19px {_MONO};word-break:break-word;overflow-wrap:anywhere;">'
-        f"{_html(trouble.message, _CAUSE)}</div>"
+        + (
+            f'<div class="ink" style="margin-top:4px;color:{_INK};font:400 15px/22px {_SANS};overflow-wrap:anywhere;">'
+            f"{gist}</div>"
+            if gist
+            else ""
+        )
+        + (
+            f'<div class="code" style="margin-top:8px;padding:10px 12px;background:{_SHADE};border:1px solid {_LINE};'
+            f'border-radius:4px;color:{_INK};font:400 12px/18px {_MONO};white-space:pre-wrap;overflow-wrap:anywhere;">'
+            f"{rest}</div>"
+            if rest and rest != gist
+            else ""
+        )
     )
-
-
-def _says_more(trouble: Trouble) -> bool:
-    return trouble.exit_code is not None and f"exit code {trouble.exit_code}" not in trouble.message
 
 
 def _facts(facts: tuple[tuple[str, str], ...]) -> str:
@@ -168,6 +177,12 @@ def _footer(message: Message) -> str:
 
 def _small() -> str:
     return f"color:{_FAINT};font:400 13px/20px {_SANS};"
+
+
+def _columns(text: str) -> str:
+    """As `_html`, for a fixed width: spaces in a row stay, also where a mail program does not know white-space."""
+    html = ends(text.expandtabs(8), _MESSAGE, escape).replace("\n", "<br>")
+    return re.sub(r"(?:^|(?<=<br>)) | (?= )", "\u00a0", html)
 
 
 def _html(text: str, limit: int) -> str:

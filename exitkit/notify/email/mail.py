@@ -7,46 +7,33 @@ Python 3.11.10, lets a line end out of them (CVE-2024-6923).
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email import policy
 from email.charset import QP, Charset
 from email.header import Header
 from email.message import EmailMessage
-from email.utils import formatdate, getaddresses
+from email.utils import formatdate
 
 from exitkit.message import Level, Message
 from exitkit.message.markup import clean, fit
+from exitkit.notify.email.addresses import Mailbox
 from exitkit.notify.email.html import page
 
 # RFC 5322, 2.1.1: a line has at most 998 characters, and 78 read best. A subject beyond this is cut by all.
 _SUBJECT = 250
 _FACT = 500
-# RFC 5322, 3.2.3 and RFC 1123, 2.1, without quoted local parts, which only attacks use.
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
 # Suffix that Kubernetes adds to generateName: five characters without vowels, so that it is no word.
 _GENERATED = re.compile(r"-[bcdfghjklmnpqrstvwxz2456789]{5}$|-\d{8,}$")
 
 
 @dataclass(frozen=True)
-class Address:
-    """One mailbox: what people read, and where it goes, in ASCII."""
-
-    name: str
-    address: str
-
-    @property
-    def domain(self) -> str:
-        return self.address.rpartition("@")[2]
-
-
-@dataclass(frozen=True)
-class Envelope:
+class MailHeaders:
     """What the headers say beside the message itself; `date` is in Unix seconds."""
 
-    sender: Address
-    to: Sequence[Address]
-    cc: Sequence[Address] = ()
-    reply_to: Address | None = None
+    sender: Mailbox
+    to: Sequence[Mailbox]
+    cc: Sequence[Mailbox] = ()
+    reply_to: Mailbox | None = None
     delivery: str = ""
     thread: str = ""
     date: float = 0.0
@@ -56,22 +43,6 @@ class Envelope:
     def identity(self) -> str:
         """What stands in the Message-ID, the same in every run for the same end of the same workflow."""
         return f"exitkit.{self.delivery}@{self.sender.domain}"
-
-
-def parse_address(text: str) -> Address:
-    """One address, such as `ops@example.com` or `Ops <ops@example.com>`. Raises ValueError."""
-    if clean(text) != text or "\n" in text:
-        raise ValueError("an address holds no control characters")
-    found = getaddresses([text])
-    name, address = found[0] if len(found) == 1 else ("", "")
-    local, _, domain = address.rpartition("@")
-    try:
-        address = f"{local}@{domain.encode('idna').decode('ascii')}"
-    except UnicodeError:
-        address = ""
-    if not _ADDRESS.fullmatch(address):
-        raise ValueError("is not one e-mail address such as ops@example.com or Ops <ops@example.com>")
-    return Address(name, address)
 
 
 def thread_of(namespace: str, *names: str) -> str:
@@ -89,19 +60,28 @@ def bodies(message: Message, level: Level, label: str) -> dict[str, str]:
     return {"text": plain, "html": page(message, level, label)}
 
 
-def build(subject: str, parts: dict[str, str], envelope: Envelope) -> bytes:
-    """The whole mail as it goes over the wire."""
+def build(subject: str, parts: dict[str, str], headers: MailHeaders, *, ascii_only: bool = False) -> bytes:
+    """The whole mail as it goes over the wire: ASCII, but for addresses that are none (RFC 6532).
+
+    With `ascii_only` these are left out, for a server that does not take them.
+    """
     mail = EmailMessage(policy=policy.SMTP)
     mail.set_content(parts["text"], cte="quoted-printable")
     if "html" in parts:
         mail.add_alternative(parts["html"], subtype="html", cte="quoted-printable")
         # Never found in quoted-printable text, where = is followed by hexadecimals or a line end.
-        mail.set_boundary(f"=_exitkit_{envelope.delivery}")
-    headers = "".join(_header(name, value) for name, value in _headers(subject, envelope))
-    return headers.encode("ascii") + mail.as_bytes()
+        mail.set_boundary(f"=_exitkit_{headers.delivery}")
+    if ascii_only:
+        headers = replace(headers, to=_ascii(headers.to), cc=_ascii(headers.cc))
+    lines = "".join(_header(name, value) for name, value in _lines(subject, headers))
+    return lines.encode("utf-8") + mail.as_bytes()
 
 
-def _headers(subject: str, envelope: Envelope) -> list[tuple[str, str]]:
+def _ascii(mailboxes: Sequence[Mailbox]) -> list[Mailbox]:
+    return [mailbox for mailbox in mailboxes if mailbox.address.isascii()]
+
+
+def _lines(subject: str, envelope: MailHeaders) -> list[tuple[str, str]]:
     headers = [
         ("From", _mailbox(envelope.sender)),
         ("To", _mailboxes(envelope.to)),
@@ -140,11 +120,11 @@ def _encoded(text: str, limit: int, name: str) -> str:
     return Header(line, "us-ascii", maxlinelen=76, header_name=name).encode(linesep="\r\n")
 
 
-def _mailboxes(addresses: Sequence[Address]) -> str:
+def _mailboxes(addresses: Sequence[Mailbox]) -> str:
     return ",\r\n ".join(_mailbox(one) for one in addresses)
 
 
-def _mailbox(one: Address) -> str:
+def _mailbox(one: Mailbox) -> str:
     name = " ".join(one.name.replace("=?", "= ?").split())
     if not name:
         return one.address

@@ -1,5 +1,7 @@
 """smtplib's conversation with a mail server, with bounded answers, plain socket errors and no DNS for its own name."""
 
+import os
+import re
 import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -15,17 +17,20 @@ else:  # it comes in by the class made in `opened`
 
 _LINE = 8_192  # bytes of a line of an answer; RFC 5321 asks for 512, smtplib allows so many
 _LINES = 200  # of one answer; without an end to them a server could fill the memory
+# What servers from before 1995 say to EHLO (RFC 5321, 4.2.4); any other answer is about us, and HELO would hide it.
+_NOT_KNOWN = (500, 501, 502, 504)
+_FULL_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})(?:\.[A-Za-z0-9-]{1,63})+")
 _SAID = 200  # characters of an answer in an error
 
 
 @dataclass(frozen=True)
-class Server:
+class MailServer:
     """A mail server and how to speak to it.
 
     `starttls` is required where it is asked for: a server that does not offer it gets nothing. With
     `access_token` XOAUTH2 is spoken, and `password` is not used. `ca_file` replaces the system's
-    authorities. `timeout` is in seconds, for each answer; None is as much as the attempt allows. `local_hostname` is what EHLO says;
-    without one it is the own address, because looking up a name may block.
+    authorities. `timeout` is in seconds, for each answer; None is as much as the attempt allows. `local_hostname` is what EHLO says; without one it is this
+    host's name if that is a full one, else its address, because looking up a name may block.
     """
 
     host: str
@@ -44,7 +49,7 @@ class Server:
         return f"{self.host}:{self.port}"
 
 
-class Reply(NamedTuple):
+class SMTPReply(NamedTuple):
     """What the server answered: a code of three digits, or -1 for nonsense, and its words."""
 
     code: int
@@ -63,15 +68,15 @@ class Reply(NamedTuple):
         return first[0].decode("ascii", "replace") if first and first[0].count(b".") == 2 else ""
 
 
-class Refusal(Exception):
+class SMTPRefusal(Exception):
     """The server said no; `step` is what was asked for."""
 
-    def __init__(self, step: str, reply: Reply) -> None:
+    def __init__(self, step: str, reply: SMTPReply) -> None:
         super().__init__()
         self.step, self.reply = step, reply
 
 
-def opened(server: Server) -> "SMTP":
+def opened(server: MailServer) -> "SMTP":
     """A session that is connected but not greeted yet. Raises OSError, UnicodeError, RefusedAddress."""
     import smtplib
 
@@ -82,15 +87,15 @@ def opened(server: Server) -> "SMTP":
     return session
 
 
-def greet(session: "SMTP", server: Server) -> None:
+def greet(session: "SMTP", server: MailServer) -> None:
     """Connect and come to where mail can be handed over, except for who we are.
 
-    Raises OSError and what it is made of, Refusal, and NotOffered where STARTTLS is missing.
+    Raises OSError and what it is made of, SMTPRefusal, and NotOffered where STARTTLS is missing.
     """
     _expect("connection", session.connect(server.host, server.port), 220)
     assert session.sock is not None
     if server.local_hostname is None:
-        session.local_hostname = _address(session.sock)
+        session.local_hostname = _own_name() or _address(session.sock)
     _hello(session)
     if server.tls == "starttls":
         if not session.has_extn("starttls"):
@@ -107,7 +112,7 @@ class NotOffered(Exception):
 
 
 class _Session(SMTP):
-    server: Server
+    server: MailServer
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         sock = dial(host, port, min(Timeouts().to_connect(), timeout), allow_link_local=self.server.allow_link_local)
@@ -126,7 +131,7 @@ class _Session(SMTP):
             raise ConnectionResetError("closed")
         self.sock.sendall(s.encode(self.command_encoding) if isinstance(s, str) else s)  # type: ignore[arg-type]
 
-    def getreply(self) -> Reply:
+    def getreply(self) -> SMTPReply:
         """As smtplib's, but with an end, and with the error as it was."""
         if self.sock is None:
             raise ConnectionResetError("closed")
@@ -139,27 +144,34 @@ class _Session(SMTP):
                 break
             said.append(line[4:].strip())
             if not (line[:3].isdigit() and line[3:4] in b"- \r\n"):
-                return Reply(-1, line.strip())
+                return SMTPReply(-1, line.strip())
             if line[3:4] != b"-":
-                return Reply(int(line[:3]), b"\n".join(said))
+                return SMTPReply(int(line[:3]), b"\n".join(said))
         else:
-            return Reply(-1, b"an answer without end")
+            return SMTPReply(-1, b"an answer without end")
         if line:
-            return Reply(-1, line)
+            return SMTPReply(-1, line)
         raise ConnectionResetError("closed")
 
 
 def _hello(session: "SMTP") -> None:
+    """EHLO, and HELO where the server does not know that. Raises SMTPRefusal with what it said first."""
     session.esmtp_features = {}
-    code, said = session.ehlo()
-    if code != 250:  # a server from before 1995, or one that is not well
-        code, said = session.helo()
-    _expect("ehlo", (code, said), 250)
+    first = session.ehlo()
+    if first[0] in _NOT_KNOWN and session.helo()[0] == 250:
+        return
+    _expect("ehlo", first, 250)
 
 
 def _expect(step: str, answer: tuple[int, bytes], code: int) -> None:
     if answer[0] != code:
-        raise Refusal(step, Reply(*answer))
+        raise SMTPRefusal(step, SMTPReply(*answer))
+
+
+def _own_name() -> str:
+    """This host's name, as Kubernetes sets it, if it is a full one; "" otherwise, as most servers refuse half a name."""
+    names = (os.environ.get("HOSTNAME", ""), os.uname().nodename)
+    return next((name for name in names if _FULL_NAME.fullmatch(name)), "")
 
 
 def _address(sock: socket.socket) -> str:

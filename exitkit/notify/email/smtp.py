@@ -5,7 +5,6 @@ deliver from there on and not before (RFC 5321, 4.1.1.4). So what fails earlier 
 in the middle of a large message, and a missing answer to the dot is `Unknown`.
 """
 
-import base64
 import contextlib
 import re
 from collections.abc import Mapping, Sequence
@@ -14,25 +13,30 @@ from typing import TYPE_CHECKING
 
 from exitkit.clients.tcp import handshake, unsent
 from exitkit.errors import ActionError, ConfigError, Retryable, Unknown
-from exitkit.notify.email.session import NotOffered, Refusal, Reply, Server, greet, opened
+from exitkit.notify.email.login import cure, is_about_login, log_in
+from exitkit.notify.email.session import MailServer, NotOffered, SMTPRefusal, SMTPReply, greet, opened
 from exitkit.retry import sending
 from exitkit.text.redact import printable, redact, remember
 
 if TYPE_CHECKING:
     from smtplib import SMTP
 
-__all__ = ["Sent", "Server", "TooLarge", "send"]
+__all__ = ["MailServer", "MailTooLarge", "Sent", "send"]
 
 _VERDICT = 60.0  # seconds for the answer to the dot: filters look at the message first; the attempt's time is less
 _GOODBYE = 1.0  # seconds for the answer to QUIT, when all is said
 _PIECE = 65_536  # bytes of one write, so that the time-out is not one for the whole of a large mail
 _UNFIT = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029<>\ud800-\udfff]")
 _LINES = re.compile(rb"\r\n|\r|\n")
-_AUTH_CODES = (530, 534, 535, 538)
-_AUTH_WORDS = ("5.7.0", "5.7.8", "5.7.9", "5.7.11", "5.7.14", "5.7.30", "5.7.57", "5.7.139")
+_MAILBOX_FULL = re.compile(r"quota|storage|mailbox|over ?limit|\bfull\b", re.IGNORECASE)
+_TOO_LARGE = re.compile(r"size|large|big|maximum|exceed", re.IGNORECASE)
+# `Greylisted for 5 minutes`, `try again in 300 seconds`, as the servers' own words have it; there is no field for it.
+_LATER = re.compile(
+    r"(?:gr[ea]y|again|retry|later|wait|defer).{0,60}?\b([0-9]{1,5}) ?(s|sec|seconds?|m|min|minutes?)\b", re.IGNORECASE
+)
 
 
-class TooLarge(ActionError):
+class MailTooLarge(ActionError):
     """The server takes no message of this size; `limit` is what it takes in bytes, or None."""
 
     def __init__(self, message: str, limit: int | None = None) -> None:
@@ -53,20 +57,29 @@ class Sent:
     response: str = ""
 
 
-def send(message: bytes, *, sender: str, recipients: Sequence[str], server: Server, what: str) -> Sent:
+def send(  # noqa: PLR0913 - a mail has no fewer parts
+    message: bytes,
+    *,
+    sender: str,
+    recipients: Sequence[str],
+    server: MailServer,
+    what: str,
+    in_ascii: bytes | None = None,
+) -> Sent:
     """Hand the message over for all recipients in one go.
 
     Raises Retryable (also where some recipient is deferred and none is taken), Unknown where the
-    answer to the whole message is missing, TooLarge, and ActionError for what another try does not
-    cure. `what` begins the text of an error.
+    answer to the whole message is missing, MailTooLarge, and ActionError for what another try does not
+    cure. `what` begins the text of an error. `in_ascii` is the message for a server that takes no addresses beyond
+    ASCII: those who have one are refused there, and the others get this.
     """
     for secret in (server.password, server.access_token):
         remember(secret or "")
-    letter = _Letter(message, sender, list(dict.fromkeys(recipients)), server, what)
+    letter = _Letter(message, sender, list(dict.fromkeys(recipients)), server, what, in_ascii)
     session, problem = opened(server), None
     try:
         return letter.through(session)
-    except Refusal as error:
+    except SMTPRefusal as error:
         problem = _refusal(error, what, server)
     except NotOffered:
         told = "offers no starttls, so that nothing was sent: set tls to implicit or, in a trusted network, none"
@@ -85,21 +98,24 @@ class _Letter:
     message: bytes
     sender: str
     recipients: Sequence[str]
-    server: Server
+    server: MailServer
     what: str
+    in_ascii: bytes | None = None
+    unfit: dict[str, str] = field(default_factory=dict)
     ended: bool = False  # whether the dot may have left
 
     def through(self, session: "SMTP") -> Sent:
-        """Raises Refusal, NotOffered, ActionError, and whatever a socket raises."""
+        """Raises SMTPRefusal, NotOffered, ActionError, and whatever a socket raises."""
         if not self.recipients:
             raise ActionError(f"{self.what}: a mail needs a recipient", reason="client")
         for address in (self.sender, *self.recipients):
             if _UNFIT.search(address) or not address:
                 told = f"no mail address: {printable(redact(address), 100)!r}: remove spaces, controls and brackets"
                 raise ActionError(f"{self.what}: {told}", reason="client")
-        content = _stuffed(self.message)
         greet(session, self.server)
-        _log_in(session, self.server, self.what)
+        log_in(session, self.server, self.what)
+        self._fit(session)
+        content = _stuffed(self.message)
         self._begin(session, len(content))
         refused, deferred = self._address(session)
         _expect("message", session.docmd("DATA"), 354)
@@ -110,7 +126,7 @@ class _Letter:
         assert session.sock is not None
         session.sock.settimeout(max(_VERDICT, session.timeout))
         session.send(b".\r\n")
-        reply = Reply(*session.getreply())
+        reply = SMTPReply(*session.getreply())
         if reply.code < 0:
             raise OSError("nonsense")
         _expect("message", reply, 250)
@@ -119,79 +135,83 @@ class _Letter:
             session.docmd("QUIT")
         return Sent(refused, deferred, reply.text)
 
+    def _fit(self, session: "SMTP") -> None:
+        """Leave out who cannot be addressed here, so that the others get it all the same."""
+        addresses = (self.sender, *self.recipients)
+        if all(address.isascii() for address in addresses) or session.has_extn("smtputf8"):
+            return
+        told = f"{self.server.where} offers no smtputf8: use addresses of ascii characters"
+        reachable = [address for address in self.recipients if address.isascii()]
+        if not self.sender.isascii() or not reachable or (self.in_ascii is None and not self.message.isascii()):
+            raise ActionError(f"{self.what}: {told}", reason="client")
+        self.unfit = {address: told for address in self.recipients if not address.isascii()}
+        self.recipients, self.message = reachable, self.in_ascii or self.message
+
     def _begin(self, session: "SMTP", size: int) -> None:
         options = ""
+        if not (self.sender.isascii() and all(address.isascii() for address in self.recipients)):
+            session.command_encoding = "utf-8"
+            options += " SMTPUTF8"
         limit = session.esmtp_features.get("size", "")
         if session.has_extn("size"):
             if limit.isdigit() and 0 < int(limit[:20]) < size:
                 told = f"the mail has {size} bytes and {self.server.where} takes {limit[:20]}: leave out attachments"
-                raise TooLarge(f"{self.what}: {told}", int(limit[:20]))
+                raise MailTooLarge(f"{self.what}: {told}", int(limit[:20]))
             options += f" SIZE={size}"
         if not self.message.isascii() and session.has_extn("8bitmime"):
             options += " BODY=8BITMIME"
-        if not (self.sender.isascii() and all(one.isascii() for one in self.recipients)):
-            if not session.has_extn("smtputf8"):
-                told = f"{self.server.where} offers no smtputf8: use addresses of ascii characters"
-                raise ActionError(f"{self.what}: {told}", reason="client")
-            session.command_encoding = "utf-8"
-            options += " SMTPUTF8"
         _expect("sender", session.docmd("MAIL", f"FROM:<{self.sender}>{options}"), 250)
 
     def _address(self, session: "SMTP") -> tuple[dict[str, str], dict[str, str]]:
         """Who is refused and who is deferred, if anybody is left."""
-        refused: dict[str, str] = {}
+        refused: dict[str, str] = dict(self.unfit)
         deferred: dict[str, str] = {}
         for address in self.recipients:
-            reply = Reply(*session.docmd("RCPT", f"TO:<{address}>"))
+            reply = SMTPReply(*session.docmd("RCPT", f"TO:<{address}>"))
             if reply.code in (250, 251, 252):
                 continue
             if reply.code == 421 or not 400 <= reply.code <= 599:
-                raise Refusal("recipient", reply)
+                raise SMTPRefusal("recipient", reply)
             (deferred if reply.code < 500 else refused)[address] = reply.text
-        if len(refused) + len(deferred) < len(self.recipients):
+        if len(refused) + len(deferred) < len(self.recipients) + len(self.unfit):
             return refused, deferred
         told = "; ".join(f"{address}: {text}" for address, text in (refused | deferred).items())
         told = f"{self.what}: {self.server.where} takes no recipient: {printable(told, 400)}"
-        raise Retryable(told, reason="server", later=True) if deferred else ActionError(told, reason="client")
+        raise (
+            Retryable(told, reason="server", later=True, after=asked(told))
+            if deferred
+            else ActionError(told, reason="client")
+        )
 
 
-def _log_in(session: "SMTP", server: Server, what: str) -> None:
-    if server.username is None or (server.password is None and server.access_token is None):
-        return
-    user, password = server.username, server.password or ""
-    offered = session.esmtp_features.get("auth", "").upper().split()
-    wanted: tuple[str, ...]
-    if server.access_token is not None:
-        token = f"user={user}\x01auth=Bearer {server.access_token}\x01\x01"
-        wanted, lines = ("XOAUTH2",), [f"XOAUTH2 {_coded(token)}", ""]
-    elif "PLAIN" in offered:  # RFC 4616, in UTF-8
-        wanted, lines = ("PLAIN",), [f"PLAIN {_coded(f'{chr(0)}{user}{chr(0)}{password}')}"]
-    else:
-        wanted, lines = ("PLAIN", "LOGIN"), ["LOGIN", _coded(user), _coded(password)]
-    if not set(wanted) & set(offered):
-        told = f"offers no login by {' or '.join(wanted)}: leave out the username, or use tls or another port"
-        raise ActionError(f"{what}: {server.where} {told}", reason="auth")
-    reply = Reply(*session.docmd("AUTH", lines[0]))
-    for line in lines[1:]:
-        if reply.code != 334:
-            break
-        reply = Reply(*session.docmd(line))
-    _expect("login", reply, 235)
-
-
-def _refusal(error: Refusal, what: str, server: Server) -> ActionError:
+def _refusal(error: SMTPRefusal, what: str, server: MailServer) -> ActionError:
     reply = error.reply
     told = f"{what}: {server.where} refuses the {error.step}: {reply.text}"
     if 400 <= reply.code <= 499:
-        return Retryable(told, reason="server", later=True)  # greylisting wants minutes (RFC 6647)
-    if error.step == "login" or reply.code in _AUTH_CODES or reply.enhanced in _AUTH_WORDS:
-        return ActionError(f"{told}: check username and password", reason="auth")
-    if reply.enhanced in ("5.3.4", "5.2.3") or (reply.code == 552 and not reply.enhanced):
-        return TooLarge(f"{told}: leave out attachments")
+        return Retryable(told, reason="server", later=True, after=asked(reply.text))
+    if is_about_login(error.step, reply):
+        return ActionError(f"{told}: {cure(error.step, reply, server)}", reason="auth")
+    if _is_too_large(reply):
+        return MailTooLarge(f"{told}: leave out attachments")
     if 500 <= reply.code <= 599:
         return ActionError(told, reason="client")
     told = f"{what}: {server.where} answers with what is no smtp: {reply.text}: correct host, port and tls"
     return ActionError(told, reason="client")
+
+
+def _is_too_large(reply: SMTPReply) -> bool:
+    """Whether a smaller mail may pass. A bare 552 says so only in words: most who say it mean a full mailbox."""
+    if reply.enhanced:
+        return reply.enhanced in ("5.3.4", "5.2.3")
+    return reply.code == 552 and bool(_TOO_LARGE.search(reply.text)) and not _MAILBOX_FULL.search(reply.text)
+
+
+def asked(text: str) -> float | None:
+    """How many seconds the server's words ask for."""
+    match = _LATER.search(text)
+    if match is None:
+        return None
+    return float(match[1]) * (60.0 if match[2].casefold().startswith("m") else 1.0)
 
 
 def _broken(error: Exception, letter: _Letter, session: "SMTP") -> ActionError:
@@ -215,7 +235,7 @@ def _broken(error: Exception, letter: _Letter, session: "SMTP") -> ActionError:
 
 def _expect(step: str, answer: tuple[int, bytes], code: int) -> None:
     if answer[0] != code:
-        raise Refusal(step, Reply(*answer))
+        raise SMTPRefusal(step, SMTPReply(*answer))
 
 
 def _stuffed(message: bytes) -> bytes:
@@ -223,7 +243,3 @@ def _stuffed(message: bytes) -> bytes:
     lines = _LINES.sub(b"\r\n", message)
     content = re.sub(rb"(?m)^\.", b"..", lines)
     return content if content.endswith(b"\r\n") else content + b"\r\n"
-
-
-def _coded(text: str) -> str:
-    return base64.b64encode(text.encode("utf-8", "replace")).decode()

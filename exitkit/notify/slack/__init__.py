@@ -1,8 +1,9 @@
 """Slack, by an incoming webhook or as a bot."""
 
+import re
 import threading
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -16,6 +17,8 @@ from exitkit.notify.slack import blocks, client
 
 # Ids as Slack shows them under "Copy member ID"; U and W are users, S is a user group.
 _MENTION = r"^(here|channel|everyone|[UWS][A-Z0-9]{2,30})$"
+_CHANNEL = r"[#@]?[^\s#@<>(){}\[\]?!,;:/\\|\"'`*]{1,80}"
+_THREAD = r"[0-9]+\.[0-9]+"
 # Only an id can be looked up: C is a channel, D a direct message, G a private channel of old.
 _CHANNEL_IDS = ("C", "D", "G")
 # Slack's clock and ours may differ by as much.
@@ -24,8 +27,29 @@ _SKEW = 300.0
 _SETTLE = 2.0
 
 
+def _check_mention(text: str) -> None:
+    if not re.fullmatch(_MENTION, text):
+        raise ValueError("is no id of a user (U…) or group (S…), nor here, channel or everyone")
+
+
+def _check_channel(text: str) -> None:
+    if not re.fullmatch(_CHANNEL, text):
+        raise ValueError("is no channel's id or name")
+
+
+def _check_thread(text: str) -> None:
+    if not re.fullmatch(_THREAD, text):
+        raise ValueError("is no time stamp of a message")
+
+
 class Slack(Notify):
     """Post to a Slack channel, by an incoming webhook or as a bot."""
+
+    spare: ClassVar[Mapping[str, Callable[[str], object]]] = {
+        "channel": _check_channel,
+        "thread_ts": _check_thread,
+        "mention": _check_mention,
+    }
 
     webhook_url: SecretStr | None = Field(
         None, description="The incoming webhook's URL; or give a token and a channel."
@@ -38,7 +62,9 @@ class Slack(Notify):
     thread_ts: str = Field(
         "", pattern=r"^([0-9]+\.[0-9]+)?$", description="The time stamp of the message to answer in its thread."
     )
-    broadcast: bool = Field(False, description="Show an answer in a thread also in the channel; for the bot.")
+    broadcast: bool = Field(
+        False, description="Show an answer in a thread also in the channel; for the bot, and where thread_ts is given."
+    )
     mention: list[Annotated[str, Field(pattern=_MENTION)]] = Field(
         [],
         max_length=20,
@@ -50,6 +76,16 @@ class Slack(Notify):
         description="Where the Web API is; https://slack-gov.com/api/ for GovSlack.",
     )
     ca_file: str = Field("", description="Certificates to trust, in PEM, in place of the system's.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_written(cls, values: Any) -> Any:
+        """A single text where a list is wanted, and a time stamp that YAML took for a number."""
+        if not isinstance(values, dict):
+            return values
+        if isinstance(values.get("thread_ts"), int | float):
+            raise ValueError("thread_ts: put the string into quotes; as a number it loses its last digits")  # noqa: TRY004 - pydantic takes no other
+        return {key: [value] if key == "mention" and isinstance(value, str) else value for key, value in values.items()}
 
     @field_validator("webhook_url")
     @classmethod
@@ -69,10 +105,10 @@ class Slack(Notify):
         if self.webhook_url is not None:
             if self.channel:
                 raise ValueError("a webhook always posts to its own channel; leave channel out, or use a token")
-            if "/triggers/" in self.webhook_url.get_secret_value():
+            if re.search(r"/(?:triggers|workflows)/", self.webhook_url.get_secret_value()):
                 raise ValueError("webhook_url starts a Slack workflow; give that of an incoming webhook (/services/…)")
-        if self.broadcast and not (self.token and self.thread_ts):
-            raise ValueError("broadcast needs a token and thread_ts")
+        if self.broadcast and not self.token:
+            raise ValueError("broadcast needs a token")
         return self
 
     def target(self) -> str:
@@ -86,11 +122,22 @@ class Slack(Notify):
         payload |= {"thread_ts": self.thread_ts} if self.thread_ts else {}
         if self.token:
             payload |= {"channel": self.channel, "link_names": False}
-            payload |= {"reply_broadcast": True} if self.broadcast else {}
+            payload |= {"reply_broadcast": True} if self.broadcast and self.thread_ts else {}
             payload["metadata"] = {"event_type": client.EVENT, "event_payload": {"id": context.delivery}}
         return payload
 
     def send(self, payload: Any, context: Context) -> Result:
+        """In the thread, or where there is none any more, in the channel: an answer to nobody is still to be read."""
+        try:
+            return self._post(payload, context)
+        except client.ThreadGoneError as error:
+            alone = {key: value for key, value in payload.items() if key not in ("thread_ts", "reply_broadcast")}
+            if alone == payload:
+                raise
+            result = self._post(alone, context)
+            return Result(result.summary, result.facts, (*result.notes, f"not answered in the thread: {error}"))
+
+    def _post(self, payload: Any, context: Context) -> Result:
         try:
             if self.webhook_url is None:
                 posted = self._bot(context).post(payload)
@@ -110,18 +157,26 @@ class Slack(Notify):
             oldest = _ended(context) - _SKEW
             for pause in (0.0, _SETTLE):
                 context.deadline.within(pause).wait(threading.Event(), lambda: False)
-                found = self._bot(context).find(self.channel, context.delivery, oldest=oldest, thread_ts=self.thread_ts)
-                if found:
-                    facts = {"ts": found.ts, "channel": found.channel}
+                posted = self._find(context, oldest)
+                if posted:
+                    facts = {"ts": posted.ts, "channel": posted.channel}
                     return Result(f"an earlier try had arrived in {self.target()}", facts, duplicate=True)
             return None
 
         return find
 
-    def _bot(self, context: Context) -> client.Slack:
+    def _find(self, context: Context, oldest: float) -> client.Posted | None:
+        """In the thread, and where that is gone in the channel."""
+        bot = self._bot(context)
+        try:
+            return bot.find(self.channel, context.delivery, oldest=oldest, thread_ts=self.thread_ts)
+        except client.ThreadGoneError:
+            return bot.find(self.channel, context.delivery, oldest=oldest) if self.thread_ts else None
+
+    def _bot(self, context: Context) -> client.SlackAPI:
         token = self.token.get_secret_value() if self.token else ""
         clock = context.deadline.clock
-        return client.Slack(http.Client(ca_file=self.ca_file or None), token, self.api_url, clock.time())
+        return client.SlackAPI(http.Client(ca_file=self.ca_file or None), token, self.api_url, clock.time())
 
 
 def _ended(context: Context) -> float:

@@ -1,4 +1,7 @@
-"""A message as Slack's Block Kit, within every one of its limits and with everything escaped once.
+"""A message as Slack's Block Kit, within every one of its limits, in which nothing that data says is markup.
+
+What comes from a workflow stands in rich text and plain text, where `*`, `_`, `:100:` and `<!channel>` are characters;
+only our own links and mentions are written in Slack's markup, which has no way to escape the others.
 
 Links are links and no buttons: Slack puts a warning sign beside a button of an app that does not answer
 clicks, which no incoming webhook can (github.com/slackapi/node-slack-sdk/issues/869).
@@ -9,28 +12,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from exitkit.message import Level, Message, Trouble
-from exitkit.message.markup import clean, fit, href
+from exitkit.message import Level, Message, ShownFailure
+from exitkit.message.markup import clean, ends, fit, href
+from exitkit.message.severity import severity
 
 # https://docs.slack.dev/reference/block-kit/blocks/header-block
 HEADER = 150
-# https://docs.slack.dev/reference/block-kit/blocks/section-block; a text has at most 3,000 characters there,
-# one of several fields 2,000.
-FIELDS = 10
 # https://docs.slack.dev/reference/block-kit/blocks/context-block
 ELEMENTS = 10
 # Not documented: somewhere above 11,000 characters in all blocks together Slack answers msg_blocks_too_long
 # (github.com/slackapi/bolt-js/issues/2509 and 2867). The shares below come to less, and to less than the
 # 50 blocks of https://docs.slack.dev/reference/block-kit/blocks.
-TOTAL = 11_000
 _SUMMARY, _WORDS = 600, 1500
-_CAUSES, _STEP, _CAUSE, _LINK = 4, 150, 500, 500
-_LABEL, _VALUE, _ADDRESS = 60, 140, 200
+_FAILURES, _STEPS, _GIST, _MESSAGE, _LINK = 4, 150, 300, 900, 500
+_FACTS, _LABEL, _VALUE, _ADDRESS = 10, 60, 140, 200
 _NOTES, _NOTE = 3, 200
 # https://docs.slack.dev/reference/methods/chat.postMessage#truncating: 4,000 at best. Here without mentions and link.
 _SPOKEN, _LINE, _TEXT = 1500, 500, 2500
-
-_MARKS = {"Succeeded": "✅", "Failed": "❌", "Error": "❌", "": "⚠️"}
 
 
 def render(message: Message, level: Level, *, label: str = "Open", mention: Sequence[str] = ()) -> dict[str, Any]:
@@ -38,19 +36,14 @@ def render(message: Message, level: Level, *, label: str = "Open", mention: Sequ
 
     `mention` are ids of users (U…), groups (S…), or here, channel, everyone; they alone can ping anybody.
     """
-    pings = " ".join(_ping(one) for one in mention)
+    pings = " ".join(_ping(name) for name in mention)
     if level == "text":
-        return {"text": _all(replace(message, link="").as_text(), message, label, pings, _TEXT)}
+        return _bare(_all(replace(message, link="").as_text(), message, label, pings, _TEXT))
     if level == "line":
-        return {"text": _all(replace(message, link="").as_line(), message, label, pings, _LINE)}
-    blocks = [_header(message), *_plain(message.summary, _SUMMARY)]
-    blocks += [_mrkdwn(pings)] if pings else []
-    if level == "reduced":
-        blocks += [_cause(one) for one in message.troubles[:1]]
-        blocks += _open(message, label)
-    else:
-        blocks += _rich(message, label)
-    return {"text": _spoken(message, label, pings), "blocks": blocks}
+        return _bare(_all(replace(message, link="").as_line(), message, label, pings, _LINE))
+    blocks = [_header(message)]
+    blocks += _rich(message, label, pings) if level == "rich" else _reduced(message, label, pings)
+    return _bare(_spoken(message, label, pings)) | {"blocks": blocks}
 
 
 def escape(text: str) -> str:
@@ -61,21 +54,41 @@ def escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _rich(message: Message, label: str) -> list[dict[str, Any]]:
-    shown = message.troubles[:_CAUSES]
-    more = len(message.troubles) - len(shown) + message.more
-    blocks = _plain(message.text, _WORDS)
-    blocks += [_cause(one) for one in shown]
+def _bare(text: str) -> dict[str, Any]:
+    """Text in which links and mentions are what they are, and `*`, `_`, `~` and backticks mean nothing.
+
+    https://docs.slack.dev/messaging/formatting-message-text#disabling-formatting
+    """
+    return {"text": text, "mrkdwn": False}
+
+
+def _rich(message: Message, label: str, pings: str) -> list[dict[str, Any]]:
+    shown = message.failures[:_FAILURES]
+    more = len(message.failures) - len(shown) + message.more
+    # The failures stand right below, and say what the summary would say of the first.
+    blocks = _plain(message.headline if shown else message.summary, _SUMMARY)
+    blocks += [_mrkdwn(pings)] if pings else []
+    blocks += _plain(message.text, _WORDS)
+    blocks += [_failure(failure) for failure in shown]
     blocks += [_context([f"and {more} more"])] if more else []
-    blocks += _fields(message.facts)
+    facts = tuple(fact for fact in message.facts if not _is_in_title(fact, message))
+    blocks += _facts(facts)
     blocks += _open(message, label)
-    unseen = len(message.facts) - FIELDS
+    unseen = len(facts) - _FACTS
     notes = [*message.footer()[:_NOTES], *([f"{unseen} more facts are not shown"] if unseen > 0 else [])]
     return blocks + ([_context(notes)] if notes else [])
 
 
+def _reduced(message: Message, label: str, pings: str) -> list[dict[str, Any]]:
+    """Of blocks that every server has known for years."""
+    blocks = _plain(message.summary, _SUMMARY) + ([_mrkdwn(pings)] if pings else [])
+    for failure in message.failures[:1]:
+        blocks += _plain(f"{_title(failure)}\n{failure.whole(_GIST)}", _STEPS + 2 * _GIST)
+    return blocks + _open(message, label)
+
+
 def _header(message: Message) -> dict[str, Any]:
-    return {"type": "header", "text": _plain_text(f"{_mark(message)} {message.title}", HEADER)}
+    return {"type": "header", "text": _plain_text(f"{severity(message.status).mark} {message.title}", HEADER)}
 
 
 def _plain(text: str, limit: int) -> list[dict[str, Any]]:
@@ -84,9 +97,12 @@ def _plain(text: str, limit: int) -> list[dict[str, Any]]:
 
 
 def _plain_text(text: str, limit: int) -> dict[str, Any]:
+    return {"type": "plain_text", "text": _literal(text, limit) or "…", "emoji": False}
+
+
+def _literal(text: str, limit: int) -> str:
     """Nothing is a mention here for Slack; the spaces of no width are for what only speaks like Slack."""
-    kept_apart = re.sub("<(?=[!@#])", "<\u200b", clean(text).strip())
-    return {"type": "plain_text", "text": fit(kept_apart, limit) or "…", "emoji": False}
+    return fit(re.sub("<(?=[!@#])", "<\u200b", clean(text).strip()), limit)
 
 
 def _mrkdwn(text: str) -> dict[str, Any]:
@@ -94,36 +110,57 @@ def _mrkdwn(text: str) -> dict[str, Any]:
     return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
 
 
-def _cause(trouble: Trouble) -> dict[str, Any]:
-    facts = [f"*{_words(trouble.step, _STEP) or 'a step'}*"]
-    if trouble.exit_code is not None and f"exit code {trouble.exit_code}" not in trouble.message:
-        facts.append(f"exit code {trouble.exit_code}")
-    facts += [f"{trouble.count} times"] if trouble.count > 1 else []
-    facts += [link] if (link := _link(trouble.link, "Logs")) else []
-    return _mrkdwn(f"{' · '.join(facts)}\n```\n{_words(trouble.message, _CAUSE) or '…'}\n```")
+def _rich_text(*elements: dict[str, Any]) -> dict[str, Any]:
+    # https://docs.slack.dev/reference/block-kit/blocks/rich-text-block
+    return {"type": "rich_text", "elements": list(elements)}
 
 
-def _words(text: str, limit: int) -> str:
-    """Escaped for mrkdwn. Three backticks are kept apart by spaces of no width, so that they fence nothing."""
-    return fit(clean(text).replace("```", "`\u200b`\u200b`"), limit, escape)
+def _section(*parts: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "rich_text_section", "elements": list(parts)}
 
 
-def _fields(facts: tuple[tuple[str, str], ...]) -> list[dict[str, Any]]:
-    fields = [
-        {
-            "type": "mrkdwn",
-            "text": f"*{_words(name, _LABEL) or '…'}*\n{_value(value)}",
-            "verbatim": True,
-        }
-        for name, value in facts[:FIELDS]
-    ]
-    return [{"type": "section", "fields": fields}] if fields else []
+def _text(text: str, *, bold: bool = False) -> dict[str, Any]:
+    return {"type": "text", "text": text, **({"style": {"bold": True}} if bold else {})}
 
 
-def _value(text: str) -> str:
+def _failure(failure: ShownFailure) -> dict[str, Any]:
+    """Who failed, the line that says why, and what it is taken from, in a fixed width with its line ends."""
+    parts = [_text(_literal(failure.names(_STEPS), _STEPS) or "a step", bold=True)]
+    beside = _literal(" · ".join(failure.beside()), _STEPS)
+    parts += [_text(f" · {beside}")] if beside else []
+    link = href(failure.link)
+    parts += [_text(" · "), {"type": "link", "url": link, "text": "Logs"}] if 0 < len(link) <= _LINK else []
+    gist = _literal(failure.gist or failure.message, _GIST)
+    parts += [_text(f"\n{gist}")] if gist else []
+    rest = _literal(ends(failure.message, _MESSAGE), _MESSAGE + 100) if failure.gist else ""
+    code = [{"type": "rich_text_preformatted", "elements": [_text(rest)]}] if rest and rest != gist else []
+    return _rich_text(_section(*parts), *code)
+
+
+def _title(failure: ShownFailure) -> str:
+    return " · ".join((failure.names(_STEPS), *failure.beside()))
+
+
+def _facts(facts: tuple[tuple[str, str], ...]) -> list[dict[str, Any]]:
+    """A line for each, so that a label and its value stand side by side on a telephone as well."""
+    parts: list[dict[str, Any]] = []
+    for label, value in facts[:_FACTS]:
+        parts += [_text("\n")] if parts else []
+        parts += [_text(_literal(label, _LABEL) or "…", bold=True), _text("  "), _value(value)]
+    return [_rich_text(_section(*parts))] if parts else []
+
+
+def _is_in_title(fact: tuple[str, str], message: Message) -> bool:
+    """Whether it is the status, and the title has said it."""
+    return fact == ("Status", message.status) and message.status.lower() in message.title.lower()
+
+
+def _value(text: str) -> dict[str, Any]:
     """A fact's value; one that is a link leads where it says."""
-    found = escape(href(text)) if len(text.split()) == 1 else ""
-    return f"<{found}>" if 0 < len(found) <= _ADDRESS else _words(text, _VALUE)
+    link = href(text) if len(text.split()) == 1 else ""
+    if 0 < len(link) <= _ADDRESS:
+        return {"type": "link", "url": link}
+    return _text(_literal(text, _VALUE) or "…")
 
 
 def _open(message: Message, label: str) -> list[dict[str, Any]]:
@@ -141,28 +178,27 @@ def _spoken(message: Message, label: str, pings: str) -> str:
     https://docs.slack.dev/reference/methods/chat.postMessage#text
     """
     status = "" if message.status.lower() in message.title.lower() else f" ({message.status})"
-    cause = message.troubles[0].line() if message.troubles else message.summary
-    return _all(f"{message.title}{status}" + (f": {fit(cause, 500)}" if cause else ""), message, label, pings, _SPOKEN)
+    said = message.failures[0].line() if message.failures else message.summary
+    return _all(f"{message.title}{status}" + (f": {fit(said, 500)}" if said else ""), message, label, pings, _SPOKEN)
 
 
 def _all(text: str, message: Message, label: str, pings: str, limit: int) -> str:
     """The mark, the mentions, as much of the text as there is room for, and the link, whole."""
     link = f"\n{_link(message.link, label)}".rstrip()
-    head = f"{_mark(message)} {pings} " if pings else f"{_mark(message)} "
-    return head + fit(text, limit, escape) + link
+    mark = severity(message.status).mark
+    head = f"{mark} {pings} " if pings else f"{mark} "
+    # No name of an emoji stands between two colons: there is no other way to keep it from becoming one.
+    apart = re.sub(r":(?=[a-z0-9_+'-]{1,100}:)", ":\u200b", text)
+    return head + fit(apart, limit, escape) + link
 
 
 def _link(url: str, label: str) -> str:
     """A link, whole, or nothing if it is none or too long."""
-    found = escape(href(url))
-    return f"<{found}|{fit(label, 60, escape).replace('|', '/')}>" if 0 < len(found) <= _LINK else ""
+    link = escape(href(url))
+    return f"<{link}|{fit(label, 60, escape).replace('|', '/')}>" if 0 < len(link) <= _LINK else ""
 
 
-def _mark(message: Message) -> str:
-    return _MARKS.get(message.status, "🔵")
-
-
-def _ping(one: str) -> str:
-    if one in ("here", "channel", "everyone"):
-        return f"<!{one}>"
-    return f"<!subteam^{one}>" if one.startswith("S") else f"<@{one}>"
+def _ping(name: str) -> str:
+    if name in ("here", "channel", "everyone"):
+        return f"<!{name}>"
+    return f"<!subteam^{name}>" if name.startswith("S") else f"<@{name}>"

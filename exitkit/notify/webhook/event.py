@@ -13,24 +13,29 @@ from urllib.parse import quote
 from exitkit.argo.timestamp import write_moment
 from exitkit.argo.workflow import Workflow
 from exitkit.context import Context
-from exitkit.message import Level, Message
+from exitkit.message import Level, Message, ShownFailure
 from exitkit.message.markup import clean, fit
 from exitkit.text.safe import safe_values
 
 VERSION = 1
 """Raised when a key changes its meaning; a new key does not change it."""
 
+_STEPS = 20
 _NAME = 300  # Kubernetes allows 253
-_CAUSE = 1000  # ten of them leave room below the 20 kB that Standard Webhooks calls a good size
+_LONGEST = (
+    1000  # characters of one failure: ten of them leave room below the 20 kB that Standard Webhooks calls a good size
+)
 
 
 def data(message: Message, level: Level, context: Context) -> dict[str, Any]:
     """What happened, as JSON would show it.
 
     `version`, `id` (the same in every run for the same end), `status` in Argo's words, `title`, `summary`, `link`
-    and `workflow` are always there; above `line` also `failures` (step, message, count, exitCode, link; the root
-    cause first), `more` (how many other causes there are), `facts` and `notes`, though fewer of them in each
-    simpler level, and `text` where the user gave one.
+    and `workflow` are always there; above `line` also `failures` (step, and `steps` with all that have the message;
+    the message, of several lines, the one that says most first; count, exitCode, reason, container, link; the root
+    cause first), `more`
+    (how many other messages there are), `facts` and `notes`, though fewer of them in each simpler level, and `text`
+    where the user gave one.
     """
     workflow = context.workflow
     told: dict[str, Any] = {
@@ -44,23 +49,27 @@ def data(message: Message, level: Level, context: Context) -> dict[str, Any]:
     }
     if level == "line":
         return told
-    shown = message.troubles[: {"rich": 10, "reduced": 3}.get(level, 1)]
+    shown = message.failures[: {"rich": 10, "reduced": 3}.get(level, 1)]
     told |= {
-        "failures": [
-            {
-                "step": clean(one.step),
-                "message": fit(one.message, _CAUSE if level == "rich" else 200),
-                "count": one.count,
-                "exitCode": one.exit_code,
-                "link": clean(one.link),
-            }
-            for one in shown
-        ],
-        "more": len(message.troubles) - len(shown) + message.more,
+        "failures": [_failure(failure, whole=level == "rich") for failure in shown],
+        "more": len(message.failures) - len(shown) + message.more,
         "facts": {clean(label): clean(value) for label, value in message.facts} if level == "rich" else {},
         "notes": [clean(note) for note in message.footer()],
     }
     return told | ({"text": fit(message.text, 8000 if level == "rich" else 500)} if message.text else {})
+
+
+def _failure(failure: ShownFailure, *, whole: bool) -> dict[str, Any]:
+    return {
+        "step": clean(failure.step),
+        "steps": [clean(name) for name in (failure.step, *failure.others)][: _STEPS if whole else 3],
+        "message": clean(failure.whole(_LONGEST if whole else 200)),
+        "count": failure.count,
+        "exitCode": failure.exit_code,
+        "reason": clean(failure.reason),
+        "container": clean(failure.container),
+        "link": clean(failure.link),
+    }
 
 
 def cloudevent(payload: Any, context: Context) -> dict[str, Any]:
@@ -108,6 +117,8 @@ def key(secret: str) -> bytes:
     prefix, coded = secret[:6], secret[6:]
     if prefix != "whsec_":
         return secret.encode()
+    if not coded.strip():
+        raise ValueError("nothing stands after whsec_, so that anybody could sign")
     try:
         return base64.b64decode(coded, validate=True)
     except (binascii.Error, ValueError):

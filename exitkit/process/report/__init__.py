@@ -20,7 +20,7 @@ Format = Literal["markdown", "json"]
 _NAMES: dict[Format, str] = {"markdown": "report.md", "json": "report.json"}
 
 
-class Report(Action):
+class WorkflowReport(Action):
     """Write a report of the finished workflow as Markdown and JSON."""
 
     folder: Path = Field(

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from exitkit import message
-from exitkit.argo.failures import Failure
+from exitkit.argo.failures import Failure, FailureGroup
 from exitkit.argo.workflow import Workflow
 from exitkit.context import Context, Entry
 from exitkit.message import markdown
 from exitkit.message.markdown import code, escape, link
+from exitkit.message.severity import severity
+from exitkit.text.excerpt import excerpt
 from exitkit.text.safe import clean, line, safe_values
 from exitkit.text.units import human_duration
 
@@ -22,10 +24,10 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 _MOST_FAILURES = 500  # in JSON; a fan-out of thousands fails for a few reasons, which the groups tell
 _MOST_ROWS = 50
 _MOST_GROUPS = 20
+_MOST_NAMES = 20
 _LONGEST = 4000
+_GIST = 500
 _CELL = 200
-_MARKS = {"Succeeded": "✅", "Failed": "❌", "Error": "❌"}
-_OUTCOMES = {"ok": "✅", "skipped": "➖", "failed": "❌", "unknown": "❔", "duplicate": "✅"}  # noqa: RUF001 - a sign that people know
 
 
 def as_json(context: Context) -> dict[str, object]:
@@ -33,7 +35,8 @@ def as_json(context: Context) -> dict[str, object]:
 
     `workflow` has Argo's names, as far as known; secrets are masked. `title` and `summary` are for people.
     `failed` counts the failed steps, `rootCause` is the first of them or null, `failures` are at most 500
-    of them in the order in which they finished, with `tries` where there was more than one. `groups` put those
+    of them in the order in which they finished, `gist` the line that says why, `tries` where there was more than one.
+    `groups` put those
     with one message together: message, count, and some of the steps. `recovered` failed before another try
     succeeded, `handlers` are failed exit handlers and hooks. `steps` tell what the exit handler did before this,
     and `notes` what is missing. Times are RFC 3339, durations seconds.
@@ -51,9 +54,9 @@ def as_json(context: Context) -> dict[str, object]:
         "failures": [_failure(workflow, one) for one in failures.all[:_MOST_FAILURES]],
         "groups": [
             {
-                "message": clean(group.message, _LONGEST),
+                "message": excerpt(message.redacted(group.first).text, _LONGEST),
                 "count": group.count,
-                "steps": [line(_name(one), _CELL) for one in group.failures[:10]],
+                "steps": [line(one.name, _CELL) for one in group.failures[:10]],
             }
             for group in failures.groups[:100]
         ],
@@ -78,7 +81,7 @@ def as_markdown(context: Context) -> str:
 
 
 def _head(workflow: Workflow, told: message.Message) -> Iterator[str]:
-    yield f"# {_MARKS.get(workflow.status, '❔')} {escape(told.title)}"
+    yield f"# {severity(workflow.status).mark} {escape(told.title)}"
     if summary := escape(told.summary):
         yield f"**{summary}**"
     facts = list(told.facts)
@@ -98,17 +101,28 @@ def _causes(workflow: Workflow) -> Iterator[str]:
         return
     yield "## Root cause" if len(groups) == 1 else "## Root cause and what followed"
     for group in groups[:_MOST_GROUPS]:
-        first = group.first
-        told = [f"**{link(line(_name(first), _CELL), workflow.failure_url(first))}**"]
-        told += [f"exit code {first.exit_code}"] if first.exit_code is not None else []
-        told += [escape(line(first.reason, _CELL))] if first.reason else []
-        told += [f"{first.tries} tries"] if first.tries > 1 else []
-        told += [f"{_time(first.finished_at)} UTC"] if first.finished_at else []
-        told += [f"{group.count} steps with this message"] if group.count > 1 else []
-        text = clean(group.message, _LONGEST)
-        yield " · ".join(told) + "\n\n" + (markdown.block(text) if text.strip() else "It failed without a message.")
+        first = message.redacted(group.first)
+        beside = [f"**{link(line(first.name, _CELL), workflow.failure_url(group.first))}**"]
+        beside += [escape(line(remark, _CELL)) for remark in first.remarks]
+        beside += [f"{_time(first.finished_at)} UTC"] if first.finished_at else []
+        beside += [f"{group.count} steps with this message"] if group.count > 1 else []
+        yield " · ".join(beside)
+        if group.count > 1 and (others := _others(group)):
+            yield f"Also: {others}"
+        gist = line(first.gist, _GIST)
+        yield escape(gist) or "It failed without a message."
+        detail = excerpt(first.detail, _LONGEST)
+        if "\n" in detail or (detail and not gist.startswith(line(detail, _GIST))):
+            yield markdown.block(detail)
     if len(groups) > _MOST_GROUPS:
         yield f"And {len(groups) - _MOST_GROUPS} more messages."
+
+
+def _others(group: FailureGroup) -> str:
+    """The steps that had the message besides the first, as many as people read."""
+    names = [escape(line(failure.name, _CELL)) for failure in group.failures[1 : 1 + _MOST_NAMES]]
+    more = group.count - 1 - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")
 
 
 def _failed_steps(workflow: Workflow) -> Iterator[str]:
@@ -123,12 +137,12 @@ def _steps(title: str, failures: Sequence[Failure], workflow: Workflow) -> list[
     today = _day(failures)
     rows = [
         (
-            link(line(_name(one), _CELL), workflow.failure_url(one)),
+            link(line(one.name, _CELL), workflow.failure_url(one)),
             code(line(one.template_name, _CELL)),
             "" if one.exit_code is None else str(one.exit_code),
             escape(line(one.reason, _CELL)),
             str(one.tries) if one.tries > 1 else "",
-            escape(line(_gist(one), _CELL)),
+            escape(line(message.redacted(one).gist, _CELL)),
             _time(one.finished_at, today=today),
         )
         for one in failures[:_MOST_ROWS]
@@ -146,7 +160,7 @@ def _values(title: str, values: Mapping[str, str]) -> list[str]:
 def _entries(entries: Sequence[Entry]) -> list[str]:
     rows = [
         (
-            f"{_OUTCOMES[one.outcome]} {escape(line(one.step, _CELL))}",
+            f"{severity(one.outcome).mark} {escape(line(one.step, _CELL))}",
             one.outcome,
             escape(line("; ".join((one.summary, *one.notes)), 2 * _CELL)),
             human_duration(one.seconds),
@@ -183,14 +197,15 @@ def _workflow(workflow: Workflow) -> dict[str, object]:
 
 def _failure(workflow: Workflow, one: Failure) -> dict[str, object]:
     facts = {
-        "step": line(_name(one), _CELL),
+        "step": line(one.name, _CELL),
         "template": line(one.template_name, _CELL),
         "phase": line(one.phase, _CELL),
         "pod": line(one.pod_name, _CELL),
         "container": line(one.container, _CELL),
         "exitCode": one.exit_code,
         "reason": line(one.reason, _CELL),
-        "message": clean(one.message, _LONGEST),
+        "gist": line(message.redacted(one).gist, _GIST),
+        "message": excerpt(message.redacted(one).text, _LONGEST),
         "tries": one.tries if one.tries > 1 else None,
         "finishedAt": _rfc3339(one.finished_at),
         "url": workflow.failure_url(one),
@@ -202,16 +217,6 @@ def _entry(one: Entry) -> dict[str, object]:
     told: dict[str, object] = {"step": one.step, "uses": one.uses, "outcome": one.outcome}
     told |= {"summary": clean(one.summary, _LONGEST), "seconds": round(one.seconds, 3)}
     return told | ({"notes": [clean(note, _LONGEST) for note in one.notes]} if one.notes else {})
-
-
-def _name(one: Failure) -> str:
-    return one.display_name or one.pod_name or "a step"
-
-
-def _gist(one: Failure) -> str:
-    """What is not in the other columns; of a traceback the last line, which names the error."""
-    text = one.cause.detail if one.exit_code is not None else one.message
-    return text.strip().splitlines()[-1] if text.startswith("Traceback (") else text
 
 
 def _day(failures: Sequence[Failure]) -> str:

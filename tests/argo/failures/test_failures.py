@@ -158,7 +158,8 @@ def test_quotes_that_nobody_escaped_are_read_around():
     """A message with bare quotes costs neither itself nor its neighbours (argo-workflows#11131)."""
     failures = decode(PLAIN.replace('\\"hi\\"', '"hi"'))
     assert {one.display_name: one.message for one in failures} == {"a": 'said "hi"\n\\o/', "b": "é 😀"}
-    assert failures.notes == ("workflow.failures is damaged; some failed steps may be missing or incomplete",)
+    (note,) = failures.notes
+    assert note.startswith("workflow.failures is damaged; some failed steps may be missing or incomplete: ")
 
 
 @pytest.mark.parametrize("level", [lambda text: text, quote, lambda text: quote(quote(text))])
@@ -172,7 +173,7 @@ def test_cut_text_keeps_what_is_whole(level):
         failures = decode(text[:cut])
         kept = [one for one in failures if one in whole.all]
         assert failures.truncated, cut
-        assert "workflow.failures was cut off; some failed steps may be missing" in failures.notes
+        assert failures.notes[0].startswith("workflow.failures was cut off; some failed steps may be missing")
         assert len(failures) - len(kept) <= 1, cut  # the last may be half there
         seen.add(len(kept))
     assert {0, 1, 2, 3} == seen
@@ -195,14 +196,29 @@ def test_fields_of_the_wrong_type_become_text():
     ) == ("12", '["a",{"b":"NaN"}]', "", "true", None)
     assert len(numbered.pod_name) == 5000
     assert (doubled.display_name, doubled.message) == ("y", "\ufffd\ufffd")
-    assert failures.notes == ("workflow.failures holds 4 entries that are no failed steps",)
+    assert failures.notes == ("workflow.failures holds 4 entries that are no failed steps: 5",)
 
 
 @pytest.mark.parametrize("value", ["true", "42", "disk full", '"disk full"', "[tru", '{"a"', "[[[", "x" * 1000])
 def test_what_is_no_list_leaves_a_note(value):
-    """Whoever reads the message learns that there was something."""
+    """Whoever reads the message learns that there was something, and what."""
     failures = decode(value)
     assert (len(failures), len(failures.notes)) == (0, 1)
+    shown = failures.notes[0].partition(": ")[2]
+    assert shown.rstrip("…") in value
+    assert len(failures.notes[0]) < 300
+    assert shown or value.startswith("[")
+
+
+def test_what_cannot_be_read_is_shown_in_one_line():
+    """Without colours and controls, and cut visibly: somebody wanted to say something by it."""
+    failures = decode("disk\n\x1b[31mfull\x1b[0m " + "x" * 5000)
+    (note,) = failures.notes
+    assert "was not understood: disk full xxx" in note
+    assert note.endswith("…")
+    assert "\n" not in note
+    assert "5, null" not in decode('[5, {"displayName":"a"}]').notes[0]
+    assert decode('[5, {"displayName":"a"}]').notes[0].endswith("1 entries that are no failed steps: 5")
 
 
 def test_text_from_argv_that_is_no_utf8_can_be_sent_on():
@@ -377,23 +393,51 @@ def test_alike_messages_are_one_group():
 
 
 @pytest.mark.parametrize(
-    ("messages", "total", "headline"),
+    ("messages", "headline"),
     [
-        (["main: Error (exit code 1)"], None, "s0 failed (exit code 1)"),
-        (["main: OOMKilled (exit code 137)"], None, "s0 failed (OOMKilled, exit code 137)"),
-        (["pod deleted"], None, "s0 failed (pod deleted)"),
-        (["what"], None, "s0 failed"),
-        (["what"], 3, "1 of 3 steps failed"),
-        (["a", "b"], None, "2 steps failed"),
-        (["a", "a"], None, "2 steps failed, all with the same message"),
-        (["a"] * 11 + ["b"], 340, "12 of 340 steps failed, the same message 11 times"),
-        (["a"] * 11 + ["b"], None, "12 steps failed, the same message 11 times"),
+        (["main: Error (exit code 1)"], "s0 failed (exit code 1)"),
+        (["main: Error (exit code 1): KeyError: 'x'"], "s0 failed (exit code 1): KeyError: 'x'"),
+        (
+            ["main: OOMKilled (exit code 137)"],
+            "s0 failed (OOMKilled, exit code 137): it used more memory than its limit",
+        ),
+        (["pod deleted"], "s0 failed (pod deleted): somebody deleted the pod, or its node was drained or lost"),
+        (
+            ["workflow shutdown with strategy:  Stop"],
+            "s0 failed (stopped): the workflow was stopped or terminated while this ran",
+        ),
+        (["what"], "s0 failed: what"),
+        (["setup: Error (exit code 2): a\n  b"], "s0 failed (container setup, exit code 2): b"),
+        (["a", "b"], "2 steps failed"),
+        (["a", "a"], "2 steps failed, all with the same message"),
+        (["a"] * 11 + ["b"], "12 steps failed, the same message 11 times"),
     ],
 )
-def test_the_headline_counts(messages, total, headline):
-    """One line says how much failed, and how much of it the same way."""
-    made = tuple(Failure(display_name=f"s{n}", message=message) for n, message in enumerate(messages))
-    assert headline == Failures(all=made, total=total).headline
+def test_the_headline_counts(messages, headline):
+    """One line says how much failed, how much of it the same way, and of a single step why."""
+    failures = tuple(Failure(display_name=f"s{n}", message=message) for n, message in enumerate(messages))
+    assert headline == Failures(all=failures).headline
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("main: Error (exit code 137)", "killed by a signal"),
+        ("main: Error (exit code 139)", "segmentation fault"),
+        ("main: Error (exit code 143)", "SIGTERM"),
+        ("main:  (exit code 143)", "argo stop"),
+        ("main: Error (exit code 64)", "Argo's own executor"),
+        ("wait: Error (exit code 64)", "workflowtaskresults"),
+        ("main: Error (exit code 65)", "Argo's supervisor"),
+        ("main: Error (exit code 255)", "-1"),
+        ("main: Unknown (exit code 255)", "its node restarted"),
+        ("Error (exit code 137)", "when memory runs out"),
+        ("ImagePullBackOff", "the image cannot be pulled"),
+    ],
+)
+def test_a_bare_code_is_explained(message, words):
+    """Where Argo tells nothing but a code or a reason, the line says what it means in Argo."""
+    assert words in Failures(all=(Failure("s", message),)).headline
 
 
 def test_the_headline_admits_that_there_may_be_more():

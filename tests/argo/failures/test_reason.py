@@ -1,6 +1,6 @@
 import pytest
 
-from exitkit.argo.failures.reason import Cause, consequence, normalise, read
+from exitkit.argo.failures.reason import Termination, consequence, read
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ from exitkit.argo.failures.reason import Cause, consequence, normalise, read
 )
 def test_the_parts_of_a_containers_end(message, container, reason, exit_code, detail):
     """Only what Argo writes in front of the container's own words decides."""
-    assert Cause(container, reason, exit_code, detail) == read(message)
+    assert Termination(container, reason, exit_code, detail) == read(message)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,13 @@ def test_out_of_memory_is_a_cause_and_a_kill_is_not():
     assert [consequence(read(message)) for message in messages] == [0, 1, 2]
 
 
-def test_the_exit_code_tells_messages_apart_and_other_numbers_do_not():
-    """So that twelve shards of one trouble are one."""
-    assert normalise("main: Error (exit code 1): row 7") == normalise("main: Error (exit code 1):  row 8")
-    assert normalise("main: Error (exit code 1): row 7") != normalise("main: Error (exit code 2): row 7")
+def test_a_container_that_waited_or_went_with_its_pod_says_less_than_the_others():
+    """The one that it waited for is why, and so is what deleted the pod."""
+    waited = read('main: Error (exit code 64): dependency "setup" exited with non-zero code: 1')
+    assert (waited.container, waited.reason, waited.exit_code) == ("main", "dependency failed", 64)
+    for message in ('dependency "a" exited with non-zero code: 2', "container deleted"):
+        assert (
+            consequence(read(message))
+            > consequence(read("pod deleted"))
+            > consequence(read("main: Error (exit code 1)"))
+        )

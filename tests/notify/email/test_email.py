@@ -9,7 +9,9 @@ from aiosmtpd.controller import Controller
 from pydantic import ValidationError
 
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
-from exitkit.notify.email import Email, mail
+from exitkit.notify.email import Email, addresses
+from exitkit.notify.email.posting import server_of
+from exitkit.receipts import Folder
 from exitkit.retry import RetryPolicy
 from exitkit.testing import ActionContract
 from exitkit.testing.clock import FakeClock
@@ -52,14 +54,21 @@ def test_a_mail_has_text_and_html_and_says_what_it_is():
     assert [part.get_content_type() for part in got.walk()] == ["multipart/alternative", "text/plain", "text/html"]
     assert got["Subject"] == "train-x7k2p failed"
     assert got["From"] == "Argo <argo@example.com>"
-    assert (got["To"], got["Cc"], got["Reply-To"]) == ("ops@example.com", "Boss <boss@example.com>", "help@example.com")
+    assert (got["To"], got["Cc"], got["Reply-To"]) == (
+        "ops@example.com",
+        "Boss <boss@example.com>",
+        "help@example.com",
+    )
     assert got["Message-ID"] == f"<exitkit.{scene.delivery}@example.com>" == result.facts["message_id"]
     assert (got["Auto-Submitted"], got["X-Auto-Response-Suppress"]) == ("auto-generated", "All")
     assert (got["X-Exitkit-Workflow"], got["X-Exitkit-Status"]) == ("train-x7k2p", "Failed")
     assert int(got["Date"].datetime.timestamp()) == int(scene.deadline.clock.time())
     assert server.envelopes[0].recipients == ["ops@example.com", "boss@example.com"]
     text, page = (got.get_body((kind,)).get_content() for kind in ("plain", "html"))
-    assert "- evaluate: main: Error (exit code 1)" in text
+    assert '- evaluate: ValueError: column "price" <is> missing & 3 rows are null (exit code 1)' in text
+    assert (
+        "- fit(1:1), fit(3:3), fit(7:7): it used more memory than its limit (OOMKilled, exit code 137, 3 times)" in text
+    )
     assert "https://argo.example.com/workflows/ml-prod/train-x7k2p" in text
     assert "&lt;is&gt; missing &amp; 3 rows are null" in page
     assert ">Open in Argo</a>" in page
@@ -170,10 +179,10 @@ def test_who_is_put_off_for_ever_makes_it_fail():
     """Not all have it, and the error says who has not."""
     later = Session(refuse={"slow@example.com": "450 4.7.1 greylisted"})
     with (
-        ScriptedSMTP([later, later]) as server,
-        pytest.raises(Exhausted, match=r"takes no recipient: slow@example.com: 450"),
+        ScriptedSMTP([later]) as server,
+        pytest.raises(Exhausted, match=r"not yet taken for slow@example.com: 450"),
     ):
-        to(server, to=["ops@example.com", "slow@example.com"]).run(context(terms=RetryPolicy(attempts=2), seconds=0.8))
+        to(server, to=["ops@example.com", "slow@example.com"]).run(context(terms=RetryPolicy(attempts=1)))
     assert len(server.envelopes) == 1
 
 
@@ -280,7 +289,11 @@ def test_a_real_server_takes_it():
     ("given", "told"),
     [
         ({"to": []}, "at least 1"),
-        ({"to": ["a@example.com, b@example.com"]}, "not one e-mail address"),
+        ({"username": "u"}, "needs a password or a token"),
+        ({"host": "h:25", "port": 26}, "port is another one"),
+        ({"to": ["a@example.com, nobody"]}, "not one e-mail address"),
+        ({"to": ["team-(x?)@example.com"]}, "not one e-mail address"),
+        ({"to": ["(oncall?)"]}, "not one e-mail address"),
         ({"to": ["a@example.com\r\nBcc: b@example.com"]}, "control characters"),
         ({"to": ["a@example.com>\nRCPT TO:<b@example.com"]}, "control characters"),
         ({"to": ["nobody"]}, "not one e-mail address"),
@@ -300,14 +313,108 @@ def test_wrong_settings_say_what_is_right(given, told):
 
 
 def test_an_address_of_another_script_is_written_for_the_wire():
-    """A domain becomes its ASCII form; a local part that needs SMTPUTF8 is refused in words."""
-    assert mail.parse_address("Büro <ops@bücher.example>").address == "ops@xn--bcher-kva.example"
-    with pytest.raises(ValueError, match="not one e-mail address"):
-        mail.parse_address("bücher@example.com")
+    """A domain becomes its ASCII form; a local part stays as it is, for servers that take it (RFC 6531)."""
+    assert addresses.parse_address("Büro <ops@bücher.example>").address == "ops@xn--bcher-kva.example"
+    assert addresses.parse_address("bücher@example.com").address == "bücher@example.com"
+
+
+@pytest.mark.parametrize(
+    ("text", "mailboxes"),
+    [
+        ("a@x.example; b@x.example", [("", "a@x.example"), ("", "b@x.example")]),
+        ("Ann <a@x.example>, b@x.example,", [("Ann", "a@x.example"), ("", "b@x.example")]),
+        ('"Doe; Jane" <j@x.example>;c@x.example', [("Doe; Jane", "j@x.example"), ("", "c@x.example")]),
+        (
+            "Doe, Jane <j@x.example>; Roe, Rick <r@x.example>",
+            [("Doe, Jane", "j@x.example"), ("Roe, Rick", "r@x.example")],
+        ),
+    ],
+)
+def test_lists_are_read_as_people_write_them(text, mailboxes):
+    """By comma or semicolon, with names that may hold either."""
+    assert [(one.name, one.address) for one in addresses.parse_addresses(text)] == mailboxes
+
+
+def test_a_mail_beyond_ascii_arrives_where_the_server_takes_it():
+    """Sender, recipients and headers by SMTPUTF8; elsewhere the others have it, and a clear word tells who has not."""
+    with ScriptedSMTP([Session(), Session(smtputf8=False)]) as server:
+        for _ in range(2):
+            result = to(server, to="Jürgen <jürgen@example.com>; ops@example.com").run(context())
+    first, second = server.envelopes
+    assert first.recipients == ["jürgen@example.com", "ops@example.com"]
+    assert "jürgen@example.com".encode() in first.message
+    assert second.recipients == ["ops@example.com"]
+    assert second.message.isascii()
+    assert result.notes[0].startswith("not sent to jürgen@example.com: ")
+    assert "offers no smtputf8" in result.notes[0]
+
+
+def test_who_has_it_stands_in_the_error_and_in_the_receipt(tmp_path):
+    """The error speaks only of who has it not, and a second run writes to nobody else."""
+    later = Session(refuse={"slow@example.com": "450 4.7.1 greylisted"})
+    both = ["ops@example.com", "slow@example.com"]
+    state = Folder(tmp_path)
+    with ScriptedSMTP([later, Session()]) as server:
+        with pytest.raises(Exhausted) as caught:
+            to(server, to=both).run(context(terms=RetryPolicy(attempts=1), state=state))
+        assert "ops@example.com" not in str(caught.value)
+        assert "slow@example.com: 450" in str(caught.value)
+        assert caught.value.facts["recipients"] == ["ops@example.com"]
+        assert caught.value.notes == ("sent to ops@example.com",)
+        second = to(server, to=both).run(context(state=state))
+        third = to(server, to=both).run(context(state=state))
+    assert [one.recipients for one in server.envelopes] == [["ops@example.com"], ["slow@example.com"]]
+    assert second.facts["recipients"] == both
+    assert third.duplicate
+
+
+def test_who_has_it_is_known_also_where_the_rest_is_in_doubt(tmp_path):
+    """Greylisted first, and the verdict lost then: a resend is for the one in doubt alone."""
+    later = Session(refuse={"slow@example.com": "450 4.7.1 greylisted"})
+    both = ["ops@example.com", "slow@example.com"]
+    state = Folder(tmp_path)
+    with ScriptedSMTP([later, Session(drop="dot"), Session()]) as server:
+        with pytest.raises(Unknown) as caught:
+            to(server, to=both).run(context(state=state))
+        assert caught.value.facts["recipients"] == ["ops@example.com"]
+        to(server, to=both).run(context(state=state, terms=RetryPolicy(resend=True)))
+    assert [one.recipients for one in server.envelopes] == [
+        ["ops@example.com"],
+        ["slow@example.com"],
+        ["slow@example.com"],
+    ]
+
+
+def test_a_size_that_is_refused_twice_is_not_why():
+    """552 to a mail of some kilobytes is about something else, and four copies would not change it."""
+    with ScriptedSMTP([Session(dot="552 message size exceeds limit")] * 2) as server:
+        with pytest.raises(ActionError, match="a smaller one was refused as well"):
+            to(server).run(context())
+    assert len(server.envelopes) == 2
+
+
+def test_a_mailbox_that_is_full_is_final():
+    """A bare 552 means that to most servers."""
+    with (
+        ScriptedSMTP([Session(dot="552 mailbox is over quota")]) as server,
+        pytest.raises(ActionError, match="over quota"),
+    ):
+        to(server).run(context())
+    assert len(server.envelopes) == 1
 
 
 def test_the_port_follows_the_encryption():
     """587, 465 and 25, unless another one is given."""
     base = {"host": "h", "sender": "a@example.com", "to": ["b@example.com"]}
-    assert [Email(**base, tls=tls)._server().port for tls in ("starttls", "implicit", "none")] == [587, 465, 25]
-    assert Email(**base, port=2525)._server().port == 2525
+    assert [server_of(Email(**base, tls=tls)).port for tls in ("starttls", "implicit", "none")] == [587, 465, 25]
+    assert server_of(Email(**base, port=2525)).port == 2525
+    for host, place in (("h:25", ("h", 25)), ("[::1]:26", ("::1", 26)), ("[::1]", ("::1", 587)), ("h", ("h", 587))):
+        server = server_of(Email(**{**base, "host": host}))
+        assert (server.host, server.port) == place
+
+
+def test_the_name_in_ehlo_can_be_set():
+    """As a relay may want it."""
+    with ScriptedSMTP([Session()]) as server:
+        to(server, hello="exitkit.example.com").run(context())
+    assert server.envelopes[0].hello == "exitkit.example.com"

@@ -1,6 +1,10 @@
 """Mail is handed over once, and what became of it is told for each recipient and without a secret."""
 
+import base64
+import hmac
 import logging
+import os
+import re
 import socket
 import threading
 import traceback
@@ -12,12 +16,12 @@ from aiosmtpd.smtp import AuthResult
 
 from exitkit.errors import ActionError, ConfigError, Exhausted, Retryable, Unknown
 from exitkit.notify.email import smtp
-from exitkit.notify.email.smtp import Server, TooLarge
+from exitkit.notify.email.smtp import MailServer, MailTooLarge
 from exitkit.retry import Retry, RetryPolicy
 from exitkit.retry.clock import Deadline
 from exitkit.testing.certificates import certificate_file
 from exitkit.testing.clock import FakeClock
-from exitkit.testing.smtp import ScriptedSMTP, Session
+from exitkit.testing.smtp import CHALLENGE, ScriptedSMTP, Session
 from exitkit.text import redact
 
 CANARY = "c4n4ry-passw0rd"
@@ -32,7 +36,7 @@ def _forgetful():
 
 
 def at(server, **options):
-    return Server(**{"host": server.host, "port": server.port, "ca_file": server.ca_file, "timeout": 2.0} | options)
+    return MailServer(**{"host": server.host, "port": server.port, "ca_file": server.ca_file, "timeout": 2.0} | options)
 
 
 def send(server, recipients=("a@example.com",), message=MESSAGE, sender="me@example.com", **options):
@@ -181,7 +185,7 @@ def test_a_token_is_a_login_too():
         (Session(auth="534 5.7.9 app password needed"), {"password": CANARY}, "534"),
         (Session(auth="535 5.7.8 no", mechanisms=("LOGIN",)), {"password": CANARY}, "535"),
         (Session(auth="535 5.7.8 no", mechanisms=("XOAUTH2",)), {"access_token": CANARY}, "535"),
-        (Session(mechanisms=("GSSAPI",)), {"password": CANARY}, "no login by PLAIN or LOGIN"),
+        (Session(mechanisms=("GSSAPI",)), {"password": CANARY}, "no login by PLAIN, LOGIN or CRAM-MD5"),
         (Session(mechanisms=()), {"password": CANARY}, "no login"),
     ],
 )
@@ -291,9 +295,11 @@ def test_an_attempt_that_is_given_up_before_the_dot_sends_nothing_later():
         (Session(data="554 5.5.1 no"), ActionError),
         (Session(dot="451 4.7.1 later"), Retryable),
         (Session(dot="550 5.7.1 spam"), ActionError),
-        (Session(dot="552 5.3.4 too big"), TooLarge),
-        (Session(dot="552 too big"), TooLarge),
-        (Session(mail="552 5.3.4 too big"), TooLarge),
+        (Session(dot="552 5.3.4 too big"), MailTooLarge),
+        (Session(dot="552 too big"), MailTooLarge),
+        (Session(dot="552 mailbox size limit exceeded, quota"), ActionError),
+        (Session(dot="552 refused"), ActionError),
+        (Session(mail="552 5.3.4 too big"), MailTooLarge),
         (Session(dot="552 5.2.2 mailbox full"), ActionError),
         (Session(dot="what?"), Unknown),
     ],
@@ -309,7 +315,7 @@ def test_a_mail_that_is_too_large_is_not_begun():
     """The limit the server states is known before a byte is sent."""
     with ScriptedSMTP([Session(size=20)]) as server:
         error = error_of(lambda: send(server))
-    assert isinstance(error, TooLarge)
+    assert isinstance(error, MailTooLarge)
     assert error.limit == 20
     assert not any(one.startswith("MAIL") for one in server.commands)
 
@@ -417,3 +423,117 @@ def test_no_password_is_told(session, caplog, capfd):
     told += "".join(traceback.format_exception(error)) + caplog.text + "".join(capfd.readouterr())
     assert CANARY not in told
     assert "\x1b" not in str(error)
+
+
+def test_cram_md5_says_no_password():
+    """Where nothing is encrypted it comes first, and elsewhere where nothing else is offered (RFC 2195)."""
+    for options in ({"tls": "none"}, {}):
+        mechanisms = ("LOGIN", "CRAM-MD5") if options else ("CRAM-MD5",)
+        with ScriptedSMTP([Session(mechanisms=mechanisms)]) as server:
+            send(server, username="me", password="tanstaaf", **options)
+        digest = hmac.new(b"tanstaaf", CHALLENGE, "md5").hexdigest()
+        assert server.envelopes[0].login == ("me", digest)
+        assert not any("tanstaaf" in line or base64.b64encode(b"tanstaaf").decode() in line for line in server.commands)
+
+
+@pytest.mark.parametrize(
+    ("session", "options", "told"),
+    [
+        (Session(mail="530 5.7.0 Must issue a STARTTLS command first"), {"tls": "none"}, "set tls to starttls"),
+        (Session(mail="530 5.7.0 Authentication required"), {}, "give username and password, or a token"),
+        (
+            Session(auth="535 5.7.8 bad credentials"),
+            {"username": "me", "password": "pw-1234"},
+            "check username and password",
+        ),
+        (
+            Session(auth="535 5.7.3 Authentication unsuccessful", mechanisms=("XOAUTH2",)),
+            {"username": "me", "access_token": "tok-1234"},
+            r"\(status 400\): the token is not taken: it has expired",
+        ),
+        (
+            Session(auth="534 5.7.9 Application-specific password required"),
+            {"username": "me", "password": "pw-1234"},
+            "an app password",
+        ),
+        (
+            Session(auth="535 5.7.139 Authentication unsuccessful, basic authentication is disabled."),
+            {"username": "me", "password": "pw-1234"},
+            "takes no passwords for this mailbox: give a token",
+        ),
+    ],
+)
+def test_each_refusal_of_who_we_are_has_its_own_advice(session, options, told):
+    """No encryption, no login, an expired token and a wrong password are mended in different places."""
+    with ScriptedSMTP([session]) as server:
+        error = error_of(lambda: send(server, **options))
+    assert error.reason == "auth"
+    assert re.search(told, str(error)), str(error)
+
+
+def test_a_refusal_at_ehlo_is_told_and_not_hidden_by_another_command():
+    """HELO is for servers that do not know EHLO; of a 421 the words are what matters."""
+    with ScriptedSMTP([Session(ehlo="421 4.7.0 too many connections from you")]) as server:
+        error = error_of(lambda: send(server))
+    assert isinstance(error, Retryable)
+    assert "refuses the ehlo: 421 4.7.0 too many connections from you" in str(error)
+    assert [line.split()[0].upper() for line in server.commands] == ["EHLO"]
+
+
+def test_a_server_that_does_not_know_ehlo_is_greeted_with_helo():
+    """And if it does not take that either, what it said first is told."""
+    with ScriptedSMTP([Session(ehlo="502 5.5.1 what?")]) as server:
+        error = error_of(lambda: send(server, tls="none"))
+    assert "502 5.5.1 what?" in str(error)
+    assert [line.split()[0].upper() for line in server.commands] == ["EHLO", "HELO"]
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "hello"),
+    [
+        ("mailer.pod.example.com", None, "mailer.pod.example.com"),
+        ("mailer-x7k2p", None, "[127.0.0.1]"),
+        ("mailer.pod.example.com", "relay.example.com", "relay.example.com"),
+    ],
+)
+def test_the_own_name_is_the_hosts_if_that_is_a_full_one(monkeypatch, name, setting, hello):
+    """Servers that check it refuse half a name, and take an address."""
+    monkeypatch.setenv("HOSTNAME", name)
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(nodename="mailer-x7k2p"))
+    with ScriptedSMTP([Session()]) as server:
+        send(server, local_hostname=setting)
+    assert server.envelopes[0].hello == hello
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        ("450 4.2.0 Greylisted for 5 minutes", 300),
+        ("451 4.7.1 Greylisting in action, please come back later; try again in 120 seconds", 120),
+        ("450 4.7.1 please retry in 30s", 30),
+        ("450 4.2.1 mailbox busy", None),
+    ],
+)
+def test_a_wait_that_the_server_names_is_kept(words, seconds):
+    """SMTP has no field for it, so it stands in the words."""
+    with ScriptedSMTP([Session(refuse={"a@example.com": words})]) as server:
+        error = error_of(lambda: send(server))
+    assert (type(error), error.after) == (Retryable, seconds)
+
+
+def test_others_have_it_where_one_address_cannot_be_said():
+    """A server without SMTPUTF8 takes the mail for those whom it can address, in headers that it understands."""
+    with ScriptedSMTP([Session(smtputf8=False)]) as server:
+        sent = smtp.send(
+            "To: jürgen@example.com\r\n\r\nbody\r\n".encode(),
+            sender="me@example.com",
+            recipients=("jürgen@example.com", "b@example.com"),
+            server=at(server),
+            what="e-mail",
+            in_ascii=b"Subject: x\r\n\r\nbody\r\n",
+        )
+    assert server.envelopes[0].message == b"Subject: x\r\n\r\nbody\r\n"
+    assert list(sent.refused) == ["jürgen@example.com"]
+    assert "offers no smtputf8" in sent.refused["jürgen@example.com"]
+    assert server.envelopes[0].recipients == ["b@example.com"]
+    assert "SMTPUTF8" not in server.envelopes[0].options

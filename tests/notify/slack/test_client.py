@@ -14,7 +14,7 @@ NOW = 1_790_000_000.0
 
 
 def bot(server):
-    return client.Slack(http.Client(), TOKEN, f"{server.url}/api/", NOW)
+    return client.SlackAPI(http.Client(), TOKEN, f"{server.url}/api/", NOW)
 
 
 def post(server, **payload):

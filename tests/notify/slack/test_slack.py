@@ -58,7 +58,14 @@ def test_a_webhook_posts_what_a_webhook_takes():
     with ScriptedHTTP([answer(200, "ok")]) as server:
         result = hook(server, thread_ts="1.2").run(context())
     assert result.facts == {}
-    assert set(server.requests[0].json()) == {"text", "blocks", "unfurl_links", "unfurl_media", "thread_ts"}
+    assert set(server.requests[0].json()) == {
+        "text",
+        "mrkdwn",
+        "blocks",
+        "unfurl_links",
+        "unfurl_media",
+        "thread_ts",
+    }
 
 
 def test_the_message_tells_what_a_person_needs():
@@ -68,10 +75,10 @@ def test_the_message_tells_what_a_person_needs():
     sent = server.requests[0].json()
     assert sent["blocks"][0]["text"]["text"] == "❌ train-x7k2p failed"
     whole = str(sent["blocks"])
-    assert "|Logs>" in whole
+    assert "'text': 'Logs'" in whole
     assert "|Open in Argo>" in whole
-    assert "&lt;is&gt; missing &amp; 3 rows" in whole
-    assert sent["text"].startswith("❌ <!here> train-x7k2p failed: fit(1:1): main: OOMKilled")
+    assert "<is> missing & 3 rows" in whole
+    assert sent["text"].startswith("❌ <!here> train-x7k2p failed: fit(1:1), fit(3:3), fit(7:7): it used more memory")
     assert sent["text"].endswith("|Open in Argo>")
 
 
@@ -237,10 +244,11 @@ def test_a_slack_that_is_down_is_given_up():
         ({"webhook_url": "http://169.254.169.254/latest"}, "link-local"),
         ({"webhook_url": "ftp://a.example/x"}, "http"),
         ({"webhook_url": "https://a.example/x", "broadcast": True}, "broadcast needs"),
+        ({"webhook_url": "https://hooks.slack.com/workflows/T/A/1/x"}, "that of an incoming webhook"),
         ({"token": "xoxb-1", "channel": "C1", "mention": ["<!here>"]}, "pattern"),
         ({"token": "xoxb-1", "channel": "C1", "mention": ["U1|x"]}, "pattern"),
         ({"token": "xoxb-1", "channel": "C1", "thread_ts": "now"}, "pattern"),
-        ({"token": "xoxb-1", "channel": "C1", "thread_ts": 1790000000.0001}, "string"),
+        ({"token": "xoxb-1", "channel": "C1", "thread_ts": 1790000000.0001}, "put the string into quotes"),
     ],
 )
 def test_wrong_settings_say_what_is_right(given, told):
@@ -248,3 +256,48 @@ def test_wrong_settings_say_what_is_right(given, told):
     with pytest.raises(ValidationError, match=told) as caught:
         Slack(**given)
     assert "a.example/x" not in str(caught.value)
+
+
+@pytest.mark.parametrize("code", ["thread_not_found", "message_not_found", "cannot_reply_to_message"])
+def test_where_the_thread_is_gone_the_answer_stands_in_the_channel(code):
+    """Somebody deleted the message; an answer to nobody is still to be read, and the report says why."""
+    with ScriptedHTTP([answer_json({"ok": False, "error": code}), answer_json(OK)]) as server:
+        result = bot(server, thread_ts="1790000000.000100", broadcast=True).run(context())
+    sent = server.requests[1].json()
+    assert not {"thread_ts", "reply_broadcast"} & set(sent)
+    assert "blocks" in sent
+    assert result.facts["ts"] == OK["ts"]
+    assert result.notes[0].startswith(f"not answered in the thread: Slack chat.postMessage: {code}")
+
+
+def test_a_message_is_looked_for_in_the_channel_where_its_thread_is_gone():
+    """The first try may have ended there."""
+    scene = context()
+    gone = answer_json({"ok": False, "error": "thread_not_found"})
+    with ScriptedHTTP([close(), gone, answer_json(found(scene.delivery))]) as server:
+        assert bot(server, thread_ts="1790000000.000100").run(scene).duplicate
+    assert [one.path for one in server.requests][1:] == ["/api/conversations.replies", "/api/conversations.history"]
+
+
+@pytest.mark.parametrize(
+    ("code", "cure"),
+    [
+        ("team_not_found", "give the channel's id"),
+        ("enterprise_is_restricted", "install the app in the channel's workspace"),
+        ("restricted_action_read_only_channel", "have the app allowed to post"),
+        ("restricted_action_thread_only_channel", "give thread_ts"),
+        ("not_allowed", "ask for the app to be allowed"),
+        ("access_denied", "ask an administrator"),
+        ("org_login_required", "being moved into an organisation"),
+        ("app_not_approved", "approve the app"),
+    ],
+)
+def test_what_an_organisation_forbids_has_its_cure(code, cure):
+    """Slack's codes say what, and not who can change it."""
+    with ScriptedHTTP([answer_json({"ok": False, "error": code})]) as server, pytest.raises(ActionError, match=cure):
+        bot(server).run(context())
+
+
+def test_a_single_mention_needs_no_list():
+    """As people write it."""
+    assert Slack(token=TOKEN, channel="C1", mention="here").mention == ["here"]

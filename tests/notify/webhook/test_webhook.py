@@ -61,9 +61,12 @@ def test_the_default_body_is_our_own_json():
     assert (sent["workflow"]["name"], sent["workflow"]["labels"]["team"]) == ("train-x7k2p", "search")
     assert sent["failures"][0] | {"link": ""} == {
         "step": "fit(1:1)",
-        "message": "main: OOMKilled (exit code 137)",
+        "steps": ["fit(1:1)", "fit(3:3)", "fit(7:7)"],
+        "message": "OOMKilled: it used more memory than its limit",
         "count": 3,
         "exitCode": 137,
+        "reason": "OOMKilled",
+        "container": "main",
         "link": "",
     }
     assert result.facts == {"status": 204, "id": scene.delivery}
@@ -273,6 +276,7 @@ def test_hostile_facts_stay_values():
         ({"headers": {"Webhook-Signature": "x"}}, "not for you"),
         ({"headers": {"authorization": "s3cr3t"}, "bearer": "t"}, "not both"),
         ({"bearer": "s3cr3t\n"}, "bearer holds"),
+        ({"secret": "whsec_"}, "nothing stands after whsec_"),
         ({"secret": "whsec_s3cr3t!"}, "not base64"),
         ({"body": {"a": float("nan")}}, "JSON"),
         ({"ok": [99]}, "status"),

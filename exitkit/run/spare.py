@@ -1,0 +1,78 @@
+"""What a step can go without: a mention or a recipient from a label that cannot be made must not cost the message."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from exitkit import settings
+from exitkit.action import Action
+from exitkit.context import Context
+from exitkit.settings.fields import keys, shape
+from exitkit.text import redact
+
+
+class Spared(NamedTuple):
+    """Settings without what could not be made, a note for each text that was left out, and whether any text was empty."""
+
+    given: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+    empty: bool = False
+    fields: frozenset[str] = frozenset()
+
+    def excuses(self, path: settings.Path) -> bool:
+        """Whether a problem of the settings, by the path of keys to it, comes of what was left out."""
+        return self.incomplete and (not path or path[0] in self.fields)
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether what is missing now is missing because of data."""
+        return self.empty or bool(self.notes)
+
+
+def without_unusable(action: type[Action], given: Mapping[str, Any], environ: Mapping[str, str], prefix: str) -> Spared:
+    """The settings, of which those that the action can spare hold only what passes the action's own check.
+
+    A single text that does not pass gives way to the environment's, and else to none.
+    """
+    checks: Mapping[str, Callable[[str], object]] = getattr(action, "spare", {})
+    if not checks:
+        return Spared(given)
+    completed, _ = settings.complete(action, {}, environ, prefix)
+    kept, notes, empty = dict(given), list[str](), False
+    fields = {name: field for name, field in keys(action).items() if name in checks}
+    for name, field in fields.items():
+        for source in (given, completed):
+            if name not in source:
+                continue
+            usable, unusable = _split(source[name], checks[name])
+            notes += [f"left out: {name} {words}" for words in unusable]
+            kept[name] = usable or ([] if shape(field) == "list" else "")
+            if usable:
+                break
+            empty = empty or not unusable
+    return Spared(kept, tuple(notes), empty, frozenset(checks))
+
+
+def with_notes(context: Context, notes: tuple[str, ...]) -> Context:
+    """The context of a workflow of which this is noted as well, so that the message itself tells what it lacks."""
+    if not notes:
+        return context
+    return replace(context, workflow=replace(context.workflow, notes=(*context.workflow.notes, *notes)))
+
+
+def _split(value: Any, check: Callable[[str], object]) -> tuple[Any, list[str]]:
+    """The value without what does not pass, and a note for each; what is neither text nor a list is pydantic's to judge."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        return value, []
+    usable, unusable = [], []
+    for text in texts:
+        try:
+            if text.strip():
+                check(text)
+                usable.append(text)
+        except ValueError as error:
+            unusable.append(f"{redact.printable(redact.redact(text), 100)!r} {error}")
+    if isinstance(value, str):
+        return value if usable else "", unusable
+    return usable, unusable

@@ -1,0 +1,79 @@
+"""A mention, a channel or a recipient that the workflow's data does not make costs neither the message nor the run."""
+
+import pytest
+
+from exitkit.plan import Plan, Step
+from exitkit.run import dispatch
+from exitkit.testing.http import ScriptedHTTP, answer_json
+from exitkit.testing.scene import context, failed_workflow
+from exitkit.testing.smtp import ScriptedSMTP, Session
+
+OK = {"ok": True, "ts": "1.2", "channel": "C1"}
+GAP = "{{ workflow.labels.oncall }}"
+
+
+def run(uses, settings, environ=None, workflow=None, **terms):
+    plan = Plan(steps=(Step(uses=uses, with_=settings, **terms),))
+    return dispatch(plan, context(workflow=workflow or failed_workflow(labels="{}")), environ or {})
+
+
+def slack(server, **settings):
+    return {"token": "xoxb-for-this-test", "channel": "#ops", "api_url": f"{server.url}/api/", **settings}
+
+
+@pytest.mark.parametrize("mention", [GAP, "jane", "<!channel>", "U0ABC|x", "@here and there"])
+def test_a_mention_that_cannot_be_made_is_left_out(mention):
+    """The message goes with those that can, and both the report and the message say what is missing."""
+    with ScriptedHTTP([answer_json(OK)]) as server:
+        report = run("notify.slack", slack(server, mention=[mention, "here"]))
+    (entry,) = report.entries
+    assert (entry.outcome, report.exit_code) == ("ok", 0)
+    assert entry.notes[0].startswith("left out: mention ")
+    assert "<!here>" in server.requests[0].json()["text"]
+    assert "left out: mention " in str(server.requests[0].json()["blocks"][-1])
+
+
+def test_a_thread_that_cannot_be_made_is_left_out():
+    """The step that was to begin it may not have run; the answer then stands in the channel."""
+    with ScriptedHTTP([answer_json(OK)]) as server:
+        report = run("notify.slack", slack(server, thread_ts="{{ workflow.labels.ts }}", broadcast=True))
+    assert report.exit_code == 0
+    assert not {"thread_ts", "reply_broadcast"} & set(server.requests[0].json())
+
+
+def test_a_channel_that_cannot_be_made_gives_way_to_the_environments():
+    """It is the default of whoever installed exitkit."""
+    with ScriptedHTTP([answer_json(OK)]) as server:
+        report = run("notify.slack", slack(server, channel=f"#{GAP}"), {"EXITKIT_NOTIFY_SLACK_CHANNEL": "#fallback"})
+    assert server.requests[0].json()["channel"] == "#fallback"
+    assert report.entries[0].notes[0].startswith("left out: channel ")
+
+
+@pytest.mark.parametrize("channel", [GAP, "{{ workflow.labels.oncall or '' }}"])
+def test_without_any_channel_the_step_fails_and_the_plan_is_not_wrong(channel):
+    """It is exit code 1, which a fallback makes good, and not 2, which would be a mistake in the plan."""
+    with ScriptedHTTP() as server:
+        report = run("notify.slack", slack(server, channel=channel))
+    (entry,) = report.entries
+    assert (entry.outcome, entry.reason, report.exit_code) == ("failed", "client", 1)
+    assert "token needs a channel" in entry.summary
+
+
+def test_a_recipient_that_cannot_be_made_is_left_out():
+    """The others have the mail, also from a list in one text; without any the step fails."""
+    mail = {"tls": "none", "sender": "a@example.com"}
+    with ScriptedSMTP([Session()]) as server:
+        place = {"host": f"{server.host}:{server.port}", **mail}
+        report = run("notify.email", {**place, "to": ["ops@example.com", GAP, f"team-{GAP}@example.com"], "cc": GAP})
+        nobody = run("notify.email", {**place, "to": [GAP]})
+    assert server.envelopes[0].recipients == ["ops@example.com"]
+    assert len([note for note in report.entries[0].notes if note.startswith("left out: ")]) == 3
+    assert (nobody.entries[0].outcome, nobody.exit_code) == ("failed", 1)
+
+
+def test_a_mistake_in_the_plan_is_still_one():
+    """What no data has a part in is told before anything runs."""
+    from exitkit.errors import ConfigError
+
+    with ScriptedHTTP() as server, pytest.raises(ConfigError, match="broadcast"):
+        run("notify.slack", slack(server, broadcast="perhaps"))

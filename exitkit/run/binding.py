@@ -9,6 +9,7 @@ from exitkit.errors import ConfigError, Skip
 from exitkit.plan import registry, template
 from exitkit.plan.check import Step
 from exitkit.run.report import entries_as_facts
+from exitkit.settings import fields
 
 
 def bind(step: Step, context: Context, environ: Mapping[str, str]) -> Action:
@@ -17,7 +18,7 @@ def bind(step: Step, context: Context, environ: Mapping[str, str]) -> Action:
     action = registry.find(step.uses)
     facts = facts_for(context)
     # A message with a gap in it is better than none; a path with a gap in it is not.
-    given = template.render(step.with_, facts, lenient=step.uses.startswith("notify."))
+    given = template.render(step.with_, facts, lenient=action.lenient, addresses=fields.addresses_of(action))
     try:
         made = settings.load(action, given, environ, registry.prefix(step.uses))
     except settings.SettingsError as error:

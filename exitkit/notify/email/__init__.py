@@ -1,6 +1,6 @@
 """E-mail by SMTP, as plain text and HTML."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 
@@ -10,6 +10,7 @@ from exitkit.errors import ActionError, Retryable, Unknown
 from exitkit.message import Level, Message
 from exitkit.notify import Notify, Refused
 from exitkit.notify.email import mail, smtp
+from exitkit.settings.fields import ADDRESS
 
 _PORTS = {"starttls": 587, "implicit": 465, "none": 25}  # RFC 8314, 3.3 and RFC 5321
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -23,7 +24,7 @@ class Email(Notify):
     only where `retry.resend` says so. A mail taken for some recipients is a success that names the others.
     """
 
-    host: str = Field(min_length=1, description="The SMTP server.")
+    host: Annotated[str, ADDRESS] = Field(min_length=1, description="The SMTP server.")
     port: int | None = Field(None, ge=1, le=65535, description="Its port; by default 587, 465 or 25, as tls says.")
     tls: Literal["starttls", "implicit", "none"] = Field(
         "starttls", description="How the connection is encrypted; starttls fails where the server does not offer it."
@@ -32,10 +33,10 @@ class Email(Notify):
     username: str = Field("", description="The name to log in with; without one nobody logs in.")
     password: SecretStr | None = Field(None, description="The password of username.")
     token: SecretStr | None = Field(None, description="An OAuth 2 access token of username, in place of a password.")
-    sender: str = Field(description="The address it comes from, such as Argo <argo@example.com>.")
-    to: list[str] = Field(min_length=1, max_length=100, description="The recipients.")
-    cc: list[str] = Field([], max_length=100, description="The recipients of a copy.")
-    reply_to: str = Field("", description="Where answers go, if not to the sender.")
+    sender: Annotated[str, ADDRESS] = Field(description="The address it comes from, such as Argo <argo@example.com>.")
+    to: Annotated[list[str], ADDRESS] = Field(min_length=1, max_length=100, description="The recipients.")
+    cc: Annotated[list[str], ADDRESS] = Field([], max_length=100, description="The recipients of a copy.")
+    reply_to: Annotated[str, ADDRESS] = Field("", description="Where answers go, if not to the sender.")
 
     # What has become of the recipients, by delivery: a retry is for those still waiting.
     _told: dict[str, dict[str, str]] = PrivateAttr(default_factory=dict)

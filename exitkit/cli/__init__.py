@@ -62,6 +62,9 @@ class _Line:
         from exitkit.cli.commands import Session
 
         if self.made is None:
+            from exitkit.settings import credentials
+
+            credentials.learn(self.environ)  # before anything is told
             log.set_up(self.environ.get("EXITKIT_LOG", "warning"))
             self.made = Session(self.environ, self.stop)
         return self.made

@@ -9,7 +9,7 @@ from exitkit import settings
 from exitkit.errors import ConfigError
 from exitkit.plan import Parallel, Plan, Status, Step, When, registry, single, template
 from exitkit.retry import Terms
-from exitkit.settings import Path, Problem, fields
+from exitkit.settings import KeyPath, Problem, fields
 
 if TYPE_CHECKING:
     from exitkit.settings.yamltext import Document
@@ -98,7 +98,7 @@ def _loose(data: dict[str, Any]) -> Plan:
     return plan
 
 
-def _outside(item: Any, path: Path, model: type[Step | Parallel]) -> list[Problem]:
+def _outside(item: Any, path: KeyPath, model: type[Step | Parallel]) -> list[Problem]:
     """What is wrong with a step's own keys."""
     try:
         model.model_validate(item)
@@ -127,7 +127,7 @@ def _problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     return found
 
 
-def _check_step(step: Step, at: Path, environ: Mapping[str, str]) -> list[Problem]:
+def _check_step(step: Step, at: KeyPath, environ: Mapping[str, str]) -> list[Problem]:
     return [Problem((*at, *one.path), one.text) for one in _wrong_settings(step, environ)]
 
 
@@ -166,14 +166,14 @@ def _known(names: frozenset[str]) -> None:
         raise ConfigError(f"template: there is no {name!r}{settings.nearest(name, TEMPLATE_NAMES)}")
 
 
-def _inside(path: Path, templated: set[Path]) -> bool:
+def _inside(path: KeyPath, templated: set[KeyPath]) -> bool:
     """Whether a problem may go away once its template is filled in."""
     if not path:
         return bool(templated)  # a rule about several fields, one of which is not known yet
     return any(one[: len(path)] == path or path[: len(one)] == one for one in templated)
 
 
-def _texts(value: Any, path: Path) -> list[tuple[Path, str]]:
+def _texts(value: Any, path: KeyPath) -> list[tuple[KeyPath, str]]:
     if isinstance(value, str):
         return [(path, value)]
     if isinstance(value, dict):
@@ -183,8 +183,8 @@ def _texts(value: Any, path: Path) -> list[tuple[Path, str]]:
     return []
 
 
-def _paths(plan: Plan) -> list[tuple[Path, Step]]:
-    found: list[tuple[Path, Step]] = []
+def _paths(plan: Plan) -> list[tuple[KeyPath, Step]]:
+    found: list[tuple[KeyPath, Step]] = []
     for index, item in enumerate(plan.steps):
         if isinstance(item, Parallel):
             found += [(("steps", index, "parallel", inner), step) for inner, step in enumerate(item.parallel)]

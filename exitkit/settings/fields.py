@@ -1,7 +1,7 @@
 """What the fields of a model are called, and how each is written as text."""
 
 import types
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -15,6 +15,14 @@ class Address:
 
 
 ADDRESS = Address()
+
+
+class _HeaderFields:
+    """Marks a mapping of headers, of whose values only those that authenticate are secret."""
+
+
+Headers = Annotated[dict[str, SecretStr], _HeaderFields()]
+"""Headers of a request: their values are not shown, and those that authenticate are cut out wherever they stand."""
 
 Shape = Literal["flag", "list", "mapping", "text", "structure"]
 
@@ -34,6 +42,10 @@ def addresses_of(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(
         key for key, field in keys(model).items() if any(isinstance(one, Address) for one in field.metadata)
     )
+
+
+def are_headers(field: FieldInfo) -> bool:
+    return any(isinstance(one, _HeaderFields) for one in field.metadata)
 
 
 def shape(field: FieldInfo) -> Shape:

@@ -12,7 +12,7 @@ import yaml
 
 from exitkit.errors import ConfigError
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 # A plan of this size would be thousands of steps; aliases could make far more of less.
 _MOST_BYTES = 1 << 20
@@ -25,9 +25,9 @@ class Document:
     """Data, and where each path in it stands as (line, column), both from 1."""
 
     data: Any
-    places: dict[Path, tuple[int, int]]
+    places: dict[KeyPath, tuple[int, int]]
 
-    def place(self, path: Path) -> tuple[int, int]:
+    def place(self, path: KeyPath) -> tuple[int, int]:
         """Of the path, or of the nearest thing around it."""
         while path and path not in self.places:
             path = path[:-1]
@@ -83,10 +83,10 @@ for tag, pattern, first in (
 
 class _Reader:
     def __init__(self) -> None:
-        self.places: dict[Path, tuple[int, int]] = {}
+        self.places: dict[KeyPath, tuple[int, int]] = {}
         self.nodes = 0
 
-    def value(self, node: yaml.Node, path: Path) -> Any:
+    def value(self, node: yaml.Node, path: KeyPath) -> Any:
         self.nodes += 1
         where = (node.start_mark.line + 1, node.start_mark.column + 1)
         self.places.setdefault(path, where)
@@ -100,7 +100,7 @@ class _Reader:
             return [self.value(one, (*path, index)) for index, one in enumerate(node.value)]
         return _scalar(node, where)
 
-    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
             line, column = key_node.start_mark.line + 1, key_node.start_mark.column + 1

@@ -14,7 +14,7 @@ from exitkit.clients.http import Client, Response, check_url
 from exitkit.clients.url import place
 from exitkit.context import Context
 from exitkit.errors import ConfigError
-from exitkit.settings.fields import ADDRESS
+from exitkit.settings.fields import ADDRESS, Headers
 from exitkit.ship import Ship
 from exitkit.ship.pipeline.batch import Answer, Batch, Post, TooLarge
 
@@ -33,7 +33,7 @@ class HTTPShip(Ship):
     content_type: ClassVar[str] = "application/json"
 
     url: Annotated[str, ADDRESS] = Field(description="Where it is, such as https://logs.example:3100.")
-    headers: dict[str, SecretStr] = Field({}, description="More headers; their values are kept secret.")
+    headers: Headers = Field({}, description="More headers; the values of those that authenticate are kept secret.")
     username: str = Field("", description="A name for the header Authorization: Basic.")
     password: SecretStr | None = Field(None, description="The password that goes with it.")
     bearer: SecretStr | None = Field(None, description="A token for the header Authorization: Bearer.")

@@ -11,12 +11,15 @@ import threading
 from bisect import insort
 from collections.abc import Iterator
 from functools import cache
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 MASK = "***"
 
 SHORTEST = 4
 """Characters that a secret must have: one of fewer cannot be told from the words around it, and is ignored."""
+
+_ALONE = 6
+"""Characters from which on a secret is cut out of the middle of a word; a shorter one would be in too many."""
 
 _PATH = 12
 """Characters from which on the path of a secret URL is a secret by itself, as that of a webhook is."""
@@ -113,8 +116,15 @@ def _parts(secret: str) -> Iterator[str]:
             url = urlsplit(secret)
             rest = [url.path + "?" + url.query if url.query else url.path, url.path, url.query]
             yield from (one for one in rest if len(one) >= _PATH)
-            if url.password and len(url.password) >= SHORTEST:
-                yield url.password
+            query = [value for _, value in parse_qsl(url.query)]
+            known = [
+                url.password or "",
+                unquote(url.password or ""),
+                *(value for value in query if len(value) >= _PATH),
+            ]
+            yield from (one for one in known if len(one) >= SHORTEST)
+    if "%" in secret and len(decoded := unquote(secret)) >= SHORTEST:
+        yield decoded
 
 
 def _forms(secret: str) -> Iterator[tuple[str, bool]]:
@@ -139,6 +149,9 @@ def _occurrences(text: str, needle: str, *, coded: bool) -> Iterator[tuple[int, 
     first = text.find(needle)
     while first >= 0:
         last = first + len(needle)
+        if len(needle) < _ALONE and not coded and _is_inside(text, first, last):
+            first = text.find(needle, first + 1)
+            continue
         if coded:
             run = _BASE64.match(text, last)
             last = run.end() if run else last
@@ -146,6 +159,13 @@ def _occurrences(text: str, needle: str, *, coded: bool) -> Iterator[tuple[int, 
                 first -= 1
         yield first, last
         first = text.find(needle, last if coded else first + 1)
+
+
+def _is_inside(text: str, first: int, last: int) -> bool:
+    """Whether it is a part of a longer word."""
+    return (text[first - 1 : first].isalnum() and text[first].isalnum()) or (
+        text[last : last + 1].isalnum() and text[last - 1].isalnum()
+    )
 
 
 @cache
@@ -190,7 +210,8 @@ _STRONG = (
     r"github_pat_",
     r"a[ks]ia[0-9a-z]{16}",
     r"://[^\s/?#\"'<>:@]*:[^\s/?#\"'<>]*@",
-    rf"(?:{_NAMED}|\bsig|[?&]key){_SPACE}{{0,6}}=",
+    r"://[^\s/?#\"'<>:@]{20,200}@",
+    rf"(?:{_NAMED}|\bsig|[?&](?:key|auth|jwt|code)){_SPACE}{{0,6}}=",
     rf'(?:{_NAMED})\\?"{_SPACE}{{0,12}}:',
 )
 
@@ -212,7 +233,7 @@ _SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
         ("private key-----",),
         r"(?s)-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]{0,40}-----|\Z)",
     ),
-    (("://",), r"://([^\s/?#\"'<>:@]*:[^\s/?#\"'<>]*)@"),
-    (("=",), rf"(?i)(?:{_NAMED}|\bsig|[?&]key)\s{{0,2}}=\s{{0,2}}[\"']?([^\s&\"',;<>]+)"),
+    (("://",), r"://([^\s/?#\"'<>:@]*:[^\s/?#\"'<>]*|[^\s/?#\"'<>:@]{20,200})@"),
+    (("=",), rf"(?i)(?:{_NAMED}|\bsig|[?&](?:key|auth|jwt|code))\s{{0,2}}=\s{{0,2}}[\"']?([^\s&\"',;<>]+)"),
     (('"',), rf'(?is)(?:{_NAMED})\\?"\s{{0,4}}:\s{{0,4}}\\?"([^"\\]*(?:\\.[^"\\]*)*)'),
 )

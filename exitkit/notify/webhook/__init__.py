@@ -13,7 +13,7 @@ from exitkit.errors import ConfigError
 from exitkit.message import Level, Message
 from exitkit.notify import Notify, Refused
 from exitkit.notify.webhook import event
-from exitkit.settings.fields import ADDRESS
+from exitkit.settings.fields import ADDRESS, Headers
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")  # RFC 9110, 5.6.2
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110, 5.5
@@ -47,7 +47,7 @@ class Webhook(Notify):
     body: Any | None = Field(
         None, description="A body of your own, of any structure, in place of ours; text is sent as text/plain."
     )
-    headers: dict[str, SecretStr] = Field({}, description="More headers; their values are kept secret.")
+    headers: Headers = Field({}, description="More headers; the values of those that authenticate are kept secret.")
     bearer: SecretStr | None = Field(None, description="A token for the header Authorization: Bearer.")
     secret: SecretStr | None = Field(
         None, description="The key to sign with by the rules of Standard Webhooks: whsec_ and base64, or any text."

@@ -4,21 +4,18 @@ A plan's text is rendered once; what it inserts is never rendered again.
 """
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from exitkit.errors import ConfigError
 from exitkit.plan.template import filled, meter
 from exitkit.plan.template.meter import LIMIT
+from exitkit.plan.template.values import Gaps
 from exitkit.text.units import human_size
 
 if TYPE_CHECKING:
     from exitkit.plan.template.environment import Environment
 
 __all__ = ["LIMIT", "LONGEST", "check", "evaluate", "fill", "is_template", "names_in", "render"]
-
-Gaps = Literal["shown", "told", "refused", "filled"]
-"""What becomes of what a template names and nobody gave: it is shown; it is an error, and a fact that is merely not
-known is nothing; both are errors; so they are, and what is put in is marked."""
 
 LONGEST = 1 << 16
 """Characters that a template itself may have; it takes a second to compile one of these."""

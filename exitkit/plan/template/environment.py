@@ -12,8 +12,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
 from jinja2.tests import TESTS
 
 from exitkit import settings
-from exitkit.plan.template import Gaps, filled, filters, meter, methods, rewrite
-from exitkit.plan.template.values import written
+from exitkit.plan.template import filled, filters, meter, methods, rewrite
+from exitkit.plan.template.values import Gaps, written
 from exitkit.text.units import human_duration, human_size
 
 _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {

@@ -3,9 +3,13 @@
 import json
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from exitkit.plan.template import meter
+
+Gaps = Literal["shown", "told", "refused", "filled"]
+"""What becomes of what a template names and nobody gave: it is shown; it is an error, and a fact that is merely not
+known is nothing; both are errors; so they are, and what is put in is marked."""
 
 _DEPTH = 30  # deeper is no fact but a circle
 

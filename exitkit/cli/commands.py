@@ -133,7 +133,7 @@ def preview(session: Session) -> Command:
 
 def check(session: Session) -> Command:
     def act(_: Given, arguments: list[str]) -> None:
-        found = find.find_plan(arguments, session.environ)
+        found = find.find_plan(arguments, session.environ, thorough=True)
         count = len(found.each())
         from exitkit.cli import about
 

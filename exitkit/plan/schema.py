@@ -110,7 +110,7 @@ def _or_template(one: dict[str, Any]) -> dict[str, Any]:
 def _as_meant(one: dict[str, Any]) -> dict[str, Any]:
     """The same, or what is taken for it: a single value for a list, a number for a text."""
     if isinstance(one.get("items"), dict):
-        told = {key: one[key] for key in ("description", "default") if key in one}
+        told: dict[str, Any] = {key: one[key] for key in ("description", "default") if key in one}
         return {**told, "anyOf": [{key: value for key, value in one.items() if key not in told}, one["items"]]}
     if isinstance(inner := one.get("additionalProperties"), dict) and _is_text(inner):
         return {**one, "additionalProperties": {**inner, "type": ["string", "number", "boolean", "null"]}}

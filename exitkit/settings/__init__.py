@@ -22,6 +22,11 @@ STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defe
 A model is built when it is first used: a command uses few of those that it imports.
 """
 
+_FORMS = {
+    r"^https?://": "is an address that begins with http:// or https://",
+    r"^[A-Za-z0-9_.-]*$": "has letters, digits, _ . and - only",
+}
+
 KeyPath = tuple[str | int, ...]
 """The keys and indexes that lead to a place in YAML."""
 
@@ -174,8 +179,12 @@ def _words(error: Any, model: type[BaseModel]) -> str:
     if kind == "literal_error":
         choices = [one.strip("' ") for one in error["ctx"]["expected"].replace(" or ", ", ").split(",")]
         return f"is not one of {', '.join(choices)}{nearest(str(error['input']), choices, listed=True)}"
+    if error["input"] is None and kind.endswith("_type"):
+        return "is empty"
     if kind == "string_type" and isinstance(error["input"], bool | int | float):
         return _in_quotes(error["input"])
+    if kind == "string_pattern_mismatch":
+        return _of_form(str(error["ctx"]["pattern"]), path, model)
     if kind == "too_short":
         return f"needs at least {error['ctx']['min_length']}"
     text = str(error["msg"]).removeprefix("Value error, ")
@@ -183,6 +192,15 @@ def _words(error: Any, model: type[BaseModel]) -> str:
         return text
     text = text.replace("Input ", "", 1).replace("String ", "", 1).partition(" or instance of ")[0]
     return text.replace("dictionary", "mapping").replace("tuple", "list")  # YAML's words, not Python's
+
+
+def _of_form(pattern: str, path: KeyPath, model: type[BaseModel]) -> str:
+    """What a text must be like, for those who do not read patterns."""
+    if pattern in _FORMS:
+        return _FORMS[pattern]
+    field = keys(model).get(str(path[0])) if path else None
+    about = field.description if field is not None and field.description else ""
+    return f"is not what stands here: {about[:1].lower()}{about[1:]}".rstrip(".") if about else "is of the wrong form"
 
 
 def _in_quotes(value: object) -> str:

@@ -73,6 +73,16 @@ def signs() -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (*(needle for _, needle, _ in _snapshot), *words), _STRONG
 
 
+def looks_secret(text: str) -> bool:
+    """Whether something in the text has the shape of a secret, whatever is remembered."""
+    lower = text.lower()
+    return any(
+        _compiled(pattern).search(text) is not None
+        for triggers, pattern in _SHAPES
+        if any(trigger in lower for trigger in triggers)
+    )
+
+
 @contextlib.contextmanager
 def forget_all() -> Iterator[None]:
     """Nothing is remembered inside, nor afterwards what was before; for tests."""

@@ -147,7 +147,7 @@ def test_all_that_is_wrong_is_told_at_once_with_its_place():
         ("steps: []", "1:1: steps: "),
         ("steps: {}", "1:1: steps: should be a valid list"),
         ("steps: [7]", "1:9: steps[0]: should be a valid mapping"),
-        ("steps: [null]", "1:9: steps[0]: should be a valid mapping"),
+        ("steps: [null]", "1:9: steps[0]: is empty"),
         ("steps:\n  - parallel: []\n", "2:5: steps[0].parallel: "),
         ("steps:\n  - parallel: 7\n", "2:5: steps[0].parallel: should be a valid list"),
         (

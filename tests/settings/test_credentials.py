@@ -47,7 +47,7 @@ def test_a_variable_of_credentials_holds_a_secret(name):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("PWD", "/home/somebody"),
+        ("PWD", "/srv/somebody"),
         ("AWS_PROFILE", "production"),
         ("VAULT_TOKEN", "none"),
         ("TOKEN_SERVICE_HOST", "10.11.12.13"),

@@ -3,6 +3,7 @@
 A plan's text is rendered once; what it inserts is never rendered again.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ from exitkit.text.units import human_size
 
 if TYPE_CHECKING:
     from exitkit.plan.template.environment import Environment
+    from exitkit.plan.template.reading import Dashed, Reading
 
-__all__ = ["LIMIT", "LONGEST", "check", "evaluate", "fill", "is_template", "names_in", "render"]
+__all__ = ["LIMIT", "LONGEST", "check", "dotted", "evaluate", "fill", "is_template", "names_in", "readings", "render"]
 
 LONGEST = 1 << 16
 """Characters that a template itself may have; it takes a second to compile one of these."""
@@ -53,6 +55,7 @@ def fill(value: Any, facts: Mapping[str, Any]) -> Any:
 def evaluate(expression: str, facts: Mapping[str, Any]) -> bool:
     """Whether the expression of an `if:` holds. Raises ConfigError."""
     try:
+        _check_braces(expression)
         with meter.metered():
             compiled = _environment().compile_expression(_short(_bare(expression)), undefined_to_none=False)
             return bool(compiled(**facts))
@@ -67,6 +70,8 @@ def check(text: str, *, expression: bool = False) -> frozenset[str]:
     from jinja2 import meta
 
     source = "{{ " + _bare(text) + " }}" if expression else text
+    if expression:
+        _check_braces(text)
     try:
         if expression:  # two expressions would make a template, but no condition
             _environment().compile_expression(_short(_bare(text)))
@@ -74,7 +79,28 @@ def check(text: str, *, expression: bool = False) -> frozenset[str]:
     except RecursionError:
         raise ConfigError("template: nested too deep") from None
     except Exception as error:  # whatever the engine trips over, such as a number of 5,000 digits
+        raise ConfigError(f"template: {_meant(_first_line(error), source)}") from None
+
+
+def readings(text: str, *, expression: bool = False) -> "tuple[list[Reading], list[Dashed]]":
+    """The paths that a template or expression reads, and the names in it that have a dash. Raises ConfigError."""
+    from exitkit.plan.template import reading
+
+    try:
+        source = "{{ " + _bare(text) + " }}" if expression else text
+        return reading.readings(_environment().parse(_short(source)))
+    except RecursionError:
+        raise ConfigError("template: nested too deep") from None
+    except Exception as error:  # as above
         raise ConfigError(f"template: {_first_line(error)}") from None
+
+
+def dotted(path: tuple[str | int, ...]) -> str:
+    """The path as one writes it: `workflow.labels['my-team']`."""
+    return "".join(
+        f".{key}" if index and isinstance(key, str) and key.isidentifier() else f"[{key!r}]" if index else str(key)
+        for index, key in enumerate(path)
+    )
 
 
 def names_in(value: Any) -> frozenset[str]:
@@ -118,6 +144,24 @@ def _render(text: str, facts: Mapping[str, Any], gaps: Gaps) -> str:
             raise ConfigError(f"template: {_first_line(error)}") from None
         parts.append(f"({_first_line(error)}?)")
     return "".join(parts)
+
+
+def _check_braces(expression: str) -> None:
+    """Braces within an expression, or in a text in it, are no template there, and nothing would fill them in."""
+    if "{{" in _bare(expression):
+        raise ConfigError(
+            "template: an if: is an expression as it is; leave out the braces: workflow.status == 'Failed'"
+        )
+
+
+def _meant(told: str, source: str) -> str:
+    """Jinja2's words with what to write instead, for what people bring along from other languages."""
+    for sign, word in (("&&", "and"), ("||", "or"), ("===", "=="), ("?", "a if condition else b"), ("!", "not")):
+        if sign in source and any(part in told for part in ("unexpected char", "expected token", "unexpected")):
+            return f"{sign} is not known here; write {word}"
+    if "got '='" in told or ("chunk after expression" in told and re.search(r"[^=!<>]=[^=]", source)):
+        return "one = sets something; write == to compare"
+    return told
 
 
 def _short(text: str) -> str:

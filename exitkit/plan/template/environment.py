@@ -1,6 +1,5 @@
 """Jinja2's sandbox, narrowed: nothing makes more than fits, and nothing is computed while a template is compiled."""
 
-import operator
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -12,20 +11,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
 from jinja2.tests import TESTS
 
 from exitkit import settings
-from exitkit.plan.template import filled, filters, meter, methods, rewrite
+from exitkit.plan.template import filled, filters, formats, meter, methods, operators, rewrite
 from exitkit.plan.template.values import Gaps, written
 from exitkit.text.units import human_duration, human_size
 
-_OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
-    "eq": operator.eq,
-    "ne": operator.ne,
-    "lt": operator.lt,
-    "lteq": operator.le,
-    "gt": operator.gt,
-    "gteq": operator.ge,
-    "in": lambda left, right: left in right,
-    "notin": lambda left, right: left not in right,
-}
 _CALLABLE = (Macro, LoopContext, BlockReference)
 _LONGEST_NAME = 100
 _NUMBER = (int, float)
@@ -48,12 +37,7 @@ class Environment(ImmutableSandboxedEnvironment):
         self.filters |= {
             "duration": _of_number(human_duration),
             "size": _of_number(human_size),
-            rewrite.EACH: _each,
-            rewrite.SPEND: _spend,
-            rewrite.COMPARE: _compare,
-            rewrite.CONCAT: _concatenate,
-            rewrite.SLICE: _slice,
-            rewrite.LITERAL: _literal,
+            **operators.FILTERS,
         }
         self.tests |= {filters.ORIGINAL + name: test for name, test in TESTS.items()}
         self.tests |= {name: filters.bounded_test(name) for name in TESTS}
@@ -94,7 +78,7 @@ class Environment(ImmutableSandboxedEnvironment):
         given = {name: value for name, value in named.items() if name not in ("_loop_vars", "_block_vars")}
         meter.charge(64 + meter.weigh(*args, *given.values()))
         if isinstance(obj, _Method):
-            return _fitting(obj.call(self, args, given))
+            return operators.fitting(obj.call(self, args, given))
         owner = getattr(obj, "__self__", None)
         if isinstance(obj, (Undefined, *_CALLABLE)) or isinstance(owner, LoopContext):
             return super().call(context, obj, *args, **named)
@@ -106,9 +90,9 @@ class Environment(ImmutableSandboxedEnvironment):
         if left is None or right is None:
             raise TypeError(f"cannot work out {operator}: a value is not known")
         if isinstance(left, str) and operator == "%":
-            return filters.formatted(left, right)
+            return formats.formatted(left, right)
         if isinstance(left, _NUMBER) and isinstance(right, _NUMBER):
-            _check_number(operator, left, right)
+            operators.check_number(operator, left, right)
         elif operator == "*":
             many, times = (left, right) if isinstance(right, int) else (right, left)
             if isinstance(many, str) and isinstance(times, int):
@@ -120,7 +104,7 @@ class Environment(ImmutableSandboxedEnvironment):
                 meter.fits(len(left) + len(right))
             else:
                 meter.fits_weight(meter.weigh(left, right))
-        return _fitting(super().call_binop(context, operator, left, right))
+        return operators.fitting(super().call_binop(context, operator, left, right))
 
 
 class _Method:
@@ -143,7 +127,7 @@ class _Formatter(SandboxedFormatter):
     """`'{:>10}'.format`, with a width that fits."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        filters.check_spec(format_spec)
+        formats.check_spec(format_spec)
         if isinstance(value, int) and not isinstance(value, bool):
             meter.fits_integer(value.bit_length())
         elif not isinstance(value, float):
@@ -197,76 +181,6 @@ def _known(value: Any) -> Any:
 
 def _marked(value: Any) -> str:
     return filled.marked(str(_known(value)))
-
-
-@pass_context
-def _each(_: Context, values: Any, units: int) -> Any:
-    return values if isinstance(values, Undefined) else meter.each(values, units)
-
-
-@pass_context
-def _spend(_: Context, value: Any, units: int) -> Any:
-    meter.charge(units)
-    return value
-
-
-@pass_context
-def _compare(_: Context, value: Any, *operands: Any) -> bool:
-    for name, other in zip(operands[::2], operands[1::2], strict=True):
-        meter.weigh(value, other)
-        meter.charge(8 + min(meter.breadth(value), meter.breadth(other)))
-        if name in ("in", "notin"):
-            meter.charge(meter.breadth(other))
-        if name not in ("eq", "ne", "in", "notin") and (value is None or other is None):
-            raise TypeError("cannot compare: a value is not known")
-        if not _OPERATORS[name](value, other):
-            return False
-        value = other
-    return True
-
-
-@pass_context
-def _concatenate(_: Context, *values: Any) -> str:
-    texts = [str(value) if isinstance(value, Undefined) else written(value) for value in values]
-    meter.fits(sum(map(len, texts)))
-    return "".join(texts)
-
-
-@pass_context
-def _slice(context: Context, value: Any, start: Any, stop: Any, step: Any) -> Any:
-    meter.charge(8 + meter.breadth(value))
-    return context.environment.getitem(value, slice(start, stop, step))
-
-
-@pass_context
-def _literal(_: Context, value: Any) -> Any:
-    meter.weigh(value)
-    return value
-
-
-def _check_number(operator: str, left: Any, right: Any) -> None:
-    """Raises TooMuch before an integer is made that is too large."""
-    if not (isinstance(left, int) and isinstance(right, int)):
-        return
-    bits = max(left.bit_length(), right.bit_length())
-    if operator == "**":
-        bits = left.bit_length() * max(0, right) if abs(left) > 1 else 1
-    elif operator == "*":
-        bits = left.bit_length() + right.bit_length()
-    meter.fits_integer(bits - 1)  # at least so many
-
-
-def _fitting(value: Any) -> Any:
-    if isinstance(value, complex):
-        raise TypeError("makes no real number")
-    if isinstance(value, str):
-        meter.fits(len(value))
-        return str(value)
-    if isinstance(value, int):
-        meter.fits_integer(value.bit_length())
-    elif isinstance(value, list | tuple):
-        meter.charge(len(value))
-    return value
 
 
 def _of_number(human: Callable[[float], str]) -> Callable[..., str]:

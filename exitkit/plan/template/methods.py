@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from exitkit.plan.template import meter
-from exitkit.plan.template.filters import padded, replaced
+from exitkit.plan.template.formats import padded, replaced
 from exitkit.plan.template.values import written
 
 _SHORT = """

@@ -10,18 +10,21 @@ from exitkit.errors import ExitkitError
 
 if TYPE_CHECKING:
     from exitkit.cli.commands import Session
-    from exitkit.cli.flags import Command
     from exitkit.signals import Stop
+
+
+_COMMANDS = ("run", "check", "preview", "actions", "schema", "demo")
+"""The commands beside the four kinds of action that do something."""
 
 
 def run(argv: list[str], stop: "Stop | None" = None, environ: Mapping[str, str] | None = None) -> int:
     """The exit code of a command line without the program's name."""
-    line = _Line(argv, dict(os.environ if environ is None else environ), stop)
+    line = _Line(_meant(argv), dict(os.environ if environ is None else environ), stop)
     try:
         if not line.plainly():
             from exitkit.cli import typerapp
 
-            typerapp.build(argv, line.session)(argv, prog_name="exitkit", standalone_mode=True)
+            typerapp.build(line.argv, line.session)(line.argv, prog_name="exitkit", standalone_mode=True)
     except SystemExit as ended:  # how Typer says that it is done, also with usage errors, which are 2
         if ended.code:
             return ended.code if isinstance(ended.code, int) else 1
@@ -43,12 +46,17 @@ class _Line:
     def plainly(self) -> bool:
         """Run a line about which Typer has nothing to say; whether this was one."""
         word, *words = self.argv or [""]
-        if (word not in KINDS and word != "run") or "--help" in words:
+        if word == "completion":
+            from exitkit.cli import completion
+
+            completion.tell(words, self.session)
+            return True
+        if (word not in KINDS and word not in _COMMANDS) or {"--help", "-h"} & set(words):
             return False
-        from exitkit.cli import flags
+        from exitkit.cli import commands, flags
 
         short = words.pop(0) if word in KINDS and words and not words[0].startswith("-") else ""
-        command = self._command(word, short)
+        command = commands.named(self.session(), word, short)
         if command is None:
             return False
         found = flags.plain(command, words)
@@ -69,17 +77,12 @@ class _Line:
             self.made = Session(self.environ, self.stop)
         return self.made
 
-    def _command(self, word: str, short: str) -> "Command | None":
-        """The command for a plan, an action, or all channels; None where there is no such thing."""
-        from exitkit.cli import commands
-        from exitkit.plan import registry
 
-        if word == "run":
-            return commands.run_plan(self.session())
-        name = f"{word}.{short}"
-        if short and registry.is_known(name):
-            return commands.action_command(name, registry.find(name), self.session())
-        return commands.notify_all(self.session()) if word == "notify" and not short else None
+def _meant(argv: list[str]) -> list[str]:
+    """`help notify` and `version` as the options that they stand for."""
+    if argv[:1] == ["help"]:
+        return [*argv[1:], "--help"]
+    return ["--version"] if argv == ["version"] else argv
 
 
 def _say(text: str) -> None:

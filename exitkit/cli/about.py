@@ -49,6 +49,17 @@ def show_preview(report: Report) -> None:
         say("")
 
 
+def show_html(report: Report) -> None:
+    """The HTML of each mail that would be sent. Raises ConfigError where there is none."""
+    payloads = [entry.facts.get("payload") for entry in report.entries]
+    pages = [str(payload["html"]) for payload in payloads if isinstance(payload, Mapping) and payload.get("html")]
+    if not pages:
+        why = "; ".join(f"{entry.step}: {entry.summary}" for entry in report.entries)
+        raise ConfigError(f"no step of the plan would send HTML; such is notify.email ({redact.redact(why)})")
+    for page in pages:
+        say(redact.redact(page))
+
+
 def _help_or_fault(name: str) -> str:
     """What the action does, or why it cannot be used; one that is broken must not hide the others."""
     try:

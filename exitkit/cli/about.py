@@ -42,11 +42,18 @@ def show_preview(report: Report) -> None:
     for entry in report.entries:
         say(f"{entry.step} ({entry.uses}): {redact.printable(redact.redact(entry.summary), 2000)}")
         for key, value in entry.facts.items():
-            for line in _shown(value).splitlines():
+            for line in _shown(_without_html(value) if key == "payload" else value).splitlines():
                 say(f"  {line}" if key == "payload" else f"  {key}: {line}")
         for note in entry.notes:
             say(f"  note: {redact.printable(note, 400)}")
         say("")
+
+
+def _without_html(payload: object) -> object:
+    """A page is thousands of characters that nobody reads."""
+    if not isinstance(payload, Mapping) or not isinstance(payload.get("html"), str):
+        return payload
+    return {**payload, "html": f"({len(payload['html'])} characters; preview --html shows them)"}
 
 
 def show_html(report: Report) -> None:

@@ -49,8 +49,8 @@ class PreviewOptions(BaseModel):
 
     model_config = settings.STRICT
 
-    sample: Literal["", "failed", "succeeded", "many", "bare"] = Field(
-        "", description="Take the facts of a workflow that might be: one failed, succeeded, or had many failures."
+    sample: Literal["failed", "succeeded", "many", "bare"] | None = Field(
+        None, description="Take the facts of a workflow that might be: one failed, succeeded, or had many failures."
     )
     html: bool = Field(False, description="Show the mail's HTML and nothing else, to be opened in a browser.")
 

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from functools import cache
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
+from exitkit.text import unsafe
+
 MASK = "***"
 
 SHORTEST = 4
@@ -202,9 +204,8 @@ _BASE64_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=-]+")
 
 _ESCAPE = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b\]|\x9d)[^\x07\x1b\x9c\x9d]*(?:\x07|\x1b\\|\x9c)")
-# C0 and C1, soft marks of direction, line separators, tags, the byte order mark, lone surrogates.
 _CONTROL = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
+    f"[{unsafe.C0}{unsafe.C1}{unsafe.DIRECTION}{unsafe.LINES}{unsafe.BOM}{unsafe.SURROGATES}{unsafe.TAGS}]"
 )
 
 _NAMED = (

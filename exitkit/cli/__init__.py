@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from exitkit.signals import Stop
 
 
-_COMMANDS = ("run", "check", "preview", "actions", "schema", "demo")
+_COMMANDS = ("run", "check", "preview", "actions", "schema", "demo", "completion")
 """The commands beside the four kinds of action that do something."""
 
 
@@ -46,10 +46,10 @@ class _Line:
     def plainly(self) -> bool:
         """Run a line about which Typer has nothing to say; whether this was one."""
         word, *words = self.argv or [""]
-        if word == "completion":
+        if word == "completion" and words[:1] == ["words"]:  # which are a line of their own, flags included
             from exitkit.cli import completion
 
-            completion.tell(words, self.session)
+            completion.tell(words, self.session())
             return True
         if (word not in KINDS and word not in _COMMANDS) or {"--help", "-h"} & set(words):
             return False

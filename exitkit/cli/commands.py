@@ -187,6 +187,15 @@ def demo(session: Session) -> Command:
     return flags.command("demo", "", [*run_flags(), *fact_flags()], act, argument="FOLDER")
 
 
+def completion(session: Session) -> Command:
+    def act(_: Given, shells: list[str]) -> None:
+        from exitkit.cli import completion
+
+        completion.tell(shells, session)
+
+    return flags.command("completion", "", [], act, argument="SHELL")
+
+
 BY_NAME: Mapping[str, Callable[[Session], Command]] = {
     "run": run_plan,
     "check": check,
@@ -194,6 +203,7 @@ BY_NAME: Mapping[str, Callable[[Session], Command]] = {
     "actions": actions,
     "schema": schema,
     "demo": demo,
+    "completion": completion,
 }
 """What makes each command; the help of each stands in typerapp.py, which must not import this for it."""
 

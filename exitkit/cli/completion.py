@@ -1,7 +1,6 @@
 """Completion in a shell: the script that the shell loads, and the words that it asks for."""
 
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from exitkit.builtin import KINDS
@@ -24,7 +23,7 @@ _SCRIPTS = {
 }
 
 
-def tell(words: list[str], session: "Callable[[], Session]") -> None:
+def tell(words: list[str], session: "Session") -> None:
     """Print the script for a shell, or for `words …` what the last of them can become. Raises ConfigError."""
     if words[:1] == ["words"]:
         for candidate in candidates(words[1:], session):
@@ -35,20 +34,20 @@ def tell(words: list[str], session: "Callable[[], Session]") -> None:
     sys.stdout.write(_SCRIPTS[words[0]])
 
 
-def candidates(words: list[str], session: "Callable[[], Session]") -> list[str]:
+def candidates(words: list[str], session: "Session") -> list[str]:
     """What the last of the words can become, with the words before it as they stand."""
     from exitkit.cli import commands
     from exitkit.plan import registry
 
     *before, begun = words or [""]
     if not before:
-        known = [*KINDS, *commands.BY_NAME, "completion", "help", "version", "--help", "--version"]
+        known = [*KINDS, *commands.BY_NAME, "help", "version", "--help", "--version"]
     elif before[0] in KINDS and len(before) == 1 and not begun.startswith("-"):
         known = [name.partition(".")[2] for name in registry.of_kind(before[0])]
     else:
         short = before[1] if before[0] in KINDS and len(before) > 1 else ""
         try:
-            command = commands.named(session(), before[0], short)
+            command = commands.named(session, before[0], short)
         except ConfigError:  # a plugin that is broken
             command = None
         known = [name for flag in command.flags for name in flag.names] + ["--help"] if command else []

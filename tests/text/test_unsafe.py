@@ -26,5 +26,8 @@ def test_every_control_and_mark_of_direction_is_in_the_table():
     turning = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
     for code in range(sys.maxunicode + 1):
         character = chr(code)
-        if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(character) in turning:
+        if (
+            unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+            or unicodedata.bidirectional(character) in turning
+        ):
             assert character not in redact.printable(f"a{character}b", 100), hex(code)

@@ -18,7 +18,7 @@ from exitkit.cli.flags import Command, Flag, Given
 from exitkit.context import Context
 from exitkit.errors import ConfigError
 from exitkit.plan import check as plan
-from exitkit.plan import find, registry, samples
+from exitkit.plan import find, registry
 from exitkit.plan.check import Plan
 from exitkit.receipts import open_state
 from exitkit.retry import Retry
@@ -136,6 +136,8 @@ def preview(session: Session) -> Command:
     def act(given: Given, arguments: list[str]) -> None:
         chosen = settings.load(PreviewOptions, flags.read(PreviewOptions, given["preview"]), {}, "")
         if chosen.sample:
+            from exitkit.plan import samples
+
             given = {**given, "facts": {**samples.facts(chosen.sample), **given["facts"]}}
         report = session.act(find.find_plan(arguments, session.environ), given, dry_run=True, quiet=True)
         from exitkit.cli import about

@@ -75,6 +75,15 @@ def signs() -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (*(needle for _, needle, _ in _snapshot), *words), _STRONG
 
 
+def link(url: str) -> str:
+    """The URL without a user and password, which a link does without, and with `***` for what in its query is secret."""
+    scheme, slashes, rest = url.partition("://")
+    if not slashes:
+        return redact(url)
+    end = min((at for sign in "/?#" if (at := rest.find(sign)) >= 0), default=len(rest))
+    return redact(f"{scheme}://{rest[:end].rpartition('@')[2]}{rest[end:]}")
+
+
 def looks_secret(text: str) -> bool:
     """Whether something in the text has the shape of a secret, whatever is remembered."""
     lower = text.lower()

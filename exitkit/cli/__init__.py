@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from exitkit.builtin import KINDS
@@ -47,9 +48,11 @@ class _Line:
         """Run a line about which Typer has nothing to say; whether this was one."""
         word, *words = self.argv or [""]
         if word == "completion" and words[:1] == ["words"]:  # which are a line of their own, flags included
-            from exitkit.cli import completion
+            from exitkit.cli import about, commands, completion
 
-            completion.tell(words, self.session())
+            session = self.session()
+            named = partial(commands.named, session)
+            about.say("\n".join(completion.candidates(words[1:], commands.BY_NAME, named)))
             return True
         if (word not in KINDS and word not in _COMMANDS) or {"--help", "-h"} & set(words):
             return False

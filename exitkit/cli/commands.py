@@ -189,11 +189,11 @@ def demo(session: Session) -> Command:
     return flags.command("demo", "", [*run_flags(), *fact_flags()], act, argument="FOLDER")
 
 
-def completion(session: Session) -> Command:
+def completion(_: Session) -> Command:
     def act(_: Given, shells: list[str]) -> None:
-        from exitkit.cli import completion
+        from exitkit.cli import about, completion
 
-        completion.tell(shells, session)
+        about.say(completion.script(shells).rstrip())
 
     return flags.command("completion", "", [], act, argument="SHELL")
 

@@ -14,6 +14,7 @@ from functools import cache
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 from exitkit.text import unsafe
+from exitkit.text.shapes import SHAPES, STRONG, WEAK
 
 MASK = "***"
 
@@ -57,7 +58,7 @@ def redact(text: str) -> str:
     """
     spans = [span for _, needle, coded in _snapshot for span in _occurrences(text, needle, coded=coded)]
     lower = text.lower()
-    for triggers, pattern in _SHAPES:
+    for triggers, pattern in SHAPES:
         if any(trigger in lower for trigger in triggers):
             spans += [match.span(match.lastindex or 0) for match in _compiled(pattern).finditer(text)]
     if not spans:
@@ -71,8 +72,8 @@ def redact(text: str) -> str:
 
 def signs() -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Texts, and patterns in the syntax of RE2, one of which is in whatever `redact` changes; case does not matter."""
-    words = (trigger for triggers, _ in _SHAPES for trigger in triggers if trigger not in _WEAK)
-    return (*(needle for _, needle, _ in _snapshot), *words), _STRONG
+    words = (trigger for triggers, _ in SHAPES for trigger in triggers if trigger not in WEAK)
+    return (*(needle for _, needle, _ in _snapshot), *words), STRONG
 
 
 def link(url: str) -> str:
@@ -89,7 +90,7 @@ def looks_secret(text: str) -> bool:
     lower = text.lower()
     return any(
         _compiled(pattern).search(text) is not None
-        for triggers, pattern in _SHAPES
+        for triggers, pattern in SHAPES
         if any(trigger in lower for trigger in triggers)
     )
 
@@ -215,45 +216,4 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_=-]+")
 _ESCAPE = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b\]|\x9d)[^\x07\x1b\x9c\x9d]*(?:\x07|\x1b\\|\x9c)")
 _CONTROL = re.compile(
     f"[{unsafe.C0}{unsafe.C1}{unsafe.DIRECTION}{unsafe.LINES}{unsafe.BOM}{unsafe.SURROGATES}{unsafe.TAGS}]"
-)
-
-_NAMED = (
-    r"password|passwd|pwd|passphrase|secret|token|credential|signature|"
-    r"api[_-]?key|apikey|access[_-]?key|client[_-]?secret|private[_-]?key|routing[_-]?key"
-)
-
-# Triggers that stand in most logs, and what stands in those in which their shapes are.
-_WEAK = frozenset({"gh", "://", "=", '"', "akia", "asia"})
-_SPACE = r"[\s\x0b\x1c-\x1f\x80-\xff]"  # also in UTF-8, where one may have three bytes
-_STRONG = (
-    r"gh[pousr]_\w{20}",
-    r"github_pat_",
-    r"a[ks]ia[0-9a-z]{16}",
-    r"://[^\s/?#\"'<>:@]*:[^\s/?#\"'<>]*@",
-    r"://[^\s/?#\"'<>:@]{20,200}@",
-    rf"(?:{_NAMED}|\bsig|[?&](?:key|auth|jwt|code)){_SPACE}{{0,6}}=",
-    rf'(?:{_NAMED})\\?"{_SPACE}{{0,12}}:',
-)
-
-# What the text must hold in lower case for the shape to be looked for, and the shape; its last group
-# is what is cut out. No shape can match in two ways, so that none goes back and forth.
-_SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("xox", "xapp-"), r"(?:xox[a-z](?:\.xox[a-z])?|xapp)-[A-Za-z0-9-]{6,}"),
-    (("hooks.slack",), r"hooks\.slack(?:-gov)?\.com/(?:services|triggers|workflows)/([\w/-]+)"),
-    (("/webhooks/",), r"discord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks/([\w/-]+)"),
-    (("webhook.office.com",), r"webhook\.office\.com/(\S+)"),
-    (("telegram.org/bot",), r"telegram\.org/bot([^/\s]+)"),
-    (("akia", "asia"), r"\bA[KS]IA[0-9A-Z]{16}\b"),
-    (("gh", "glpat-"), r"\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,})"),
-    (("aiza",), r"\bAIza[\w-]{35}"),
-    (("eyj",), r"(?<![\w-])eyJ[\w-]{6,}\.[\w-]{6,}(?:\.[\w-]*)?"),
-    (("bearer",), r"(?i)\bbearer\s{1,4}([\w.~+/=-]{8,})"),
-    (("authorization",), r"(?i)authorization[\"']?\s{0,4}[:=]\s{0,4}[\"']?((?:[a-z]{1,16}\s{1,4})?[^\s\"',;]+)"),
-    (
-        ("private key-----",),
-        r"(?s)-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]{0,40}-----|\Z)",
-    ),
-    (("://",), r"://([^\s/?#\"'<>:@]*:[^\s/?#\"'<>]*|[^\s/?#\"'<>:@]{20,200})@"),
-    (("=",), rf"(?i)(?:{_NAMED}|\bsig|[?&](?:key|auth|jwt|code))\s{{0,2}}=\s{{0,2}}[\"']?([^\s&\"',;<>]+)"),
-    (('"',), rf'(?is)(?:{_NAMED})\\?"\s{{0,4}}:\s{{0,4}}\\?"([^"\\]*(?:\\.[^"\\]*)*)'),
 )

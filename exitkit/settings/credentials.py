@@ -68,6 +68,8 @@ def learn(environ: Mapping[str, str]) -> None:
             redact.remember(value)
         elif "://" in value and ("@" in value or "=" in value):
             learn_url(value)
+        elif name.startswith("EXITKIT_") and name.endswith("_FILE") and name.removesuffix("_FILE").endswith(_VARIABLES):
+            redact.remember(secretfile.peek(value))
         elif name.endswith("_HEADERS"):
             for pair in value.split(","):
                 learn_header(*_halves(pair))

@@ -111,7 +111,7 @@ def test_a_text_has_an_end():
     text = "{% for one in workflow.failures %}{{ one }}{% endfor %}"
     with pytest.raises(ConfigError, match=r"makes more than 1 MiB"):
         template.render(text, facts)
-    assert len(template.render(text, facts, lenient=True)) <= template.LIMIT + 100
+    assert len(template.render(text, facts, lenient=True)) <= meter.LIMIT + 100
 
 
 def test_python_is_not_printed():
@@ -215,7 +215,7 @@ def test_what_would_take_too_long_is_not_begun(text, monkeypatch):
         template.render(text, _MANY)
     assert len(str(caught.value)) < 400
     monkeypatch.setattr(meter, "WORK", meter.WORK // 100)  # as much as is needed to see that it ends
-    assert len(template.render(text, _MANY, lenient=True)) < template.LIMIT + 400
+    assert len(template.render(text, _MANY, lenient=True)) < meter.LIMIT + 400
     assert time.thread_time() - began < 10
 
 

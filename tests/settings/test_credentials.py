@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import time
 
 import pytest
@@ -69,6 +70,19 @@ def test_each_secret_setting_of_each_action_is_known_by_its_variable():
             variable = registry.prefix(name) + field.upper()
             credentials.learn({variable: "q7Kz-very-secret"})
             assert is_known("q7Kz-very-secret"), variable
+
+
+def test_a_secret_in_a_file_of_another_step_is_known(tmp_path):
+    """Its variable says where it is, and the step may come later."""
+    (tmp_path / "password").write_text("mail-passw0rd\n")
+    os.mkfifo(tmp_path / "fifo")
+    credentials.learn(
+        {
+            "EXITKIT_NOTIFY_EMAIL_PASSWORD_FILE": f"{tmp_path}/password",
+            "EXITKIT_NOTIFY_SLACK_TOKEN_FILE": f"{tmp_path}/fifo",
+        }
+    )
+    assert is_known("mail-passw0rd")
 
 
 def test_files_of_credentials_are_read_where_their_tools_look(tmp_path):

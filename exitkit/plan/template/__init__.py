@@ -8,16 +8,14 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from exitkit.errors import ConfigError
-from exitkit.plan.template import filled, meter
-from exitkit.plan.template.meter import LIMIT
-from exitkit.plan.template.values import Gaps
 from exitkit.text.units import human_size
 
 if TYPE_CHECKING:
     from exitkit.plan.template.environment import Environment
     from exitkit.plan.template.reading import Dashed, Reading
+    from exitkit.plan.template.values import Gaps
 
-__all__ = ["LIMIT", "LONGEST", "check", "dotted", "evaluate", "fill", "is_template", "names_in", "readings", "render"]
+__all__ = ["LONGEST", "check", "dotted", "evaluate", "fill", "is_template", "names_in", "readings", "render"]
 
 LONGEST = 1 << 16
 """Characters that a template itself may have; it takes a second to compile one of these."""
@@ -37,6 +35,10 @@ def render(value: Any, facts: Mapping[str, Any], *, lenient: bool = False, addre
     All of it together may cost what `meter.WORK` says. Raises ConfigError.
     """
     gaps: Gaps = "shown" if lenient else "told"
+    if not _holds_template(value):
+        return _each(value, facts, gaps)  # without loading anything
+    from exitkit.plan.template import meter
+
     with meter.metered():
         if isinstance(value, Mapping) and addresses:
             return {
@@ -48,12 +50,16 @@ def render(value: Any, facts: Mapping[str, Any], *, lenient: bool = False, addre
 
 def fill(value: Any, facts: Mapping[str, Any]) -> Any:
     """As `render` does addresses, with each text that a template put something into as one that tells what."""
+    from exitkit.plan.template import meter
+
     with meter.metered():
         return _each(value, facts, "filled")
 
 
 def evaluate(expression: str, facts: Mapping[str, Any]) -> bool:
     """Whether the expression of an `if:` holds. Raises ConfigError."""
+    from exitkit.plan.template import meter
+
     try:
         _check_braces(expression)
         with meter.metered():
@@ -111,12 +117,23 @@ def names_in(value: Any) -> frozenset[str]:
     return frozenset().union(*(names_in(one) for one in inner))
 
 
-def _each(value: Any, facts: Mapping[str, Any], gaps: Gaps) -> Any:
+def _holds_template(value: Any) -> bool:
+    if isinstance(value, str):
+        return is_template(value)
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return any(_holds_template(one) for one in inner)
+
+
+def _each(value: Any, facts: Mapping[str, Any], gaps: "Gaps") -> Any:
     if isinstance(value, str):
         if not is_template(value):
             return value
         text = _render(value, facts, gaps)
-        return filled.from_marked(text) if gaps == "filled" else text
+        if gaps != "filled":
+            return text
+        from exitkit.plan.template import filled
+
+        return filled.from_marked(text)
     if isinstance(value, Mapping):
         return {key: _each(one, facts, gaps) for key, one in value.items()}
     if isinstance(value, list | tuple):
@@ -131,13 +148,15 @@ def _address(key: str, value: Any, facts: Mapping[str, Any]) -> Any:
         raise ConfigError(f"{key}: {error}") from None
 
 
-def _render(text: str, facts: Mapping[str, Any], gaps: Gaps) -> str:
+def _render(text: str, facts: Mapping[str, Any], gaps: "Gaps") -> str:
+    from exitkit.plan.template import meter
+
     size, parts = 0, []
     try:
         for part in _environment(gaps).from_string(_short(text)).generate(**facts):
             size += len(part)
-            if size > LIMIT:
-                raise ValueError(f"makes more than {human_size(LIMIT)}")  # noqa: TRY301 - told as all others are
+            if size > meter.LIMIT:
+                raise ValueError(f"makes more than {human_size(meter.LIMIT)}")  # noqa: TRY301 - told as all others are
             parts.append(part)
     except Exception as error:  # a filter may raise anything about a value that it was not made for
         if gaps != "shown":
@@ -180,7 +199,7 @@ def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 
-def _environment(gaps: Gaps = "told") -> "Environment":
+def _environment(gaps: "Gaps" = "told") -> "Environment":
     from exitkit.plan.template.environment import environment
 
     return environment(gaps)

@@ -1,9 +1,9 @@
 """What every action is: frozen settings that can run."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel
 
@@ -40,7 +40,17 @@ class Result:
 
 
 class Action(Settings, ABC):
-    """Settings with a `run`. Success is a Result, failure an exception, and `Skip` neither."""
+    """Settings with a `run`. Success is a Result, failure an exception, and `Skip` neither.
+
+    What the trunk needs to know of a kind, its class declares here; a kind is never known by its name.
+    """
+
+    lenient: ClassVar[bool] = False
+    """Whether a gap in a template is shown and noted, as in a message, or an error, as in a path."""
+
+    spare: ClassVar[Mapping[str, Callable[[str], object]]] = {}
+    """The settings that it can go without, each with a check that raises ValueError for a text that makes none: such a
+    text often comes from a workflow's label, and is left out with a note."""
 
     @abstractmethod
     def run(self, context: "Context") -> Result:

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from exitkit.builtin import KINDS
@@ -10,18 +11,21 @@ from exitkit.errors import ExitkitError
 
 if TYPE_CHECKING:
     from exitkit.cli.commands import Session
-    from exitkit.cli.flags import Command
     from exitkit.signals import Stop
+
+
+_COMMANDS = ("run", "check", "preview", "actions", "schema", "demo", "completion")
+"""The commands beside the four kinds of action that do something."""
 
 
 def run(argv: list[str], stop: "Stop | None" = None, environ: Mapping[str, str] | None = None) -> int:
     """The exit code of a command line without the program's name."""
-    line = _Line(argv, dict(os.environ if environ is None else environ), stop)
+    line = _Line(_meant(argv), dict(os.environ if environ is None else environ), stop)
     try:
         if not line.plainly():
             from exitkit.cli import typerapp
 
-            typerapp.build(argv, line.session)(argv, prog_name="exitkit", standalone_mode=True)
+            typerapp.build(line.argv, line.session)(line.argv, prog_name="exitkit", standalone_mode=True)
     except SystemExit as ended:  # how Typer says that it is done, also with usage errors, which are 2
         if ended.code:
             return ended.code if isinstance(ended.code, int) else 1
@@ -43,12 +47,19 @@ class _Line:
     def plainly(self) -> bool:
         """Run a line about which Typer has nothing to say; whether this was one."""
         word, *words = self.argv or [""]
-        if (word not in KINDS and word != "run") or "--help" in words:
+        if word == "completion" and words[:1] == ["words"]:  # which are a line of their own, flags included
+            from exitkit.cli import about, commands, completion
+
+            session = self.session()
+            named = partial(commands.named, session)
+            about.say("\n".join(completion.candidates(words[1:], commands.BY_NAME, named)))
+            return True
+        if (word not in KINDS and word not in _COMMANDS) or {"--help", "-h"} & set(words):
             return False
-        from exitkit.cli import flags
+        from exitkit.cli import commands, flags
 
         short = words.pop(0) if word in KINDS and words and not words[0].startswith("-") else ""
-        command = self._command(word, short)
+        command = commands.named(self.session(), word, short)
         if command is None:
             return False
         found = flags.plain(command, words)
@@ -62,21 +73,19 @@ class _Line:
         from exitkit.cli.commands import Session
 
         if self.made is None:
+            from exitkit.settings import credentials
+
+            credentials.learn(self.environ)  # before anything is told
             log.set_up(self.environ.get("EXITKIT_LOG", "warning"))
             self.made = Session(self.environ, self.stop)
         return self.made
 
-    def _command(self, word: str, short: str) -> "Command | None":
-        """The command for a plan, an action, or all channels; None where there is no such thing."""
-        from exitkit.cli import commands
-        from exitkit.plan import registry
 
-        if word == "run":
-            return commands.run_plan(self.session())
-        name = f"{word}.{short}"
-        if short and registry.is_known(name):
-            return commands.action_command(name, registry.find(name), self.session())
-        return commands.notify_all(self.session()) if word == "notify" and not short else None
+def _meant(argv: list[str]) -> list[str]:
+    """`help notify` and `version` as the options that they stand for."""
+    if argv[:1] == ["help"]:
+        return [*argv[1:], "--help"]
+    return ["--version"] if argv == ["version"] else argv
 
 
 def _say(text: str) -> None:

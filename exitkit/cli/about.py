@@ -42,11 +42,29 @@ def show_preview(report: Report) -> None:
     for entry in report.entries:
         say(f"{entry.step} ({entry.uses}): {redact.printable(redact.redact(entry.summary), 2000)}")
         for key, value in entry.facts.items():
-            for line in _shown(value).splitlines():
+            for line in _shown(_without_html(value) if key == "payload" else value).splitlines():
                 say(f"  {line}" if key == "payload" else f"  {key}: {line}")
         for note in entry.notes:
             say(f"  note: {redact.printable(note, 400)}")
         say("")
+
+
+def _without_html(payload: object) -> object:
+    """A page is thousands of characters that nobody reads."""
+    if not isinstance(payload, Mapping) or not isinstance(payload.get("html"), str):
+        return payload
+    return {**payload, "html": f"({len(payload['html'])} characters; preview --html shows them)"}
+
+
+def show_html(report: Report) -> None:
+    """The HTML of each mail that would be sent. Raises ConfigError where there is none."""
+    payloads = [entry.facts.get("payload") for entry in report.entries]
+    pages = [str(payload["html"]) for payload in payloads if isinstance(payload, Mapping) and payload.get("html")]
+    if not pages:
+        why = "; ".join(f"{entry.step}: {entry.summary}" for entry in report.entries)
+        raise ConfigError(f"no step of the plan would send HTML; such is notify.email ({redact.redact(why)})")
+    for page in pages:
+        say(redact.redact(page))
 
 
 def _help_or_fault(name: str) -> str:

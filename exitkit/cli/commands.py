@@ -4,7 +4,7 @@ import gc
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -43,6 +43,17 @@ class RunOptions(BaseModel):
     )
     output_dir: str = Field("", description="Folder for the files report, outcome, exit-code and summary.")
     state: str = Field("", description="Folder for receipts, so that a second run does not deliver again.")
+
+
+class PreviewOptions(BaseModel):
+    """With what a preview is made, and how it is shown."""
+
+    model_config = settings.STRICT
+
+    sample: Literal["failed", "succeeded", "many", "bare"] | None = Field(
+        None, description="Take the facts of a workflow that might be: one failed, succeeded, or had many failures."
+    )
+    html: bool = Field(False, description="Show the mail's HTML and nothing else, to be opened in a browser.")
 
 
 class Session:
@@ -124,17 +135,23 @@ def run_plan(session: Session) -> Command:
 
 def preview(session: Session) -> Command:
     def act(given: Given, arguments: list[str]) -> None:
+        chosen = settings.load(PreviewOptions, flags.read(PreviewOptions, given["preview"]), {}, "")
+        if chosen.sample:
+            from exitkit.plan import samples
+
+            given = {**given, "facts": {**samples.facts(chosen.sample), **given["facts"]}}
         report = session.act(find.find_plan(arguments, session.environ), given, dry_run=True, quiet=True)
         from exitkit.cli import about
 
-        about.show_preview(report)
+        (about.show_html if chosen.html else about.show_preview)(report)
 
-    return flags.command("preview", "", [*run_flags(), *fact_flags()], act, argument="PLAN")
+    mine = flags.flags("preview", PreviewOptions, "")
+    return flags.command("preview", "", [*mine, *run_flags(), *fact_flags()], act, argument="PLAN")
 
 
 def check(session: Session) -> Command:
     def act(_: Given, arguments: list[str]) -> None:
-        found = find.find_plan(arguments, session.environ)
+        found = find.find_plan(arguments, session.environ, thorough=True)
         count = len(found.each())
         from exitkit.cli import about
 
@@ -173,6 +190,15 @@ def demo(session: Session) -> Command:
     return flags.command("demo", "", [*run_flags(), *fact_flags()], act, argument="FOLDER")
 
 
+def completion(_: Session) -> Command:
+    def act(_: Given, shells: list[str]) -> None:
+        from exitkit.cli import about, completion
+
+        about.say(completion.script(shells).rstrip())
+
+    return flags.command("completion", "", [], act, argument="SHELL")
+
+
 BY_NAME: Mapping[str, Callable[[Session], Command]] = {
     "run": run_plan,
     "check": check,
@@ -180,8 +206,22 @@ BY_NAME: Mapping[str, Callable[[Session], Command]] = {
     "actions": actions,
     "schema": schema,
     "demo": demo,
+    "completion": completion,
 }
-"""What makes each command; the help of each stands in tree.py, which must not import this for it."""
+"""What makes each command; the help of each stands in typerapp.py, which must not import this for it."""
+
+
+def named(session: Session, word: str, short: str = "") -> Command | None:
+    """The command that a line means by its first word, and for a kind of action by its second; None if there is none.
+
+    Raises ConfigError where a plugin cannot be imported.
+    """
+    if word in BY_NAME:
+        return BY_NAME[word](session)
+    name = f"{word}.{short}"
+    if short and registry.is_known(name):
+        return action_command(name, registry.find(name), session)
+    return notify_all(session) if word == "notify" and not short else None
 
 
 def _single(name: str, values: Mapping[str, Any], given: Given, environ: Mapping[str, str]) -> Plan:

@@ -21,6 +21,9 @@ COMMANDS = {
     "actions": "List the actions, or the settings of one.",
     "schema": "Print the JSON Schema of a plan, for editors.",
     "demo": "Run a plan on a failed workflow's facts, to try it out.",
+    "completion": "Print a script that completes commands and flags, for bash, zsh or fish.",
+    "help": "Show what a command does and takes.",
+    "version": "Show the version.",
 }
 """What stands beside the four kinds of action, and its help."""
 
@@ -31,6 +34,7 @@ def build(argv: list[str], session: "Callable[[], Session]") -> typer.Typer:
     """The commands as far as this line needs them: making all would cost more than most runs take."""
     app = typer.Typer(
         help=_ABOUT,
+        context_settings={"help_option_names": ["-h", "--help"]},
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         add_completion=False,
@@ -76,30 +80,30 @@ def function(command: "Command") -> Callable[..., None]:
 def _command(name: str, session: "Session") -> Callable[..., None]:
     from exitkit.cli import commands
 
-    return function(commands.BY_NAME[name](session))
+    command = commands.named(session, name)
+    return function(command) if command is not None else _placeholder
 
 
 def _kind(kind: str, group: typer.Typer, argv: list[str], session: "Session") -> typer.Typer:
     """`exitkit notify` and those of its actions that the line needs."""
     from exitkit.cli import commands
-    from exitkit.plan import registry
 
     group.registered_commands.clear()
     if kind == "notify":
-        group.callback(invoke_without_command=True)(function(commands.notify_all(session)))
+        group.callback(invoke_without_command=True)(_command(kind, session))
     else:
         group.callback()(_nothing)
     needed = _needed(kind, argv)
     for name in needed:
+        short = name.partition(".")[2]
         try:
-            action = registry.find(name)
+            command = commands.named(session, kind, short)
         except ConfigError:
             if needed == [name]:
                 raise
             continue  # a plugin that is broken; `exitkit actions` says how
-        short = name.partition(".")[2]
-        made = function(commands.action_command(name, action, session))
-        group.command(short, help=registry.help_of(action))(made)
+        if command is not None:
+            group.command(short, help=command.text)(function(command))
     return group
 
 
@@ -108,7 +112,7 @@ def _needed(kind: str, argv: list[str]) -> list[str]:
     from exitkit.plan import registry
 
     after = argv[argv.index(kind) + 1 :]
-    if after and after[0].startswith("-") and "--help" not in after:
+    if after and after[0].startswith("-") and not {"--help", "-h"} & set(after):
         return []
     named = f"{kind}.{after[0]}" if after else ""
     if registry.is_known(named):

@@ -178,7 +178,7 @@ def build(  # noqa: PLR0913 - each is one thing that a user may say
         title=_one_line(title or _title(workflow), 300),
         summary=_one_line(_summary(workflow), 1000),
         text=redact.redact(plain(text))[:_MOST_TEXT],
-        link=link or workflow.url,
+        link=redact.link(link or workflow.url),
         facts=tuple((_one_line(label, 100), _one_line(value, 2000)) for label, value in [*own, *(facts or {}).items()]),
         failures=tuple(_shown(workflow, group) for group in groups[:_MOST_FAILURES]),
         more=max(0, len(groups) - _MOST_FAILURES),

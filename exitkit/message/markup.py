@@ -4,14 +4,15 @@ import re
 from collections.abc import Callable
 from urllib.parse import quote
 
+from exitkit.text import unsafe
 from exitkit.text.excerpt import excerpt
 
 _WEB = re.compile(r"https?://[^\s/?#]", re.IGNORECASE)
 # RFC 3986: reserved and unreserved characters, and % because a link arrives encoded.
 _URL_SAFE = "%/:?#[]@!$&'()*+,;=~-._"
 # Control characters but tab and line feed, and what only orders text about: no channel shows them.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-_LONE = re.compile("[\ud800-\udfff]")
+_UNSEEN = re.compile(f"(?![\t\n])[{unsafe.C0}{unsafe.C1}{unsafe.DIRECTION}{unsafe.LINES}]")
+_LONE = re.compile(f"[{unsafe.SURROGATES}]")
 
 
 def clean(text: str) -> str:

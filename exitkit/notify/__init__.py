@@ -1,7 +1,7 @@
 """What every channel shares: the words, the ladder from rich to one line, and delivery once."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
 from pydantic import Field
@@ -24,13 +24,9 @@ class Sender(Protocol):
 
 
 class Notify(Action):
-    """A channel. It renders a message within its limits, and sends what it rendered.
+    """A channel. It renders a message within its limits, and sends what it rendered."""
 
-    `spare` names the settings that a message can go without, each with a check that raises ValueError for a text that
-    makes none: such a text often comes from a workflow's label, and is left out with a note.
-    """
-
-    spare: ClassVar[Mapping[str, Callable[[str], object]]] = {}
+    lenient: ClassVar[bool] = True  # a message with a gap in it is better than none
 
     title: str = Field("", description="The first line; by default the workflow's name and how it ended.")
     text: str = Field("", description="Your own words, below the summary.")

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from exitkit.retry import RetryPolicy
 from exitkit.settings import STRICT
+from exitkit.settings.meant import listed
 from exitkit.text.units import Seconds
 
 Status = Literal["Succeeded", "Failed", "Error", "Running", "Pending", "Skipped", "Omitted"]
@@ -27,6 +28,11 @@ class When(BaseModel):
         default_factory=RetryPolicy.model_construct, description="How often and how patiently to try."
     )
 
+    @field_validator("when", mode="before")
+    @classmethod
+    def _several(cls, value: Any) -> Any:
+        return listed(value)
+
 
 class Step(When):
     """One action and the terms on which it runs."""
@@ -39,6 +45,11 @@ class Step(When):
     timeout: Seconds | None = Field(None, gt=0, description="Longest time the step may take, all tries included.")
     required: bool = Field(False, description="Whether its failure counts with --fail-on required.")
     fallback: tuple[str, ...] = Field((), description="Ids of the steps to try, in order, when this one fails.")
+
+    @field_validator("fallback", mode="before")
+    @classmethod
+    def _one_after_another(cls, value: Any) -> Any:
+        return listed(value)
 
 
 class Parallel(BaseModel):

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from exitkit import settings
+from exitkit.action import Action
 from exitkit.errors import ConfigError
 from exitkit.plan import Parallel, Plan, Status, Step, When, registry, single, template
 from exitkit.retry import RetryPolicy
-from exitkit.settings import Path, Problem, fields
+from exitkit.settings import KeyPath, Problem, fields
 
 if TYPE_CHECKING:
     from exitkit.settings.yamltext import Document
@@ -20,8 +21,11 @@ TEMPLATE_NAMES = ("workflow", "steps")
 """What templates and conditions can read: Argo's facts, and what earlier steps came to."""
 
 
-def read(text: str, source: str, environ: Mapping[str, str]) -> Plan:
-    """The plan in a YAML text. Raises ConfigError with all that is wrong, a line each, as source:line:column."""
+def read(text: str, source: str, environ: Mapping[str, str], *, thorough: bool = False) -> Plan:
+    """The plan in a YAML text. Raises ConfigError with all that is wrong, a line each, as source:line:column.
+
+    If `thorough`, that is also what its runs would do wrong, and nothing that hangs on secrets which only they have.
+    """
     from exitkit.settings import yamltext
 
     try:
@@ -29,13 +33,18 @@ def read(text: str, source: str, environ: Mapping[str, str]) -> Plan:
     except ConfigError as error:
         raise ConfigError(f"{source}:{error}") from None
     plan, found = _parse(document.data)
-    found += check(plan, environ) + _ambiguous(plan)
+    found += check(plan, environ, thorough=thorough) + _ambiguous(plan)
+    if thorough:
+        from exitkit.plan import lint
+
+        told = {one.path for one in found}
+        found += [one for one in lint.lint(plan, environ) if one.path not in told]
     if found:
         raise ConfigError("\n".join(_lines(found, document, source)))
     return plan
 
 
-def check(plan: Plan, environ: Mapping[str, str]) -> list[Problem]:
+def check(plan: Plan, environ: Mapping[str, str], *, thorough: bool = False) -> list[Problem]:
     """What is wrong with the plan's steps, as far as that can be said before a workflow has ended."""
     found: list[Problem] = []
     ids = [step.id for step in plan.each() if step.id]
@@ -47,7 +56,7 @@ def check(plan: Plan, environ: Mapping[str, str]) -> list[Problem]:
             for name in step.fallback
             if name not in ids
         ]
-        found += _check_step(step, path, environ)
+        found += _check_step(step, path, environ, thorough=thorough)
     return found + _circles(plan)
 
 
@@ -98,7 +107,7 @@ def _loose(data: dict[str, Any]) -> Plan:
     return plan
 
 
-def _outside(item: Any, path: Path, model: type[Step | Parallel]) -> list[Problem]:
+def _outside(item: Any, path: KeyPath, model: type[Step | Parallel]) -> list[Problem]:
     """What is wrong with a step's own keys."""
     try:
         model.model_validate(item)
@@ -127,15 +136,15 @@ def _problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     return found
 
 
-def _check_step(step: Step, at: Path, environ: Mapping[str, str]) -> list[Problem]:
-    return [Problem((*at, *one.path), one.text) for one in _wrong_settings(step, environ)]
+def _check_step(step: Step, at: KeyPath, environ: Mapping[str, str], *, thorough: bool) -> list[Problem]:
+    return [Problem((*at, *one.path), one.text) for one in _wrong_settings(step, environ, thorough=thorough)]
 
 
-def _wrong_settings(step: Step, environ: Mapping[str, str]) -> list[Problem]:
+def _wrong_settings(step: Step, environ: Mapping[str, str], *, thorough: bool) -> list[Problem]:
     found = []
     try:
         if step.if_:
-            _known(template.check(step.if_, expression=True))
+            _known(step.if_, expression=True)
     except ConfigError as error:
         found.append(Problem(("if",), str(error)))
     if not step.uses:
@@ -148,32 +157,46 @@ def _wrong_settings(step: Step, environ: Mapping[str, str]) -> list[Problem]:
     secrets = fields.secrets_of(action)
     for path, text in _texts(step.with_, ()):
         try:
-            _known(template.check(text))
+            _known(text)
         except ConfigError as error:
             told = "template: is not well-formed" if path[0] in secrets else str(error)  # which quotes the text
             found.append(Problem(("with", *path), told))
         if template.is_template(text):
             templated.add(path)
+    wrong = _wrong_values(step, action, environ, thorough=thorough)
+    return found + [Problem(("with", *one.path), one.text) for one in wrong if not _inside(one.path, templated)]
+
+
+def _wrong_values(step: Step, action: type[Action], environ: Mapping[str, str], *, thorough: bool) -> list[Problem]:
+    if thorough:
+        from exitkit.plan import secretless
+
+        return secretless.problems(action, step.with_, environ, registry.prefix(step.uses))
     try:
         settings.load(action, step.with_, environ, registry.prefix(step.uses))
     except settings.SettingsError as error:
-        found += [Problem(("with", *one.path), one.text) for one in error.problems if not _inside(one.path, templated)]
-    return found
+        return error.problems
+    return []
 
 
-def _known(names: frozenset[str]) -> None:
-    for name in sorted(names - set(TEMPLATE_NAMES)):
-        raise ConfigError(f"template: there is no {name!r}{settings.nearest(name, TEMPLATE_NAMES)}")
+def _known(text: str, *, expression: bool = False) -> None:
+    """Raises ConfigError where a template is not well-formed, or reads what there never is."""
+    unknown = sorted(template.check(text, expression=expression) - set(TEMPLATE_NAMES))
+    if not unknown:
+        return
+    for name in template.readings(text, expression=expression)[1]:
+        raise ConfigError(f"template: a name with a dash is written in brackets: {name.meant}, not {name.written}")
+    raise ConfigError(f"template: there is no {unknown[0]!r}{settings.nearest(unknown[0], TEMPLATE_NAMES)}")
 
 
-def _inside(path: Path, templated: set[Path]) -> bool:
+def _inside(path: KeyPath, templated: set[KeyPath]) -> bool:
     """Whether a problem may go away once its template is filled in."""
     if not path:
         return bool(templated)  # a rule about several fields, one of which is not known yet
     return any(one[: len(path)] == path or path[: len(one)] == one for one in templated)
 
 
-def _texts(value: Any, path: Path) -> list[tuple[Path, str]]:
+def _texts(value: Any, path: KeyPath) -> list[tuple[KeyPath, str]]:
     if isinstance(value, str):
         return [(path, value)]
     if isinstance(value, dict):
@@ -183,8 +206,8 @@ def _texts(value: Any, path: Path) -> list[tuple[Path, str]]:
     return []
 
 
-def _paths(plan: Plan) -> list[tuple[Path, Step]]:
-    found: list[tuple[Path, Step]] = []
+def _paths(plan: Plan) -> list[tuple[KeyPath, Step]]:
+    found: list[tuple[KeyPath, Step]] = []
     for index, item in enumerate(plan.steps):
         if isinstance(item, Parallel):
             found += [(("steps", index, "parallel", inner), step) for inner, step in enumerate(item.parallel)]

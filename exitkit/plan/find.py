@@ -19,8 +19,8 @@ PLANS = ("exitkit.yaml", "/etc/exitkit/exitkit.yaml")
 _MOST_BYTES = 1 << 20
 
 
-def find_plan(arguments: list[str], environ: Mapping[str, str]) -> Plan:
-    """The plan named, or by EXITKIT_PLAN, or where plans are looked for. Raises ConfigError."""
+def find_plan(arguments: list[str], environ: Mapping[str, str], *, thorough: bool = False) -> Plan:
+    """The plan named, or by EXITKIT_PLAN, or where plans are looked for. Raises ConfigError; `thorough` is check's."""
     named = arguments[0] if arguments else environ.get("EXITKIT_PLAN", "")
     if len(arguments) > 1:
         raise ConfigError("one plan at a time")
@@ -34,7 +34,7 @@ def find_plan(arguments: list[str], environ: Mapping[str, str]) -> Plan:
         raise ConfigError(f"{path}: cannot be read: {(error.strerror or 'i/o error').lower()}") from None
     except ValueError:
         raise ConfigError(f"{path}: is not UTF-8 text") from None
-    return check.read(text, redact.printable(path, 200), environ)
+    return check.read(text, redact.printable(path, 200), environ, thorough=thorough)
 
 
 def everybody(environ: Mapping[str, str]) -> Plan:

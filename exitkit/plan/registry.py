@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from exitkit.action import Action
-from exitkit.builtin import BUILTIN, KINDS
+from exitkit.builtin import BUILTIN
 from exitkit.errors import ConfigError
 from exitkit.settings import extras, nearest
 
@@ -84,11 +84,6 @@ def is_known(name: str) -> bool:
 
 def of_kind(kind: str) -> list[str]:
     return [name for name in names() if name.partition(".")[0] == kind]
-
-
-def kind_names() -> list[str]:
-    """The four kinds, and whatever others plugins bring."""
-    return [*KINDS, *sorted({name.partition(".")[0] for name in _plugins()} - set(KINDS))]
 
 
 def _load(name: str, where: str, giver: str = "exitkit") -> type[Action]:

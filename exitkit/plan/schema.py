@@ -26,6 +26,8 @@ def plan_schema(names: Iterable[str] | None = None) -> dict[str, Any]:
     schema = _tidy(Plan.model_json_schema(by_alias=True))
     found = _actions(registry.names() if names is None else names)
     step = schema["$defs"]["Step"]
+    for key in ("when", "fallback"):
+        step["properties"][key] = _as_meant(step["properties"][key])
     step["properties"]["uses"] |= {
         "enum": list(found),
         "enumDescriptions": [registry.help_of(action) for action in found.values()],  # a word of VS Code's
@@ -62,7 +64,7 @@ def settings_schema(action: type[Action], prefix: str = "") -> dict[str, Any]:
     for name in fields.secrets_of(action):
         properties[f"{name}_file"] = {"type": "string", "description": f"A file that holds {name}."}
     for name, one in properties.items():
-        properties[name] = _or_template(one)
+        properties[name] = _as_meant(_or_template(one))
     definitions = {f"{prefix}{name}": _inside(one) for name, one in schema.pop("$defs", {}).items()}
     return {**schema, "$defs": definitions} if definitions else schema
 
@@ -103,6 +105,22 @@ def _or_template(one: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in one.items() if key not in told}
     others = kept["anyOf"] if set(kept) == {"anyOf"} else [kept]
     return {**told, "anyOf": [*others, _TEMPLATE]}
+
+
+def _as_meant(one: dict[str, Any]) -> dict[str, Any]:
+    """The same, or what is taken for it: a single value for a list, a number for a text."""
+    if isinstance(one.get("items"), dict):
+        told: dict[str, Any] = {key: one[key] for key in ("description", "default") if key in one}
+        return {**told, "anyOf": [{key: value for key, value in one.items() if key not in told}, one["items"]]}
+    if isinstance(inner := one.get("additionalProperties"), dict) and _is_text(inner):
+        return {**one, "additionalProperties": {**inner, "type": ["string", "number", "boolean", "null"]}}
+    if "anyOf" in one and all(_is_text(each) or each.get("type") == "null" for each in one["anyOf"]):
+        return {**one, "anyOf": [*one["anyOf"], {"type": "integer"}]}
+    return {**one, "type": ["string", "integer"]} if _is_text(one) else one
+
+
+def _is_text(one: dict[str, Any]) -> bool:
+    return one.get("type") == "string" and not {"enum", "const", "format"} & set(one)
 
 
 def _inside(one: dict[str, Any]) -> dict[str, Any]:

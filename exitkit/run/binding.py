@@ -10,6 +10,7 @@ from exitkit.plan import registry, template
 from exitkit.plan.check import Step
 from exitkit.run import spare
 from exitkit.run.report import entries_as_facts
+from exitkit.settings import fields
 
 
 def bind(step: Step, context: Context, environ: Mapping[str, str]) -> tuple[Action, tuple[str, ...]]:
@@ -21,7 +22,9 @@ def bind(step: Step, context: Context, environ: Mapping[str, str]) -> tuple[Acti
     action = registry.find(step.uses)
     facts = facts_for(context)
     # A message with a gap in it is better than none; a path with a gap in it is not.
-    given = template.render(step.with_, facts, lenient=step.uses.startswith("notify."))
+    # What the action can go without is left out where there is a gap in it; another address with a gap is an error.
+    addresses = fields.addresses_of(action) - set(action.spare)
+    given = template.render(step.with_, facts, lenient=action.lenient, addresses=addresses)
     spared = spare.without_unusable(action, given, environ, registry.prefix(step.uses))
     try:
         made = settings.load(action, spared.given, environ, registry.prefix(step.uses))

@@ -19,7 +19,7 @@ class Spared(NamedTuple):
     empty: bool = False
     fields: frozenset[str] = frozenset()
 
-    def excuses(self, path: settings.Path) -> bool:
+    def excuses(self, path: settings.KeyPath) -> bool:
         """Whether a problem of the settings, by the path of keys to it, comes of what was left out."""
         return self.incomplete and (not path or path[0] in self.fields)
 
@@ -34,7 +34,7 @@ def without_unusable(action: type[Action], given: Mapping[str, Any], environ: Ma
 
     A single text that does not pass gives way to the environment's, and else to none.
     """
-    checks: Mapping[str, Callable[[str], object]] = getattr(action, "spare", {})
+    checks = action.spare
     if not checks:
         return Spared(given)
     completed, _ = settings.complete(action, {}, environ, prefix)

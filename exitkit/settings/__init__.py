@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from exitkit.errors import ConfigError
-from exitkit.settings import secretfile
+from exitkit.settings import credentials, secretfile
 from exitkit.settings.fields import keys, members, secrets_of, shape
-from exitkit.text import redact
+from exitkit.settings.meant import meant
 
 M = TypeVar("M", bound=BaseModel)
 STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
@@ -22,14 +22,19 @@ STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defe
 A model is built when it is first used: a command uses few of those that it imports.
 """
 
-Path = tuple[str | int, ...]
+_FORMS = {
+    r"^https?://": "is an address that begins with http:// or https://",
+    r"^[A-Za-z0-9_.-]*$": "has letters, digits, _ . and - only",
+}
+
+KeyPath = tuple[str | int, ...]
 """The keys and indexes that lead to a place in YAML."""
 
 
 class Problem(NamedTuple):
     """One thing wrong with given settings: where, as the path of keys, and what."""
 
-    path: Path
+    path: KeyPath
     text: str
 
 
@@ -41,7 +46,7 @@ class SettingsError(ConfigError):
         self.problems = problems
 
 
-def dotted(path: Path) -> str:
+def dotted(path: KeyPath) -> str:
     """`steps[1].with.channel`."""
     text = ""
     for part in path:
@@ -55,6 +60,7 @@ def load(model: type[M], given: Mapping[str, Any], environ: Mapping[str, str], p
     Raises SettingsError.
     """
     values, found = complete(model, given, environ, prefix)
+    credentials.learn_values(model, values)  # whether or not the settings are right
     told = {_field(one) for one in found}
     try:
         loaded = model.model_validate(values)
@@ -65,7 +71,7 @@ def load(model: type[M], given: Mapping[str, Any], environ: Mapping[str, str], p
         found.append(Problem((), f"bug in {model.__name__}: its own check raised {type(error).__name__}"))
     if found:
         raise SettingsError(found)
-    _remember(loaded)
+    credentials.learn_model(loaded)
     return loaded
 
 
@@ -76,7 +82,7 @@ def complete(
 
     Beside it what is wrong with it already; the model cannot know of that.
     """
-    values, found = dict(given), list[Problem]()
+    values, found = meant(model, given), list[Problem]()
     for name, field in keys(model).items():
         if name not in values and f"{name}_file" not in values:
             try:
@@ -140,13 +146,11 @@ def nearest(word: str, known: "list[str] | tuple[str, ...]", *, listed: bool = F
 
 def _from_environment(name: str, field: FieldInfo, environ: Mapping[str, str], prefix: str) -> dict[str, Any]:
     variable = prefix + name.upper()
-    text = environ.get(variable, "")  # an empty variable is an unset one
+    text = secretfile.without_line_end(environ.get(variable, ""))  # an empty variable is an unset one
     if text:
         kind = shape(field)
         if kind == "list":
             return {name: [one.strip() for one in text.split(",") if one.strip()]}
-        if SecretStr in members(field.annotation):
-            return {name: secretfile.without_line_end(text)}
         return {name: from_text(name, field, text.split(",") if kind == "mapping" else text)}
     path = environ.get(f"{variable}_FILE", "")
     return {f"{name}_file": path} if path and SecretStr in members(field.annotation) else {}
@@ -175,6 +179,12 @@ def _words(error: Any, model: type[BaseModel]) -> str:
     if kind == "literal_error":
         choices = [one.strip("' ") for one in error["ctx"]["expected"].replace(" or ", ", ").split(",")]
         return f"is not one of {', '.join(choices)}{nearest(str(error['input']), choices, listed=True)}"
+    if error["input"] is None and kind.endswith("_type"):
+        return "is empty"
+    if kind == "string_type" and isinstance(error["input"], bool | int | float):
+        return _in_quotes(error["input"])
+    if kind == "string_pattern_mismatch":
+        return _of_form(str(error["ctx"]["pattern"]), path, model)
     if kind == "too_short":
         return f"needs at least {error['ctx']['min_length']}"
     text = str(error["msg"]).removeprefix("Value error, ")
@@ -182,6 +192,21 @@ def _words(error: Any, model: type[BaseModel]) -> str:
         return text
     text = text.replace("Input ", "", 1).replace("String ", "", 1).partition(" or instance of ")[0]
     return text.replace("dictionary", "mapping").replace("tuple", "list")  # YAML's words, not Python's
+
+
+def _of_form(pattern: str, path: KeyPath, model: type[BaseModel]) -> str:
+    """What a text must be like, for those who do not read patterns."""
+    if pattern in _FORMS:
+        return _FORMS[pattern]
+    field = keys(model).get(str(path[0])) if path else None
+    about = field.description if field is not None and field.description else ""
+    return f"is not what stands here: {about[:1].lower()}{about[1:]}".rstrip(".") if about else "is of the wrong form"
+
+
+def _in_quotes(value: object) -> str:
+    if isinstance(value, bool):
+        return "is yes or no here, not a text: put it in quotes"
+    return "is a number here, not a text: put it in quotes, as digits would be lost"
 
 
 def _with_variable(problem: Problem, model: type[BaseModel], given: Mapping[str, Any], prefix: str) -> Problem:
@@ -192,18 +217,3 @@ def _with_variable(problem: Problem, model: type[BaseModel], given: Mapping[str,
     if problem.text.startswith("is missing") and len(problem.path) == 1:
         return Problem(problem.path, f"{problem.text}; it can also be set as {variable}")
     return Problem(problem.path, f"{problem.text}, in {variable}")
-
-
-def _remember(value: Any) -> None:
-    """Tell redact about every secret in there."""
-    if isinstance(value, SecretStr):
-        redact.remember(value.get_secret_value())
-    elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            _remember(getattr(value, name))
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            _remember(one)
-    elif isinstance(value, list | tuple | set | frozenset):
-        for one in value:
-            _remember(one)

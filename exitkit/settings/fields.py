@@ -1,10 +1,28 @@
 """What the fields of a model are called, and how each is written as text."""
 
 import types
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
+
+
+class Address:
+    """Marks a field that says where something goes or is: `channel: Annotated[str, ADDRESS]`.
+
+    A gap in it would lead elsewhere, so that it is an error also where a message may have gaps.
+    """
+
+
+ADDRESS = Address()
+
+
+class _HeaderFields:
+    """Marks a mapping of headers, of whose values only those that authenticate are secret."""
+
+
+Headers = Annotated[dict[str, SecretStr], _HeaderFields()]
+"""Headers of a request: their values are not shown, and those that authenticate are cut out wherever they stand."""
 
 Shape = Literal["flag", "list", "mapping", "text", "structure"]
 
@@ -17,6 +35,17 @@ def keys(model: type[BaseModel]) -> dict[str, FieldInfo]:
 def secrets_of(model: type[BaseModel]) -> tuple[str, ...]:
     """The fields that are secrets, and so have a `_file` beside them."""
     return tuple(name for name, field in model.model_fields.items() if SecretStr in members(field.annotation))
+
+
+def addresses_of(model: type[BaseModel]) -> frozenset[str]:
+    """The keys of the fields that are marked as addresses."""
+    return frozenset(
+        key for key, field in keys(model).items() if any(isinstance(one, Address) for one in field.metadata)
+    )
+
+
+def are_headers(field: FieldInfo) -> bool:
+    return any(isinstance(one, _HeaderFields) for one in field.metadata)
 
 
 def shape(field: FieldInfo) -> Shape:

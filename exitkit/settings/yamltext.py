@@ -11,8 +11,9 @@ from typing import Any
 import yaml
 
 from exitkit.errors import ConfigError
+from exitkit.settings import yamlwords
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 # A plan of this size would be thousands of steps; aliases could make far more of less.
 _MOST_BYTES = 1 << 20
@@ -25,9 +26,9 @@ class Document:
     """Data, and where each path in it stands as (line, column), both from 1."""
 
     data: Any
-    places: dict[Path, tuple[int, int]]
+    places: dict[KeyPath, tuple[int, int]]
 
-    def place(self, path: Path) -> tuple[int, int]:
+    def place(self, path: KeyPath) -> tuple[int, int]:
         """Of the path, or of the nearest thing around it."""
         while path and path not in self.places:
             path = path[:-1]
@@ -42,15 +43,20 @@ def read(text: str) -> Document:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        where = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
-        raise ConfigError(f"{where}: not YAML: {error.problem or error.context}") from None
+        line, column = (mark.line, mark.column) if mark else (0, 0)
+        told = yamlwords.words(
+            " ".join(filter(None, (error.context, error.problem))),
+            _line(text, line),
+            _line(text, line - 1) if line else "",
+        )
+        raise ConfigError(f"{line + 1}:{column + 1}: not YAML: {told}") from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         where = f"{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
         raise ConfigError(f"{where}: not YAML: an unacceptable character") from None
     except RecursionError:
         raise ConfigError("1:1: nested too deep") from None
-    reader = _Reader()
+    reader = _Reader(text)
     data = reader.value(node, ()) if node is not None else None
     return Document(data, reader.places)
 
@@ -82,11 +88,12 @@ for tag, pattern, first in (
 
 
 class _Reader:
-    def __init__(self) -> None:
-        self.places: dict[Path, tuple[int, int]] = {}
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.places: dict[KeyPath, tuple[int, int]] = {}
         self.nodes = 0
 
-    def value(self, node: yaml.Node, path: Path) -> Any:
+    def value(self, node: yaml.Node, path: KeyPath) -> Any:
         self.nodes += 1
         where = (node.start_mark.line + 1, node.start_mark.column + 1)
         self.places.setdefault(path, where)
@@ -98,20 +105,38 @@ class _Reader:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(one, (*path, index)) for index, one in enumerate(node.value)]
+        if isinstance(node, yaml.ScalarNode) and not node.value and node.style is None:
+            self._check_comment(node)
         return _scalar(node, where)
 
-    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+    def _check_comment(self, node: yaml.Node) -> None:
+        """Raises ConfigError where a value is empty because it begins with a #."""
+        lines = {node.start_mark.line, node.start_mark.line - (node.start_mark.column == 0)}
+        for number in sorted(lines):
+            if word := yamlwords.empty_by_comment(_line(self.text, number)):
+                column = _line(self.text, number).index("#") + 1
+                raise ConfigError(
+                    f'{number + 1}:{column}: # begins a comment, so that nothing stands here; write "#{word}"'
+                )
+
+    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
             line, column = key_node.start_mark.line + 1, key_node.start_mark.column + 1
             if not isinstance(key_node, yaml.ScalarNode):
-                raise ConfigError(f"{line}:{column}: a key must be a word")
+                told = yamlwords.words("", _line(self.text, line - 1))
+                raise ConfigError(f"{line}:{column}: {told or 'a key must be a word'}")
             key = str(key_node.value)
             if key in found:
                 raise ConfigError(f"{line}:{column}: the key {key!r} stands here twice")
             self.places[(*path, key)] = (line, column)
             found[key] = self.value(value_node, (*path, key))
         return found
+
+
+def _line(text: str, number: int) -> str:
+    lines = text.split("\n", number + 1)
+    return lines[number] if number < len(lines) else ""
 
 
 def _scalar(node: yaml.Node, where: tuple[int, int]) -> Any:

@@ -14,13 +14,14 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from exitkit.context import Context
 from exitkit.errors import ActionError, Retryable
 from exitkit.retry import sending
+from exitkit.settings.fields import ADDRESS
 from exitkit.ship import Ship
 from exitkit.ship.pipeline.batch import Answer, Batch, Post
 from exitkit.ship.pipeline.chunk import Chunk
@@ -37,7 +38,7 @@ _LINE = re.compile(rb'^\{"id":"([a-z2-7]{26})"', re.MULTILINE)
 class File(Ship):
     """Write records to a file, one line of JSON each."""
 
-    path: Path = Field(
+    path: Annotated[Path, ADDRESS] = Field(
         Path("/tmp/exitkit/records.ndjson"),  # noqa: S108 - the pod's own folder; links are not followed
         description="The file; folders are made, and a name that ends in .gz is compressed.",
     )

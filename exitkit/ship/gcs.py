@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -13,6 +13,7 @@ from exitkit.clients.gcp import GoogleAccess
 from exitkit.clients.gcs import GCSBucket
 from exitkit.clients.gcs.request import GCSOptions
 from exitkit.context import Context
+from exitkit.settings.fields import ADDRESS
 from exitkit.ship import Ship
 from exitkit.ship.pipeline.batch import Post
 from exitkit.ship.pipeline.chunk import Chunk
@@ -33,8 +34,8 @@ class GCS(Ship):
     most_records: ClassVar[int] = 100_000
     by_source: ClassVar[bool] = True
 
-    bucket: str = Field(description="The bucket's name.")
-    prefix: str = Field(description="What the names begin with, such as logs/{{ workflow.name }}/.")
+    bucket: Annotated[str, ADDRESS] = Field(description="The bucket's name.")
+    prefix: Annotated[str, ADDRESS] = Field(description="What the names begin with, such as logs/{{ workflow.name }}/.")
     credentials_file: Path | None = Field(None, description="A JSON file of credentials, instead of those found.")
     anonymous: bool = Field(False, description="Send no credentials, as to an emulator.")
     endpoint_url: str = Field(

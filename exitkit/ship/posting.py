@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from isal import igzip
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -14,6 +14,7 @@ from exitkit.clients.http import Client, Response, check_url
 from exitkit.clients.url import place
 from exitkit.context import Context
 from exitkit.errors import ConfigError
+from exitkit.settings.fields import ADDRESS, Headers
 from exitkit.ship import Ship
 from exitkit.ship.pipeline.batch import Answer, Batch, Post, TooLarge
 
@@ -31,8 +32,8 @@ class HTTPShip(Ship):
 
     content_type: ClassVar[str] = "application/json"
 
-    url: str = Field(description="Where it is, such as https://logs.example:3100.")
-    headers: dict[str, SecretStr] = Field({}, description="More headers; their values are kept secret.")
+    url: Annotated[str, ADDRESS] = Field(description="Where it is, such as https://logs.example:3100.")
+    headers: Headers = Field({}, description="More headers; the values of those that authenticate are kept secret.")
     username: str = Field("", description="A name for the header Authorization: Basic.")
     password: SecretStr | None = Field(None, description="The password that goes with it.")
     bearer: SecretStr | None = Field(None, description="A token for the header Authorization: Bearer.")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -13,6 +13,7 @@ from exitkit.clients.aws import AWSAccess
 from exitkit.clients.s3 import S3Bucket
 from exitkit.clients.s3.request import PathStyle, S3Options
 from exitkit.context import Context
+from exitkit.settings.fields import ADDRESS
 from exitkit.ship import Ship
 from exitkit.ship.pipeline.batch import Post
 from exitkit.ship.pipeline.chunk import Chunk
@@ -34,8 +35,8 @@ class S3(Ship):
     most_records: ClassVar[int] = 100_000
     by_source: ClassVar[bool] = True
 
-    bucket: str = Field(description="The bucket's name.")
-    prefix: str = Field(description="What the keys begin with, such as logs/{{ workflow.name }}/.")
+    bucket: Annotated[str, ADDRESS] = Field(description="The bucket's name.")
+    prefix: Annotated[str, ADDRESS] = Field(description="What the keys begin with, such as logs/{{ workflow.name }}/.")
     endpoint_url: str = Field("", description="The server, if it is not AWS's or the one in AWS_ENDPOINT_URL_S3.")
     region: str = Field("", description="The bucket's region; found by asking if it is another one.")
     profile: str = Field("", description="A profile of the AWS configuration.")

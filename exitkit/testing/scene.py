@@ -8,8 +8,8 @@ from typing import Any
 from exitkit.argo.argument import encodable
 from exitkit.argo.gather import gather
 from exitkit.argo.workflow import Workflow
-from exitkit.cli import demo
 from exitkit.context import Context
+from exitkit.plan import samples
 from exitkit.retry import Retry, RetryPolicy
 from exitkit.retry.clock import Clock, Deadline
 from exitkit.testing.clock import FakeClock
@@ -27,7 +27,7 @@ def failed_workflow(**facts: Any) -> Workflow:
 
     The keys are those of `exitkit.argo.workflow.FACTS`, the values text as Argo sends it.
     """
-    return gather({**demo.facts(), **facts}, {})
+    return gather({**samples.facts(), **facts}, {})
 
 
 @cache

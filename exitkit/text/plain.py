@@ -2,14 +2,16 @@
 
 import re
 
+from exitkit.text import unsafe
+
 _ESCAPES = re.compile(
     "(?:\x1b\\[|\x9b)[0-?]{0,64}[ -/]{0,8}[@-~]"  # CSI: colours, cursor
     "|\x1b[\\]PX^_][^\x07\x1b\x9c\n]{0,4096}(?:\x07|\x1b\\\\|\x9c)"  # OSC and its kin: titles, links
     "|\x1b[ -/]{0,8}[0-~]"  # the short ones
 )
 _LINE_ENDS = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
-# C0 and C1 but tab and newline, marks that turn the reading direction (CVE-2021-42574), and what has no width.
-_INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+# All but tab and newline, and but the line ends that have become one.
+_INVISIBLE = re.compile(f"(?![\t\n\v\f\r])[{unsafe.C0}{unsafe.C1}{unsafe.DIRECTION}{unsafe.NO_WIDTH}{unsafe.BOM}]")
 _EMPTY_LINES = re.compile("\n{3,}")
 
 

@@ -11,12 +11,18 @@ import threading
 from bisect import insort
 from collections.abc import Iterator
 from functools import cache
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
+
+from exitkit.text import unsafe
+from exitkit.text.shapes import SHAPES, STRONG, WEAK
 
 MASK = "***"
 
 SHORTEST = 4
 """Characters that a secret must have: one of fewer cannot be told from the words around it, and is ignored."""
+
+_ALONE = 6
+"""Characters from which on a secret is cut out of the middle of a word; a shorter one would be in too many."""
 
 _PATH = 12
 """Characters from which on the path of a secret URL is a secret by itself, as that of a webhook is."""
@@ -55,7 +61,7 @@ def redact(text: str) -> str:
     """
     spans = [span for _, needle, coded in _snapshot for span in _occurrences(text, needle, coded=coded)]
     lower = text.lower()
-    for triggers, pattern in _SHAPES:
+    for triggers, pattern in SHAPES:
         if any(trigger in lower for trigger in triggers):
             spans += [match.span(match.lastindex or 0) for match in _compiled(pattern).finditer(text)]
     if not spans:
@@ -69,8 +75,27 @@ def redact(text: str) -> str:
 
 def signs() -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Texts, and patterns in the syntax of RE2, one of which is in whatever `redact` changes; case does not matter."""
-    words = (trigger for triggers, _ in _SHAPES for trigger in triggers if trigger not in _WEAK)
-    return (*(needle for _, needle, _ in _snapshot), *words), _STRONG
+    words = (trigger for triggers, _ in SHAPES for trigger in triggers if trigger not in WEAK)
+    return (*(needle for _, needle, _ in _snapshot), *words), STRONG
+
+
+def link(url: str) -> str:
+    """The URL without a user and password, which a link does without, and with `***` for what in its query is secret."""
+    scheme, slashes, rest = url.partition("://")
+    if not slashes:
+        return redact(url)
+    end = min((at for sign in "/?#" if (at := rest.find(sign)) >= 0), default=len(rest))
+    return redact(f"{scheme}://{rest[:end].rpartition('@')[2]}{rest[end:]}")
+
+
+def looks_secret(text: str) -> bool:
+    """Whether something in the text has the shape of a secret, whatever is remembered."""
+    lower = text.lower()
+    return any(
+        _compiled(pattern).search(text) is not None
+        for triggers, pattern in SHAPES
+        if any(trigger in lower for trigger in triggers)
+    )
 
 
 @contextlib.contextmanager
@@ -116,8 +141,15 @@ def _parts(secret: str) -> Iterator[str]:
             url = urlsplit(secret)
             rest = [url.path + "?" + url.query if url.query else url.path, url.path, url.query]
             yield from (one for one in rest if len(one) >= _PATH)
-            if url.password and len(url.password) >= SHORTEST:
-                yield url.password
+            query = [value for _, value in parse_qsl(url.query)]
+            known = [
+                url.password or "",
+                unquote(url.password or ""),
+                *(value for value in query if len(value) >= _PATH),
+            ]
+            yield from (one for one in known if len(one) >= SHORTEST)
+    if "%" in secret and len(decoded := unquote(secret)) >= SHORTEST:
+        yield decoded
 
 
 def _forms(secret: str) -> Iterator[tuple[str, bool]]:
@@ -142,6 +174,9 @@ def _occurrences(text: str, needle: str, *, coded: bool) -> Iterator[tuple[int, 
     first = text.find(needle)
     while first >= 0:
         last = first + len(needle)
+        if len(needle) < _ALONE and not coded and _is_inside(text, first, last):
+            first = text.find(needle, first + 1)
+            continue
         if coded:
             run = _BASE64.match(text, last)
             last = run.end() if run else last
@@ -149,6 +184,13 @@ def _occurrences(text: str, needle: str, *, coded: bool) -> Iterator[tuple[int, 
                 first -= 1
         yield first, last
         first = text.find(needle, last if coded else first + 1)
+
+
+def _is_inside(text: str, first: int, last: int) -> bool:
+    """Whether it is a part of a longer word."""
+    return (text[first - 1 : first].isalnum() and text[first].isalnum()) or (
+        text[last : last + 1].isalnum() and text[last - 1].isalnum()
+    )
 
 
 @cache
@@ -175,47 +217,6 @@ _BASE64_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=-]+")
 
 _ESCAPE = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b\]|\x9d)[^\x07\x1b\x9c\x9d]*(?:\x07|\x1b\\|\x9c)")
-# C0 and C1, soft marks of direction, line separators, tags, the byte order mark, lone surrogates.
 _CONTROL = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
-)
-
-_NAMED = (
-    r"password|passwd|pwd|passphrase|secret|token|credential|signature|"
-    r"api[_-]?key|apikey|access[_-]?key|client[_-]?secret|private[_-]?key|routing[_-]?key"
-)
-
-# Triggers that stand in most logs, and what stands in those in which their shapes are.
-_WEAK = frozenset({"gh", "://", "=", '"', "akia", "asia"})
-_SPACE = r"[\s\x0b\x1c-\x1f\x80-\xff]"  # also in UTF-8, where one may have three bytes
-_STRONG = (
-    r"gh[pousr]_\w{20}",
-    r"github_pat_",
-    r"a[ks]ia[0-9a-z]{16}",
-    r"://[^\s/?#\"'<>:@]*:[^\s/?#\"'<>]*@",
-    rf"(?:{_NAMED}|\bsig|[?&]key){_SPACE}{{0,6}}=",
-    rf'(?:{_NAMED})\\?"{_SPACE}{{0,12}}:',
-)
-
-# What the text must hold in lower case for the shape to be looked for, and the shape; its last group
-# is what is cut out. No shape can match in two ways, so that none goes back and forth.
-_SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("xox", "xapp-"), r"(?:xox[a-z](?:\.xox[a-z])?|xapp)-[A-Za-z0-9-]{6,}"),
-    (("hooks.slack",), r"hooks\.slack(?:-gov)?\.com/(?:services|triggers|workflows)/([\w/-]+)"),
-    (("/webhooks/",), r"discord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks/([\w/-]+)"),
-    (("webhook.office.com",), r"webhook\.office\.com/(\S+)"),
-    (("telegram.org/bot",), r"telegram\.org/bot([^/\s]+)"),
-    (("akia", "asia"), r"\bA[KS]IA[0-9A-Z]{16}\b"),
-    (("gh", "glpat-"), r"\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,})"),
-    (("aiza",), r"\bAIza[\w-]{35}"),
-    (("eyj",), r"(?<![\w-])eyJ[\w-]{6,}\.[\w-]{6,}(?:\.[\w-]*)?"),
-    (("bearer",), r"(?i)\bbearer\s{1,4}([\w.~+/=-]{8,})"),
-    (("authorization",), r"(?i)authorization[\"']?\s{0,4}[:=]\s{0,4}[\"']?((?:[a-z]{1,16}\s{1,4})?[^\s\"',;]+)"),
-    (
-        ("private key-----",),
-        r"(?s)-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]{0,40}-----|\Z)",
-    ),
-    (("://",), r"://([^\s/?#\"'<>:@]*:[^\s/?#\"'<>]*)@"),
-    (("=",), rf"(?i)(?:{_NAMED}|\bsig|[?&]key)\s{{0,2}}=\s{{0,2}}[\"']?([^\s&\"',;<>]+)"),
-    (('"',), rf'(?is)(?:{_NAMED})\\?"\s{{0,4}}:\s{{0,4}}\\?"([^"\\]*(?:\\.[^"\\]*)*)'),
+    f"[{unsafe.C0}{unsafe.C1}{unsafe.DIRECTION}{unsafe.LINES}{unsafe.BOM}{unsafe.SURROGATES}{unsafe.TAGS}]"
 )

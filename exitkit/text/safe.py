@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from exitkit.text import redact
+from exitkit.text import redact, unsafe
 from exitkit.text.plain import plain
 
 LONGEST = 64 * 1024
@@ -22,7 +22,7 @@ _LONGEST_VALUE = 500
 _MOST_VALUES = 100
 
 
-_LONE = re.compile("[\ud800-\udfff]")
+_LONE = re.compile(f"[{unsafe.SURROGATES}]")
 
 
 _SECRET_NAME = re.compile(

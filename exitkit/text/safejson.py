@@ -5,14 +5,14 @@ import math
 import re
 from collections.abc import Mapping
 
-from exitkit.text import redact
+from exitkit.text import redact, unsafe
 
 # Deeper is no fact but a circle; larger is no number that a reader of JSON takes.
 _DEPTH, _INTEGER_BITS = 30, 1024
 
 
 # C1 controls, separators of lines, marks of direction, lone surrogates: JSON lets them stand as they are.
-_UNFIT = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_UNFIT = re.compile(f"[\x7f{unsafe.C1}{unsafe.DIRECTION}{unsafe.LINES}{unsafe.BOM}{unsafe.SURROGATES}]")
 
 
 def dumps(value: object) -> str:

@@ -374,6 +374,117 @@ def test_a_preview_shows_what_would_be_sent(run):
     assert ran.err == ""
 
 
+def test_a_preview_needs_no_facts(run, monkeypatch):
+    """A workflow that might be stands in, of which a flag may say otherwise."""
+    plan(
+        "steps:\n  - {uses: notify.console, with: {title: '{{ workflow.status }} {{ workflow.failures | length }}'}}\n"
+    )
+    for sample, told in (
+        ("failed", "Failed 4"),
+        ("succeeded", "Succeeded 0"),
+        ("many", "Failed 41"),
+        ("bare", "Failed 0"),
+    ):
+        assert f"\n  {told}\n" in run("preview", "--sample", sample).out
+    assert "\n  Error 4\n" in run("preview", "--sample=failed", "--status", "Error").out
+    assert run("preview", "--sample", "odd").code == 2
+
+
+def test_a_preview_shows_the_mail(run, tmp_path):
+    """As a page for a browser, or in words that a terminal can show."""
+    mail = "{uses: notify.email, with: {host: h, sender: a@example.com, to: b@example.com}}"
+    plan(f"steps:\n  - {mail}\n  - {{uses: notify.console}}\n")
+    page = run("preview", "--sample", "failed", "--html").out
+    assert page.startswith("<!DOCTYPE html>")
+    assert page.rstrip().endswith("</html>")
+    assert "<html" not in run("preview", "--sample", "failed").out
+    plan("steps:\n  - {uses: notify.console}\n")
+    ran = run("preview", "--html")
+    assert ran.code == 2
+    assert "no step of the plan would send HTML" in ran.err
+
+
+@pytest.mark.parametrize("argv", [["-h"], ["help"], ["notify", "-h"], ["help", "notify", "console"], ["check", "-h"]])
+def test_help_is_found_in_every_way_it_is_looked_for(run, argv):
+    """A short flag, a word before, a word alone."""
+    ran = run(*argv)
+    assert ran.code == 0
+    assert ran.out.startswith("Usage: exitkit")
+
+
+def test_the_version_is_a_word_too(run):
+    """As with most commands."""
+    assert run("version").out == run("--version").out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["no"], ["notify"]),
+        (["notify", "con"], ["console"]),
+        (["notify", "console", "--tit"], ["--title"]),
+        (["run", "--fail"], ["--fail-on", "--failures"]),
+        (["preview", "--sam"], ["--sample"]),
+        (["actions", "notify.e"], ["notify.email"]),
+        (["nonsense", ""], []),
+        (["vers"], ["version"]),
+    ],
+)
+def test_a_shell_completes_what_is_begun(run, words, told):
+    """Commands, actions, and the flags of what has been named."""
+    assert run("completion", "words", *words).out.split() == told
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_the_completion_is_a_script_that_the_shell_takes(run, shell):
+    """And it asks for exactly the words that have been typed."""
+    script = run("completion", shell).out
+    assert "complete -o default -F _exitkit exitkit" in script
+    if shell == "bash":
+        asked = 'exitkit() { printf \'%s,\' "$@"; }; COMP_WORDS=(exitkit notify sl); COMP_CWORD=2; _exitkit; echo "$COMPREPLY"'
+        ran = subprocess.run(
+            ["/bin/bash", "-c", script + asked], capture_output=True, text=True, timeout=30, check=True
+        )
+        assert ran.stdout.strip() == "completion,words,notify,sl,"
+    assert run("completion", "tcsh").code == 2
+
+
+def test_a_check_says_what_a_run_would_do_wrong_and_a_run_does_what_it_can(run):
+    """A typing mistake in a text costs a gap in a message, not the message."""
+    plan("steps:\n  - {uses: notify.console, with: {title: '{{ workflow.nmae }}'}}\n")
+    ran = run("check")
+    assert ran.code == 2
+    assert "exitkit.yaml:2:35: steps[0].with.title: there is no workflow.nmae; did you mean 'name'?" in ran.err
+    assert run("run", "--status", "Failed").code == 0
+
+
+def test_a_gap_in_an_address_is_the_steps_error_and_its_fallback_hears_of_it(run, server):
+    """Nothing goes to a channel that nobody named."""
+    url, seen = server
+    plan(
+        "steps:\n"
+        "  - {uses: notify.slack, fallback: hook, with: {token: xoxb-1, channel: '#wf-{{ workflow.labels.team }}'}}\n"
+        f"  - {{uses: notify.webhook, id: hook, with: {{url: '{url}', text: 'for {{{{ workflow.labels.team }}}}'}}}}\n"
+    )
+    ran = run("run", "--status", "Failed")
+    assert ran.code == 0
+    steps = json.loads(ran.out)["steps"]
+    assert "channel: template: there is no 'team'" in steps[0]["summary"]
+    assert steps[1]["outcome"] == "ok"
+    assert "(team?)" in str(seen)
+
+
+def test_a_tenant_in_a_header_is_no_secret_and_a_key_is_one(run, server):
+    """The word `search` stays in the report, and the key is nowhere."""
+    url, _ = server
+    argv = ["--url", url, "--headers", "X-Scope-OrgID=search", "--headers", "X-Api-Key=k3y-0123456789"]
+    ran = run(
+        "notify", "webhook", *argv, "--title", "search is down, k3y-0123456789", "--status", "Failed", "--dry-run"
+    )
+    assert "search is down, ***" in ran.out
+    assert "k3y-0123456789" not in ran.out + ran.err
+
+
 def test_actions_are_listed_and_described(run):
     """Those of plugins with who gives them, those that are broken with why; one alone with its settings."""
     ran = run("actions")

@@ -42,7 +42,7 @@ def misplaced(one):
         if within(imported.name, HEAVY) and imported.at_load:
             yield f"{where}: inside a function, please, it takes long to load"
         home = within(imported.name, HOMES)
-        if home and one.name not in HOMES[home]:
+        if home and not within(one.name, HOMES[home]):
             yield f"{where}: {home} belongs in {', '.join(HOMES[home])}"
 
 

@@ -147,7 +147,7 @@ def test_all_that_is_wrong_is_told_at_once_with_its_place():
         ("steps: []", "1:1: steps: "),
         ("steps: {}", "1:1: steps: should be a valid list"),
         ("steps: [7]", "1:9: steps[0]: should be a valid mapping"),
-        ("steps: [null]", "1:9: steps[0]: should be a valid mapping"),
+        ("steps: [null]", "1:9: steps[0]: is empty"),
         ("steps:\n  - parallel: []\n", "2:5: steps[0].parallel: "),
         ("steps:\n  - parallel: 7\n", "2:5: steps[0].parallel: should be a valid list"),
         (
@@ -161,7 +161,7 @@ def test_all_that_is_wrong_is_told_at_once_with_its_place():
             "steps: [{uses: play.buggy, with: {value: 7}}]",
             "1:28: steps[0].with: bug in Buggy: its own check raised KeyError",
         ),
-        (step("when: Failed"), "3:5: steps[0].when: should be a valid list"),
+        (step("when: {is: Failed}"), "3:5: steps[0].when: should be a valid list"),
         (step("timeout: soon"), "3:5: steps[0].timeout: a duration is"),
         (step("with: {token_file: /no/such/file}"), "3:12: steps[0].with.token_file: cannot be read: no such file"),
         (step("with: {words: {a: [1]}}"), "3:20: steps[0].with.words.a: should be a valid string"),

@@ -1,6 +1,7 @@
 """Settings come from what is given, the environment, secrets' files and defaults, in this order."""
 
 import os
+import socket
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
 from exitkit import settings
-from exitkit.settings import SettingsError, fields
+from exitkit.settings import SettingsError, fields, secretfile
 from exitkit.text import redact
 
 PREFIX = "EXITKIT_PLAY_IT_"
@@ -166,7 +167,62 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path):
 
 def test_a_file_is_never_read_to_its_end_if_it_has_none():
     """Only as much is read as a secret can be long."""
-    assert wrong({"token_file": "/dev/zero"})["token_file"].startswith("is larger")
+    assert wrong({"token_file": "/dev/zero"})["token_file"].startswith("cannot be read: is a device")
+
+
+@pytest.mark.parametrize("kind", ["fifo", "link to a fifo", "socket", "large"])
+def test_a_file_that_may_never_end_is_refused_at_once(tmp_path, kind):
+    """Nobody writes to the FIFO, and nothing waits for that."""
+    path = tmp_path / "secret"
+    if "fifo" in kind:
+        os.mkfifo(tmp_path / "fifo")
+        path.symlink_to("fifo")
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(path))
+    else:
+        with path.open("wb") as file:
+            file.truncate(1 << 40)
+    assert "is " in wrong({"token_file": str(path)})["token_file"]
+    assert secretfile.peek(str(path)) == "" or kind == "large"
+
+
+def test_a_variable_loses_its_line_end_whatever_it_holds():
+    """`echo` and `kubectl create secret --from-file` leave one, and no setting ends in one."""
+    loaded = load(text="ops\n", number="7\n", many="a,b\r\n", token="abc\r\n")
+    assert (loaded.text, loaded.number, loaded.many, loaded.token.get_secret_value()) == ("ops", 7, ["a", "b"], "abc")
+
+
+def test_what_is_written_is_taken_as_it_is_meant():
+    """One text is a list of one, and a number is a text, where nothing is lost by it."""
+
+    class Meant(BaseModel):
+        model_config = settings.STRICT
+
+        to: list[str] = []
+        facts: dict[str, str] = {}
+        ok: list[int] = []
+        channel: str = ""
+        maybe: str | None = None
+
+    given = {
+        "to": "a@b.c",
+        "facts": {"Count": 3, "Rate": 0.5, "Done": True, "None": None},
+        "ok": 204,
+        "channel": 12,
+        "maybe": 7,
+    }
+    assert load(given, Meant) == Meant(
+        to=["a@b.c"],
+        facts={"Count": "3", "Rate": "0.5", "Done": "true", "None": ""},
+        ok=[204],
+        channel="12",
+        maybe="7",
+    )
+    assert load({"to": ""}, Meant).to == []
+    assert load({"to": ["a", 1]}, Meant).to == ["a", "1"]
+    assert "in quotes, as digits would be lost" in wrong({"channel": 1712345678.123456}, Meant)["channel"]
+    assert "in quotes" in wrong({"channel": True}, Meant)["channel"]
 
 
 def test_kubelets_links_are_followed(tmp_path):
@@ -216,7 +272,7 @@ def test_what_is_missing_says_how_it_can_be_given():
 
 def test_words_are_those_of_yaml():
     """A list is a list, whatever Python takes it into."""
-    assert wrong({"counts": "1", "named": [1]}) == {
+    assert wrong({"counts": {"a": 1}, "named": [1]}) == {
         "counts": "should be a valid list",
         "named": "should be a valid mapping",
     }

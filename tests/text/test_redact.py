@@ -242,6 +242,32 @@ def test_a_cut_is_seen():
     assert redact.printable("a" + " " * 100_000 + "b", 10) == "a…"
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://argo.example.com/w/a?uid=1#x", "https://argo.example.com/w/a?uid=1#x"),
+        ("https://user:p4ss@argo:8443/w?x=1", "https://argo:8443/w?x=1"),
+        ("https://ghp-token@argo", "https://argo"),
+        ("https://argo/w?a=@b", "https://argo/w?a=@b"),
+        ("https://argo/w?access_token=abcdefgh&x=1", "https://argo/w?access_token=***&x=1"),
+        ("https://argo/w?key=abcdefgh&sig=ab%2Fcd", "https://argo/w?key=***&sig=***"),
+        ("https://s3/b?X-Amz-Signature=0123abcd", "https://s3/b?X-Amz-Signature=***"),
+        ("no link", "no link"),
+        ("", ""),
+    ],
+)
+def test_a_link_leads_there_without_what_gives_access(url, shown):
+    """A user and a password go, a token in the query is masked."""
+    assert redact.link(url) == shown
+
+
+def test_a_short_secret_is_cut_out_where_it_stands_alone():
+    """In the middle of a word it would be cut out of everything."""
+    for secret in ("fail", "step"):
+        redact.remember(secret)
+    assert redact.redact("fail: steps failed, step=fail") == "***: steps failed, ***=***"
+
+
 @pytest.mark.parametrize("url", ["https://hooks.example.com", "http://10.0.0.5:8080/", "HTTPS://Hooks.example.com/"])
 def test_a_url_of_a_host_alone_is_no_secret(url):
     """A webhook without a path is still named in what is said of it."""

@@ -34,7 +34,6 @@ class Version(NamedTuple):
 
     key: str
     id: str
-    is_marker: bool = False
 
 
 class Upload(NamedTuple):
@@ -95,7 +94,7 @@ def read_marked(data: bytes, what: str) -> Marked:
         if kind == b"Upload":
             entries.append(Upload(key, upload))
         else:
-            entries.append(Version(key, text_of(body, "VersionId") or "null", kind == b"DeleteMarker"))
+            entries.append(Version(key, text_of(body, "VersionId") or "null"))
         sizes.append(int(size))
         changed.append(text_of(body, "Initiated" if kind == b"Upload" else "LastModified").strip()[:19] or _LATER)
     return Marked(

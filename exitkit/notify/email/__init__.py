@@ -13,6 +13,7 @@ from exitkit.notify import Notify
 from exitkit.notify.email import mail
 from exitkit.notify.email.addresses import parse_address, parse_addresses
 from exitkit.notify.email.posting import Posting, recipients
+from exitkit.settings.fields import ADDRESS
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _MOST = 100  # recipients of one mail, which every server takes (RFC 5321, 4.5.3.1.8)
@@ -37,7 +38,7 @@ class Email(Notify):
         "reply_to": parse_address,
     }
 
-    host: str = Field(min_length=1, description="The SMTP server.")
+    host: Annotated[str, ADDRESS] = Field(min_length=1, description="The SMTP server.")
     port: int | None = Field(None, ge=1, le=65535, description="Its port; by default 587, 465 or 25, as tls says.")
     tls: Literal["starttls", "implicit", "none"] = Field(
         "starttls", description="How the connection is encrypted; starttls fails where the server does not offer it."
@@ -46,14 +47,14 @@ class Email(Notify):
     username: str = Field("", description="The name to log in with; without one nobody logs in.")
     password: SecretStr | None = Field(None, description="The password of username.")
     token: SecretStr | None = Field(None, description="An OAuth 2 access token of username, in place of a password.")
-    sender: str = Field(description="The address it comes from, such as Argo <argo@example.com>.")
-    to: list[Annotated[str, AfterValidator(_addresses)]] = Field(
+    sender: Annotated[str, ADDRESS] = Field(description="The address it comes from, such as Argo <argo@example.com>.")
+    to: Annotated[list[Annotated[str, AfterValidator(_addresses)]], ADDRESS] = Field(
         min_length=1, max_length=100, description="The recipients; each text may hold several, by comma or semicolon."
     )
-    cc: list[Annotated[str, AfterValidator(_addresses)]] = Field(
+    cc: Annotated[list[Annotated[str, AfterValidator(_addresses)]], ADDRESS] = Field(
         [], max_length=100, description="The recipients of a copy."
     )
-    reply_to: str = Field("", description="Where answers go, if not to the sender.")
+    reply_to: Annotated[str, ADDRESS] = Field("", description="Where answers go, if not to the sender.")
 
     hello: str = Field(
         "",

@@ -14,6 +14,7 @@ from exitkit.errors import ConfigError
 from exitkit.message import Level, Message
 from exitkit.notify import Notify, Refused
 from exitkit.notify.slack import blocks, client
+from exitkit.settings.fields import ADDRESS
 
 # Ids as Slack shows them under "Copy member ID"; U and W are users, S is a user group.
 _MENTION = r"^(here|channel|everyone|[UWS][A-Z0-9]{2,30})$"
@@ -51,15 +52,15 @@ class Slack(Notify):
         "mention": _check_mention,
     }
 
-    webhook_url: SecretStr | None = Field(
+    webhook_url: Annotated[SecretStr | None, ADDRESS] = Field(
         None, description="The incoming webhook's URL; or give a token and a channel."
     )
     token: SecretStr | None = Field(None, description="The bot's token (xoxb-…), with the scope chat:write.")
-    channel: str = Field(
+    channel: Annotated[str, ADDRESS] = Field(
         "",
         description="The channel's id or name for the bot; with an id, a message in doubt is looked up, not sent twice.",
     )
-    thread_ts: str = Field(
+    thread_ts: Annotated[str, ADDRESS] = Field(
         "", pattern=r"^([0-9]+\.[0-9]+)?$", description="The time stamp of the message to answer in its thread."
     )
     broadcast: bool = Field(
@@ -70,7 +71,7 @@ class Slack(Notify):
         max_length=20,
         description="Whom to ping unless it succeeded: ids of users (U…) and groups (S…), or here, channel, everyone.",
     )
-    api_url: str = Field(
+    api_url: Annotated[str, ADDRESS] = Field(
         "https://slack.com/api/",
         pattern=r"^https?://",
         description="Where the Web API is; https://slack-gov.com/api/ for GovSlack.",

@@ -1,7 +1,7 @@
 """Any HTTP endpoint: our own JSON, a CloudEvent, or a body of the user's."""
 
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -13,6 +13,7 @@ from exitkit.errors import ConfigError
 from exitkit.message import Level, Message
 from exitkit.notify import Notify, Refused
 from exitkit.notify.webhook import event
+from exitkit.settings.fields import ADDRESS, Headers
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")  # RFC 9110, 5.6.2
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110, 5.5
@@ -36,7 +37,9 @@ class Webhook(Notify):
     The headers `webhook-id` and `Idempotency-Key` hold the same id in every run for the same end of the same workflow.
     """
 
-    url: SecretStr = Field(description="Where to send it; it is kept secret, as it may hold a token.")
+    url: Annotated[SecretStr, ADDRESS] = Field(
+        description="Where to send it; it is kept secret, as it may hold a token."
+    )
     method: Literal["POST", "PUT", "PATCH"] = Field("POST", description="The HTTP method.")
     format: Literal["json", "cloudevents"] = Field(
         "json", description="The body as it is, or inside a CloudEvent 1.0 (application/cloudevents+json)."
@@ -44,7 +47,7 @@ class Webhook(Notify):
     body: Any | None = Field(
         None, description="A body of your own, of any structure, in place of ours; text is sent as text/plain."
     )
-    headers: dict[str, SecretStr] = Field({}, description="More headers; their values are kept secret.")
+    headers: Headers = Field({}, description="More headers; the values of those that authenticate are kept secret.")
     bearer: SecretStr | None = Field(None, description="A token for the header Authorization: Bearer.")
     secret: SecretStr | None = Field(
         None, description="The key to sign with by the rules of Standard Webhooks: whsec_ and base64, or any text."

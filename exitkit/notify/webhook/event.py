@@ -114,7 +114,9 @@ def key(secret: str) -> bytes:
 
     Raises ValueError.
     """
-    prefix, coded = secret[:6], secret[6:]
+    prefix, coded = secret[:6], secret[6:].strip()
+    if not coded.strip("=") and prefix in ("", "whsec_"):
+        raise ValueError("nothing stands after whsec_, so there is no key to sign with" if prefix else "is empty")
     if prefix != "whsec_":
         return secret.encode()
     if not coded.strip():

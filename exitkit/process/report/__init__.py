@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -13,6 +13,7 @@ from exitkit.action import Action, Result
 from exitkit.context import Context
 from exitkit.errors import ActionError
 from exitkit.process.report import account
+from exitkit.settings.fields import ADDRESS
 from exitkit.text.units import human_size
 
 Format = Literal["markdown", "json"]
@@ -23,7 +24,7 @@ _NAMES: dict[Format, str] = {"markdown": "report.md", "json": "report.json"}
 class WorkflowReport(Action):
     """Write a report of the finished workflow as Markdown and JSON."""
 
-    folder: Path = Field(
+    folder: Annotated[Path, ADDRESS] = Field(
         Path("/tmp/exitkit"),  # noqa: S108 - the pod's own folder; files in it are replaced, never followed
         description="Where report.md and report.json are put; it is made if it is not there.",
     )

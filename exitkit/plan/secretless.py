@@ -1,0 +1,74 @@
+"""A step looked at where its secrets are not at hand: what is wrong whatever they are, and which stand where all can read them."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from exitkit import settings
+from exitkit.action import Action
+from exitkit.plan import template
+from exitkit.settings import Problem, credentials, fields
+from exitkit.text import redact
+
+# One of these is what any check of a secret takes.
+_MADE_UP = (
+    "whsec_bWFkZS11cC1zZWNyZXQ=",
+    "https://hooks.example.com/services/T0/B0/made-up-secret",
+    "postgresql://user:made-up-secret@db.example.com/db",
+)
+
+
+def problems(model: type[Action], given: Mapping[str, Any], environ: Mapping[str, str], prefix: str) -> list[Problem]:
+    """What is wrong with the settings, whatever the secrets that are not at hand may be."""
+    secrets = fields.secrets_of(model)
+    present = {
+        key: value
+        for key, value in given.items()
+        if not (key.removesuffix("_file") in secrets and key.endswith("_file"))
+    }
+    filed = [name for name in secrets if f"{name}_file" in given and name not in given]
+    absent = [
+        name for name in secrets if name not in given and name not in filed and not _is_set(name, environ, prefix)
+    ]
+    best: list[Problem] | None = None
+    for chosen in itertools.chain.from_iterable(itertools.combinations(absent, n) for n in range(len(absent) + 1)):
+        for made_up in _MADE_UP:
+            trial = {**present, **dict.fromkeys((*filed, *chosen), made_up)}
+            found = _told(model, trial, environ, prefix)
+            if any(one.path[:1] in {(name,) for name in (*filed, *chosen)} for one in found):
+                continue  # what is made up is of the wrong form, and keeps the rest from being looked at
+            if best is None or len(found) < len(best):
+                best = found
+            if not best:
+                return []
+    return best or []
+
+
+def _is_set(name: str, environ: Mapping[str, str], prefix: str) -> bool:
+    return bool(environ.get(prefix + name.upper()))
+
+
+def _told(model: type[Action], given: Mapping[str, Any], environ: Mapping[str, str], prefix: str) -> list[Problem]:
+    try:
+        settings.load(model, given, environ, prefix)
+    except settings.SettingsError as error:
+        return error.problems
+    return []
+
+
+def in_plain_text(model: type[Action], given: Mapping[str, Any], prefix: str) -> Iterator[Problem]:
+    """Secrets that stand in the plan itself, and what to write in their place."""
+    for key, field in fields.keys(model).items():
+        value = given.get(key)
+        if key in fields.secrets_of(model) and isinstance(value, str) and _is_plain_secret(key, value):
+            yield Problem((key,), f"is a secret in plain text; give {key}_file, or set {prefix}{key.upper()}")
+        if fields.are_headers(field) and isinstance(value, Mapping):
+            for header, text in value.items():
+                if isinstance(text, str) and not template.is_template(text) and credentials.authenticates(header, text):
+                    yield Problem((key, header), f"is a secret in plain text; set {prefix}{key.upper()} in its place")
+
+
+def _is_plain_secret(name: str, text: str) -> bool:
+    if template.is_template(text) or not text:
+        return False
+    return "url" not in name or redact.looks_secret(text)

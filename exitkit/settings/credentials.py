@@ -1,0 +1,187 @@
+"""Secrets that are known before the first step runs: those of the environment, of the usual files, and of headers.
+
+Only what is at hand is looked at: variables, and small files that are where the tools of AWS, Google, Kubernetes and
+PostgreSQL look for them. No library of theirs is loaded.
+"""
+
+import base64
+import binascii
+import contextlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, SecretStr
+
+from exitkit.settings import fields, secretfile
+from exitkit.text import redact
+
+_SHORTEST = 6
+"""Characters that a variable's value must have; a word such as `true` or `none` under a secret's name is none."""
+
+_TOKEN = 8
+"""Characters that follow the scheme in a header of any name that authenticates."""
+
+_FILES = ("credentials_file", "kubeconfig")
+"""Settings that name a file of credentials."""
+
+# What the name of a variable that holds a secret ends in, whoever reads it. Names are many, and looked at in every run.
+_VARIABLES = (
+    *("PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "CREDENTIAL", "CREDENTIALS", "BEARER", "COOKIE", "DSN"),
+    *("API_KEY", "APIKEY", "APP_KEY", "ACCESS_KEY", "ACCOUNT_KEY", "SECRET_KEY", "PRIVATE_KEY", "SIGNING_KEY"),
+    *("ENCRYPTION_KEY", "STORAGE_KEY", "SHARED_KEY", "LICENSE_KEY", "ROUTING_KEY", "INTEGRATION_KEY"),
+    *("MYSQL_PWD", "CONNECTION_STRING", "WEBHOOK", "WEBHOOK_URL", "CLEANUP_SQL_URL"),
+)
+
+# Patterns, each compiled where it is first needed: most runs need none of them.
+_ORDINARY = r"(?i)/[\w./-]*|true|false|none|null|enabled|disabled|required"
+# A key, and its value in quotes or up to the line's end, as INI, YAML and JSON have them.
+_LINE = r"""(?im)^[\s,{"'-]*(?:%s)["']?\s*[:=]\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^\s#,}]+))"""
+_IN_FILES = _LINE % (
+    "aws_secret_access_key|aws_session_token|aws_security_token"
+    "|token|password|client-key-data|(?:id|access|refresh)-token|client-secret"
+)
+_IN_JSON = (
+    r'"(?:private_key|refresh_token|client_secret|access_token|token|id_token|password|secret)"'
+    r'\s*:\s*("(?:[^"\\]|\\.)*")'
+)
+_USERINFO = r"://[^\s/?#@:]*:([^\s/?#]*)@"
+_IN_QUERY = r"(?i)[?&](?:[\w-]*(?:token|secret|password|signature|credential|api_?key)|sig|key|auth|jwt)=([^&#\s]{6,})"
+
+# API keys under names that do not say so.
+_HEADERS = frozenset({"xhoneycombteam"})
+_HEADER = (
+    r"auth(?:orization|entication)?$|token$|secret|passw|credential|cookie|session$|jwt|bearer|signature|apikey|^x?key$"
+    r"|(?:access|account|admin|app|application|auth|client|functions?|ingest|ingestion|insert|integration|license"
+    r"|master|private|project|query|read|rest|security|server|service|shared|subscription|user|write)key$"
+)
+_SCHEME = r"(?i)(?:basic|bearer|token|apikey|key|digest|negotiate|splunk|dpop|aws4-hmac-sha256)\s+(\S.*)"
+
+
+def learn(environ: Mapping[str, str]) -> None:
+    """Have every secret of the environment, and of the files that it points to, cut out from now on."""
+    for name, value in environ.items():
+        if len(value) >= _SHORTEST and name.upper().endswith(_VARIABLES) and not re.fullmatch(_ORDINARY, value.strip()):
+            redact.remember(value)
+        elif "://" in value and ("@" in value or "=" in value):
+            learn_url(value)
+        elif name.startswith("EXITKIT_") and name.endswith("_FILE") and name.removesuffix("_FILE").endswith(_VARIABLES):
+            redact.remember(secretfile.peek(value))
+        elif name.endswith("_HEADERS"):
+            for pair in value.split(","):
+                learn_header(*_halves(pair))
+    _learn_files(environ)
+
+
+def learn_url(url: str) -> None:
+    """Have the password of a URL, and what in its query gives access, cut out also where it stands alone."""
+    for match in re.finditer(_USERINFO, url):
+        redact.remember(match[1])
+    for match in re.finditer(_IN_QUERY, url):
+        redact.remember(match[1])
+
+
+def learn_header(name: str, value: str) -> None:
+    """Have the header's value cut out from now on, if it is one that authenticates."""
+    if not authenticates(name, value):
+        return
+    redact.remember(value)
+    found = re.fullmatch(_SCHEME, value.strip())
+    if found is None:
+        return
+    redact.remember(found[1])
+    try:
+        user, colon, password = base64.b64decode(found[1], validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        return
+    if user and colon:
+        redact.remember(password)
+
+
+def authenticates(name: str, value: str) -> bool:
+    """Whether a header of this name and value proves who sends it; a tenant, a title or a type does not."""
+    bare = re.sub(r"[^a-z0-9]", "", name.lower())
+    if bare in _HEADERS or re.search(_HEADER, bare):
+        return True
+    found = re.fullmatch(_SCHEME, value.strip())
+    return (found is not None and len(found[1]) >= _TOKEN and " " not in found[1]) or redact.looks_secret(value)
+
+
+def learn_file(path: str) -> None:
+    """Have what is secret in a file of credentials cut out, whoever's form it has; one that is not there is none."""
+    text = secretfile.peek(path)
+    for match in re.finditer(_IN_FILES, text):
+        redact.remember(next((group for group in match.groups() if group), ""))
+    for match in re.finditer(_IN_JSON, text):
+        with contextlib.suppress(ValueError):
+            redact.remember(json.loads(match[1], strict=False))
+
+
+def learn_values(model: type[BaseModel], values: Mapping[str, Any]) -> None:
+    """Have the secrets in given settings cut out from now on, also where the settings are not right.
+
+    What a template will put in is known once it is filled in.
+    """
+    for key, field in fields.keys(model).items():
+        value = values.get(key)
+        if isinstance(value, str | Path) and key in _FILES:
+            learn_file(str(value))
+        elif isinstance(value, str) and "{{" not in value and "{%" not in value:
+            if SecretStr in fields.members(field.annotation):
+                redact.remember(value)
+            learn_url(value)
+        elif isinstance(value, Mapping) and fields.are_headers(field):
+            for name, text in value.items():
+                if isinstance(text, str) and "{{" not in text:
+                    learn_header(str(name), text)
+
+
+def learn_model(value: Any) -> None:
+    """Have every secret in a loaded model cut out from now on."""
+    if isinstance(value, SecretStr):
+        redact.remember(value.get_secret_value())
+        learn_url(value.get_secret_value())
+    elif isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            inner = getattr(value, name)
+            if fields.are_headers(field) and isinstance(inner, Mapping):
+                for header, secret in inner.items():
+                    learn_header(header, secret.get_secret_value())
+            else:
+                learn_model(inner)
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            learn_model(one)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for one in value:
+            learn_model(one)
+
+
+def _learn_files(environ: Mapping[str, str]) -> None:
+    home = environ.get("HOME", "")
+    for path in (
+        environ.get("AWS_SHARED_CREDENTIALS_FILE") or _below(home, ".aws/credentials"),
+        environ.get("AWS_CONFIG_FILE") or _below(home, ".aws/config"),
+        *(environ.get("KUBECONFIG") or _below(home, ".kube/config")).split(os.pathsep),
+        environ.get("GOOGLE_APPLICATION_CREDENTIALS", ""),
+        f"{environ.get('CLOUDSDK_CONFIG') or _below(home, '.config/gcloud')}/application_default_credentials.json",
+    ):
+        if path:
+            learn_file(path)
+    for name in ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"):
+        redact.remember(secretfile.peek(environ.get(name, "")))
+    for line in secretfile.peek(environ.get("PGPASSFILE") or _below(home, ".pgpass")).splitlines():
+        if not line.startswith("#") and line.count(":") >= 4:
+            redact.remember(re.sub(r"\\(.)", r"\1", line.split(":", 4)[4]))
+
+
+def _below(home: str, path: str) -> str:
+    return f"{home}/{path}" if home else ""
+
+
+def _halves(pair: str) -> tuple[str, str]:
+    name, _, value = pair.partition("=")
+    return name.strip(), value.strip()

@@ -1,0 +1,28 @@
+"""The characters that text may have and no reader should get: one table, from which each form takes what it cannot bear.
+
+Each is a part of a character class, to be put between brackets.
+"""
+
+C0 = "\x00-\x1f\x7f"
+"""Controls of ASCII, line ends and tab among them."""
+
+C1 = "\x80-\x9f"
+"""Controls of Latin-1, which some terminals obey."""
+
+DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+"""Marks that turn the reading direction: https://www.cve.org/CVERecord?id=CVE-2021-42574."""
+
+LINES = "\u2028\u2029"
+"""Separators of lines and paragraphs, at which some readers break a line."""
+
+BOM = "\ufeff"
+"""The byte order mark, which is seen by nobody and tells two words apart."""
+
+NO_WIDTH = "\u200b\u2060"
+"""Spaces without width; some languages need them, and a message does not."""
+
+SURROGATES = "\ud800-\udfff"
+"""Halves of characters, which no encoder takes."""
+
+TAGS = "\U000e0000-\U000e007f"
+"""Invisible letters."""

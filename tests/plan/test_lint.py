@@ -1,0 +1,171 @@
+"""`exitkit check` says beforehand what a run would do wrong, and what to write instead; a run takes the plan all the same."""
+
+import pytest
+
+from exitkit.errors import ConfigError
+from exitkit.plan import check, samples
+
+SLACK = "  - uses: notify.slack\n    with: {token_file: /etc/slack/token, channel: ops, VALUE}\n"
+
+
+def told(text, environ=None):
+    """What is wrong with the plan, without where it stands."""
+    try:
+        check.read(text, "plan.yaml", environ or {}, thorough=True)
+    except ConfigError as error:
+        return [line.partition(": ")[2] for line in str(error).splitlines()]
+    return []
+
+
+def with_text(text):
+    return "steps:\n" + SLACK.replace("VALUE", f"text: {text!r}")
+
+
+def with_if(expression):
+    return f"steps:\n  - {{uses: notify.console, id: a-1}}\n  - {{uses: notify.console, if: {expression!r}}}\n  - {{uses: notify.console, id: z}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{{ workflow.durration }}", "there is no workflow.durration; did you mean 'duration'?"),
+        ("{{ workflow.nmae }}", "there is no workflow.nmae; did you mean 'name'?"),
+        ("{{ workflow['nmae'] }}", "there is no workflow.nmae"),
+        ("{{ workflow.failures[0].mesage }}", "did you mean 'message'?"),
+        ("{{ workflow.lastRetry.exit }}", "there is no workflow.lastRetry.exit"),
+        ("{{ workflow.labels.my-team }}", "in brackets: workflow.labels['my-team'], not workflow.labels.my-team"),
+        (
+            "{{ workflow.labels.team }}",
+            "may be missing; say what stands there then: workflow.labels.team | default('…')",
+        ),
+        ("{{ workflow.annotations['a/b'] }}", "workflow.annotations['a/b'] | default('…')"),
+        ("{{ steps.b.outcome }}", "there is no step 'b'"),
+        ("{{ steps.notify.slack.outcome }}", "there is no step 'notify'"),
+    ],
+)
+def test_what_is_read_and_is_not_there_is_told(text, words):
+    """With the name that was meant, or the way to write it."""
+    problems = told(with_text(text))
+    assert len(problems) == 1, problems
+    assert words in problems[0]
+    if "step" not in words and "dash" not in problems[0]:
+        assert check.read(with_text(text).replace("token_file: /etc/slack/token", "token: xoxb-1"), "p", {})
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("{{ workflow.status }} == 'Failed'", "leave out the braces"),
+        ("'{{ workflow.status }}' == 'Failed'", "leave out the braces"),
+        ("workflow.status == 'Faild'", "no status is 'Faild'; did you mean 'Failed'?"),
+        ("'Faild' == workflow.status", "no status is 'Faild'"),
+        ("workflow.status in ['Error', 'Faild']", "no status is 'Faild'"),
+        ("steps['a-1'].outcome == 'okay'", "no outcome is 'okay'; did you mean 'ok'?"),
+        ("steps.a-1.outcome == 'ok'", "in brackets: steps['a-1'].outcome"),
+        ("steps.z.outcome == 'ok'", "the step 'z' comes later"),
+        ("steps.y.outcome == 'ok'", "there is no step 'y'"),
+        ("workflow.failed && workflow.stopped", "write and"),
+        ("workflow.failed || workflow.stopped", "write or"),
+        ("!workflow.failed", "write not"),
+        ("workflow.status = 'Failed'", "write == to compare"),
+        ("workflow.duration > 60 ? true : false", "write a if condition else b"),
+    ],
+)
+def test_a_condition_that_can_never_be_meant_is_told(expression, words):
+    """It would be skipped for ever, or fail when it is its turn."""
+    problems = told(with_if(expression))
+    assert len(problems) == 1, problems
+    assert words in problems[0]
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        with_text("{{ workflow.labels.team | default('nobody') }}{{ workflow.labels.get('team', 'x') }}"),
+        with_text("{% if workflow.labels.team is defined %}{{ workflow.labels.team }}{% endif %}"),
+        with_text("{% if 'team' in workflow.labels %}{{ workflow.labels.team }}{% endif %}"),
+        with_text("{{ workflow.labels.team if workflow.labels.team else 'x' }}{{ workflow.labels.team or 'y' }}"),
+        with_text("{% for failure in workflow.failures %}{{ failure.message }}{{ loop.index }}{% endfor %}"),
+        with_text(
+            "{{ workflow.parameters.date }}{{ workflow.outputs.parameters.rows }}{{ workflow.failures | length }}"
+        ),
+        with_text("{% for key, value in workflow.labels.items() %}{{ key }}={{ value }}{% endfor %}"),
+        with_text(
+            "{{ workflow.lastRetry.exitCode }}{{ workflow.failuresSummary.first.url }}{{ workflow.duration | duration }}"
+        ),
+        with_if("steps['a-1'].outcome == 'ok' and workflow.status in ['Failed', 'Error']"),
+        with_if("{{ workflow.duration > 60 }}"),
+        (
+            "steps:\n  - {uses: notify.slack, fallback: mail, when: Failed}\n"
+            "  - {uses: notify.email, id: mail, with: {host: h, sender: a@b.c, to: a@b.c, text: \"{{ steps['notify.slack'].summary }}\"}}\n"
+        ),
+        "steps:\n  - uses: notify.webhook\n    with: {facts: {Count: 3}, headers: {X-Scope-OrgID: ops}}\n",
+        "steps:\n  - uses: notify.email\n    with: {host: h, sender: a@b.c, to: [a@b.c], username: u, password_file: /nowhere}\n",
+        "steps:\n  - {uses: cleanup.sql, with: {schemas: ['{{ workflow.name }}']}}\n",
+        "steps:\n  - {uses: ship.datadog}\n  - {uses: ship.splunk, with: {url: 'https://splunk:8088'}}\n",
+    ],
+)
+def test_a_plan_that_is_right_is_not_blamed(plan):
+    """Without any of the secrets that only the cluster has."""
+    assert told(plan) == []
+
+
+def test_a_rule_about_several_settings_is_told_also_of_templates():
+    """A webhook posts to its own channel, whatever the channel's name turns out to be."""
+    plan = "steps:\n  - uses: notify.slack\n    with: {webhook_url_file: /x, channel: '{{ workflow.name }}'}\n"
+    assert told(plan) == ["steps[0].with: a webhook always posts to its own channel; leave channel out, or use a token"]
+    mail = "steps:\n  - uses: notify.email\n    with: {host: h, sender: a@b.c, to: a@b.c, password_file: /x, text: '{{ workflow.name }}'}\n"
+    assert [line for line in told(mail) if "username" in line]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (
+            "{token: xoxb-1-abcdefgh, channel: a}",
+            "token: is a secret in plain text; give token_file, or set EXITKIT_NOTIFY_SLACK_TOKEN",
+        ),
+        ("{webhook_url: 'https://hooks.slack.com/services/T/B/abcdefgh'}", "webhook_url: is a secret in plain text"),
+    ],
+)
+def test_a_secret_in_plain_text_is_told_and_not_shown(settings, words):
+    """Where it goes instead, and nothing of itself."""
+    problems = told(f"steps:\n  - uses: notify.slack\n    with: {settings}\n")
+    assert len(problems) == 1
+    assert words in problems[0]
+    assert "abcdefgh" not in problems[0]
+    header = "steps:\n  - uses: notify.webhook\n    with: {headers: {X-Api-Key: abcdefgh}}\n"
+    assert "X-Api-Key: is a secret in plain text" in told(header)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("channel: {{ workflow.name }}", "needs quotes"),
+        ("channel: {{ workflow.name }}-x", "needs quotes"),
+        ("text: {% if x %}a{% endif %}", "needs quotes"),
+        ("channel: #ops", 'write "#ops"'),
+        ("mention: [#ops]", "such as '#ops'"),
+        ("\tchannel: ops", "indented with spaces"),
+        ("mention: @oncall", "quotes, such as '@name'"),
+        ("text: *.tmp", "quotes, such as '*.tmp'"),
+        ("text: failed: badly", "quotes"),
+        ("text: 'failed", "a quote is opened and not closed"),
+        ('mention: "@oncall"', "ids of users"),
+    ],
+)
+def test_yaml_is_told_in_words_of_the_plan(text, words):
+    """What to write instead, not what a reader stumbled on."""
+    problems = told(f"steps:\n  - uses: notify.slack\n    with:\n      {text}\n")
+    assert any(words in problem for problem in problems), problems
+    assert not any(word in "".join(problems) for word in ("scalar", "token", "pattern", "^("))
+
+
+@pytest.mark.parametrize("sample", samples.SAMPLES)
+def test_a_sample_is_what_argo_sends(sample):
+    """Its failures are read without a note."""
+    from exitkit.argo.gather import gather
+
+    workflow = gather(samples.facts(sample), {})
+    assert not workflow.failures.notes
+    assert len(workflow.failures) == {"many": 41, "failed": 4}.get(sample, 0) or sample in ("many", "failed")

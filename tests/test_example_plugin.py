@@ -84,9 +84,13 @@ def test_is_a_command_with_its_flags(installed, tmp_path):
 
 def test_is_checked_in_a_plan(installed, tmp_path):
     """Right settings pass, and a mistyped one is told with its place and the nearest right name."""
-    (tmp_path / "exitkit.yaml").write_text(PLAN)
+    (tmp_path / "exitkit.yaml").write_text(PLAN.replace("topic:", "topic_file:"))
     code, out, err = exitkit("check", path=[installed], cwd=tmp_path)
     assert (code, out.strip(), err) == (0, "1 step, nothing wrong", "")
+    (tmp_path / "exitkit.yaml").write_text(PLAN)
+    code, out, err = exitkit("check", path=[installed], cwd=tmp_path)
+    assert code == 2
+    assert "topic: is a secret in plain text; give topic_file, or set EXITKIT_NOTIFY_NTFY_TOPIC" in err
     (tmp_path / "exitkit.yaml").write_text(PLAN.replace("topic:", "topik:"))
     code, out, err = exitkit("check", path=[installed], cwd=tmp_path)
     assert code == 2

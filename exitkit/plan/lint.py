@@ -51,7 +51,10 @@ def lint(plan: Plan, environ: Mapping[str, str]) -> list[Problem]:
 
 def _wrong(step: Step, environ: Mapping[str, str]) -> Iterator[Problem]:
     """What would be wrong once the templates are filled in, and what should not stand in a plan."""
-    action, prefix = registry.find(step.uses), registry.prefix(step.uses)
+    try:
+        action, prefix = registry.find(step.uses), registry.prefix(step.uses)
+    except ConfigError:  # which has been told
+        return
     yield from secretless.in_plain_text(action, step.with_, prefix)
     if not any(template.is_template(text) for _, text in _texts(step.with_)):
         return

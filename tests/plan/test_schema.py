@@ -62,7 +62,7 @@ BAD = [
     step("with: {webhook_url_flie: /x}"),
     step("with: {channel: 5}"),
     step("with: {broadcast: often}"),
-    step("with: {mention: here}"),
+    step("with: {mention: [nobody]}"),
     step("with: {mention: [everybody]}"),
     step("with: {facts: [a, b]}"),
     step("with: {port: many}", "notify.email"),

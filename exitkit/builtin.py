@@ -22,7 +22,7 @@ BUILTIN = MappingProxyType(
         "notify.email": Builtin("exitkit.notify.email:Email"),
         "notify.slack": Builtin("exitkit.notify.slack:Slack"),
         "notify.webhook": Builtin("exitkit.notify.webhook:Webhook"),
-        "process.report": Builtin("exitkit.process.report:WorkflowReport"),
+        "process.report": Builtin("exitkit.process.report:Report"),
         "ship.cloudwatch": Builtin("exitkit.ship.cloudwatch:Cloudwatch", "aws"),
         "ship.datadog": Builtin("exitkit.ship.datadog:Datadog"),
         "ship.elasticsearch": Builtin("exitkit.ship.elasticsearch:Elasticsearch"),

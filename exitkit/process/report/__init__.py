@@ -21,7 +21,7 @@ Format = Literal["markdown", "json"]
 _NAMES: dict[Format, str] = {"markdown": "report.md", "json": "report.json"}
 
 
-class WorkflowReport(Action):
+class Report(Action):
     """Write a report of the finished workflow as Markdown and JSON."""
 
     folder: Annotated[Path, ADDRESS] = Field(

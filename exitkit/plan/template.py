@@ -3,11 +3,13 @@
 A plan's text is rendered once; what it inserts is never rendered again.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from exitkit.errors import ConfigError
+from exitkit.text.filled import Filled
 from exitkit.text.units import human_duration, human_size
 
 if TYPE_CHECKING:
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
 
 # A message, a path, a body: nothing that a plan makes is near this. It bounds a loop over many failures.
 LIMIT = 1 << 20
+
+# Of the characters that Unicode keeps for a program's own use, so that no text has them:
+# https://www.unicode.org/faq/private_use.html#noncharacters
+_BEGIN, _END = "\ufdd0", "\ufdd1"
+_SIGNS = re.compile(f"([{_BEGIN}{_END}])")
 
 
 def is_template(text: str) -> bool:
@@ -35,6 +42,17 @@ def render(value: Any, facts: Mapping[str, Any], *, lenient: bool = False) -> An
         return {key: render(one, facts, lenient=lenient) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [render(one, facts, lenient=lenient) for one in value]
+    return value
+
+
+def fill(value: Any, facts: Mapping[str, Any]) -> Any:
+    """As `render`, with each text that a template put something into as one that tells what. Raises ConfigError."""
+    if isinstance(value, str):
+        return _pieces(_render(value, facts, marked=True)) if is_template(value) else value
+    if isinstance(value, Mapping):
+        return {key: fill(one, facts) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [fill(one, facts) for one in value]
     return value
 
 
@@ -72,10 +90,10 @@ def names_in(value: Any) -> frozenset[str]:
     return frozenset().union(*(names_in(one) for one in inner))
 
 
-def _render(text: str, facts: Mapping[str, Any], *, lenient: bool) -> str:
+def _render(text: str, facts: Mapping[str, Any], *, lenient: bool = False, marked: bool = False) -> str:
     size, parts = 0, []
     try:
-        for part in _environment(lenient=lenient).from_string(text).generate(**facts):
+        for part in _environment(lenient=lenient, marked=marked).from_string(text).generate(**facts):
             size += len(part)
             if size > LIMIT:
                 raise ValueError(f"makes more than {human_size(LIMIT)}")  # noqa: TRY301 - told as all others are
@@ -85,6 +103,22 @@ def _render(text: str, facts: Mapping[str, Any], *, lenient: bool) -> str:
             raise ConfigError(f"template: {_first_line(error)}") from None
         parts.append(f"({_first_line(error)}?)")
     return "".join(parts)
+
+
+def _marked(value: Any) -> str:
+    """What an expression comes to, between two signs that no text has; those within it are of an inner one."""
+    return f"{_BEGIN}{_SIGNS.sub('', str(value))}{_END}"
+
+
+def _pieces(text: str) -> Filled:
+    found: list[tuple[str, bool]] = []
+    inside = False
+    for piece in _SIGNS.split(text):
+        if piece in (_BEGIN, _END):
+            inside = piece == _BEGIN
+        elif piece:
+            found.append((piece, inside))
+    return Filled(tuple(found))
 
 
 def _bare(expression: str) -> str:
@@ -98,7 +132,7 @@ def _first_line(error: BaseException) -> str:
 
 
 @cache
-def _environment(*, lenient: bool = False) -> "ImmutableSandboxedEnvironment":
+def _environment(*, lenient: bool = False, marked: bool = False) -> "ImmutableSandboxedEnvironment":
     from jinja2 import ChainableUndefined, StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -116,6 +150,8 @@ def _environment(*, lenient: bool = False) -> "ImmutableSandboxedEnvironment":
     environment = Environment(
         undefined=Visible if lenient else StrictUndefined, keep_trailing_newline=True, autoescape=False
     )
+    if marked:
+        environment.finalize = _marked
     environment.globals.clear()  # range, lipsum and the like only serve to use up time and memory
     environment.filters["duration"] = _of_number(human_duration)
     environment.filters["size"] = _of_number(human_size)

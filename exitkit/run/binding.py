@@ -1,31 +1,54 @@
 """A step made ready: whether it is due, and its action with the facts filled in."""
 
+import contextlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from exitkit import settings
 from exitkit.action import Action
+from exitkit.argo.workflow import Workflow
 from exitkit.context import Context
 from exitkit.errors import ConfigError, Skip
 from exitkit.plan import registry, template
 from exitkit.plan.check import Step
 from exitkit.run.report import entries_as_facts
 
+# Another workflow, which is nobody's: what a step would name for it as well, no template put there.
+_STRANGER = "stranger-7q4zx"
+_STRANGER_UID = "5c1a4e9e-07d3-4b6f-9a52-3d0c8e1f7b64"
+
 
 def bind(step: Step, context: Context, environ: Mapping[str, str]) -> Action:
     """The step's action, with the facts filled in. Raises ConfigError, and MissingExtra."""
     registry.check_extra(step.uses)
     action = registry.find(step.uses)
-    facts = facts_for(context)
-    # A message with a gap in it is better than none; a path with a gap in it is not.
-    given = template.render(step.with_, facts, lenient=step.uses.startswith("notify."))
-    try:
-        made = settings.load(action, given, environ, registry.prefix(step.uses))
-    except settings.SettingsError as error:
-        raise ConfigError(f"{step.id}: {error}") from None
+    made = _made(step, action, context, environ)
     guard: Callable[[Context], None] | None = getattr(made, "guard", None)
     if guard is not None:
         guard(context)
+    guard_origin: Callable[[Context, Action | None, Workflow], None] | None = getattr(made, "guard_origin", None)
+    if guard_origin is not None:
+        stranger = replace(context.workflow, name=_STRANGER, uid=_STRANGER_UID)
+        twin = None
+        with contextlib.suppress(ConfigError):  # a name that only this workflow's template can do with
+            twin = _made(step, action, replace(context, workflow=stranger), environ)
+        guard_origin(context, twin, stranger)
     return made
+
+
+def _made(step: Step, action: type[Action], context: Context, environ: Mapping[str, str]) -> Action:
+    facts = facts_for(context)
+    literal: Callable[[Mapping[str, Any]], dict[str, Any]] | None = getattr(action, "literal", None)
+    try:
+        if literal is not None:
+            given = literal(template.fill(step.with_, facts))
+        else:
+            # A message with a gap in it is better than none; a path with a gap in it is not.
+            given = template.render(step.with_, facts, lenient=step.uses.startswith("notify."))
+        return settings.load(action, given, environ, registry.prefix(step.uses))
+    except settings.SettingsError as error:
+        raise ConfigError(f"{step.id}: {error}") from None
 
 
 def facts_for(context: Context) -> dict[str, object]:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from exitkit.argo.workflow import Workflow
 from exitkit.cleanup import Cleanup
-from exitkit.cleanup.engine.deletion import Outcome
+from exitkit.cleanup.engine.deletion import DeletionOutcome
 from exitkit.clients.deletion import Refusal
 from exitkit.context import Context
 from exitkit.errors import ActionError, ConfigError, Exhausted, Skip
@@ -79,7 +79,7 @@ class Shelf(Cleanup):
         gone = [name for name in names if name not in world.left]
         refused = [Refusal(name, world.refuses[name]) for name in names if name in world.refuses and name in world.left]
         world.left -= set(names) - set(world.refuses)
-        return Outcome(gone=gone, refused=refused)
+        return DeletionOutcome(gone=gone, refused=refused)
 
 
 def world(*batches, **more):
@@ -298,7 +298,7 @@ def test_what_comes_again_is_counted_once():
 
     class Slow(Shelf):
         def delete(self, batch, context, most):
-            return Outcome(again=["n0"]) if len(batch.names) > 1 else Outcome()
+            return DeletionOutcome(again=["n0"]) if len(batch.names) > 1 else DeletionOutcome()
 
     world(stack(3), Things(["n0"]))
     facts = Slow().run(made()).facts

@@ -396,17 +396,17 @@ def test_what_is_not_ours_to_drop_is_refused(server):
 
 def test_a_table_that_was_made_anew_is_another_one(server, monkeypatch):
     """It has the name that was listed, and stays; MariaDB tells it by the second in which it was made."""
-    from exitkit.cleanup.sql.drop import Drop
+    from exitkit.cleanup.sql.drop import DropSweeper
 
     server.run(f"CREATE TABLE {OWN}_a (id INT)")
-    original = Drop.delete
+    original = DropSweeper.delete
 
     def delete(self, batch, context, most):
         server.run("DO SLEEP(1.1)" if server.kind == "mysql" else "SELECT 1")
         server.run(f"DROP TABLE {OWN}_a", f"CREATE TABLE {OWN}_a (id INT)")
         return original(self, batch, context, most)
 
-    monkeypatch.setattr(Drop, "delete", delete)
+    monkeypatch.setattr(DropSweeper, "delete", delete)
     result = server.step(tables=[f"{OWN}_*"]).run(ours())
     assert (result.facts["deleted"], result.facts["gone"]) == (0, 1)
     assert server.tables() == [f"{server.default}.{OWN}_a"]

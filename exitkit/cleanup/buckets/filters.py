@@ -18,7 +18,7 @@ class Filters(Protocol):
     def exclude(self) -> Sequence[str]: ...
 
 
-class Wanted:
+class ObjectFilter:
     """What is old enough and has a path that is asked for. `now` is in Unix seconds.
 
     `before` is empty where any age will do.

@@ -6,13 +6,13 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from exitkit.action import Result
-from exitkit.cleanup.engine.deletion import EXAMPLES, Batch, Outcome, Sweeper, Tally
-from exitkit.cleanup.engine.receipt import Ledger
+from exitkit.cleanup.engine.deletion import EXAMPLES, DeletionBatch, DeletionOutcome, Sweeper, Tally
+from exitkit.cleanup.engine.receipt import DeletionReceipt
 from exitkit.clients.deletion import Refusal
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted
 from exitkit.retry import sending
-from exitkit.retry.workers import Crew
+from exitkit.retry.workers import Workers
 from exitkit.text.units import human_size
 
 
@@ -47,26 +47,31 @@ class Removal:
                 else:
                     tally.found += len(batch.names)
                     tally.bytes += sum(batch.sizes)
+                    tally.inside += sum(_weights(batch))
                     tally.show([f"{batch.place}{name}" for name in batch.names[:EXAMPLES]])
         refused = tally.refused.total()
         over = f"; more than {self._limits()}, so it would stop there" if self._is_over() else ""
         cannot = f", {refused} more cannot go" if refused else ""
-        summary = f"would delete {tally.found - refused}{tally.size}{cannot}{over}"
+        inside = f" with {tally.inside} in it" if tally.inside else ""
+        summary = f"would delete {tally.found - refused}{inside}{tally.size}{cannot}{over}"
         return Result(summary, self._facts(complete=True), tuple(tally.why))
 
-    def carry_out(self, ledger: Ledger) -> Result:
+    def carry_out(self, receipt: DeletionReceipt) -> Result:
         """Delete it. Raises ActionError where something stayed, with the counts as its facts."""
-        with self._counting():
-            with ledger, self.terms.open(self.context) as sweeper:
-                self._delete_all(sweeper, ledger)
-            return self._result(ledger)
+        with self._counting(receipt):
+            with receipt, self.terms.open(self.context) as sweeper:
+                self._delete_all(sweeper, receipt)
+            return self._result(receipt)
 
     @contextlib.contextmanager
-    def _counting(self) -> Iterator[None]:
+    def _counting(self, receipt: DeletionReceipt | None = None) -> Iterator[None]:
+        """Whatever ends it, what was achieved is told with it, and what is missing in the list of it."""
         try:
             yield
         except ActionError as error:
             error.facts = {**error.facts, **self._facts(complete=False)}
+            if receipt is not None and receipt.failure:
+                error.notes = (*error.notes, receipt.failure)
             raise
 
     def _facts(self, *, complete: bool) -> dict[str, object]:
@@ -87,8 +92,8 @@ class Removal:
             told = f"stopped after {self.tally}: no time left; what is left stays until this runs again"
             raise Exhausted(told, reason="timeout", tries=0)
 
-    def _delete_all(self, sweeper: Sweeper, ledger: Ledger) -> None:
-        flight = _Flight(self.terms, sweeper, self.context, self.tally, ledger)
+    def _delete_all(self, sweeper: Sweeper, receipt: DeletionReceipt) -> None:
+        flight = _Flight(self.terms, sweeper, self.context, self.tally, receipt)
         try:
             with self._found(sweeper) as found:
                 for batch in found:
@@ -103,10 +108,10 @@ class Removal:
             raise
         flight.land()
 
-    def _delete(self, batch: Batch, flight: "_Flight") -> None:
+    def _delete(self, batch: DeletionBatch, flight: "_Flight") -> None:
         """One batch, as far as the limits allow."""
         most = flight.room(batch)
-        while most < len(batch.names) and flight.crew.busy:  # what is under way may turn out to be gone already
+        while most < len(batch.names) and flight.workers.busy:  # what is under way may turn out to be gone already
             flight.settle()
             most = flight.room(batch)
         self.tally.found += most
@@ -123,28 +128,40 @@ class Removal:
 
     def _is_over(self) -> bool:
         tally, most = self.tally, self.terms.limit_bytes
-        return tally.found - tally.refused.total() > self.terms.limit or (most is not None and tally.bytes > most)
+        return tally.found + tally.inside - tally.refused.total() > self.terms.limit or (
+            most is not None and tally.bytes > most
+        )
 
-    def _result(self, ledger: Ledger) -> Result:
+    def _result(self, receipt: DeletionReceipt) -> Result:
         tally = self.tally
         if tally.refused:
             what = "; ".join(f"{count} {reason}" for reason, count in tally.refused.most_common(5))
             raise ActionError(f"{tally}; could not delete {what} (such as {tally.why[0]})")
-        notes = (ledger.failure,) if ledger.failure else ()
+        notes = (receipt.failure,) if receipt.failure else ()
         return Result(str(tally) if tally.found else "nothing to delete", self._facts(complete=True), notes)
 
 
 class _Flight:
     """The deletions that are under way, and what they may still add to the counts."""
 
-    def __init__(self, terms: Terms, sweeper: Sweeper, context: Context, tally: Tally, ledger: Ledger) -> None:
-        self.terms, self.sweeper, self.context, self.tally, self.ledger = terms, sweeper, context, tally, ledger
-        self.crew: Crew[tuple[Batch, int, Outcome]] = Crew(terms.in_flight, context.deadline.clock, "exitkit-delete")
+    def __init__(
+        self, terms: Terms, sweeper: Sweeper, context: Context, tally: Tally, receipt: DeletionReceipt
+    ) -> None:
+        self.terms, self.sweeper, self.context, self.tally, self.receipt = terms, sweeper, context, tally, receipt
+        self.workers: Workers[tuple[DeletionBatch, int, DeletionOutcome]] = Workers(
+            terms.in_flight, context.deadline.clock, "exitkit-delete"
+        )
         self.claimed = self.claimed_bytes = 0
 
-    def room(self, batch: Batch) -> int:
+    def room(self, batch: DeletionBatch) -> int:
         """How many of the batch may go, if all goes that is under way."""
-        room = min(len(batch.names), max(0, self.terms.limit - self.tally.deleted - self.claimed))
+        left = max(0, self.terms.limit - self.tally.deleted - self.tally.inside - self.claimed)
+        room = min(len(batch.names), left)
+        for index, weight in enumerate(_weights(batch)[:room]):
+            left -= 1 + weight
+            if left < 0:
+                room = index
+                break
         most = self.terms.limit_bytes
         if most is None:
             return room
@@ -155,28 +172,28 @@ class _Flight:
                 return index
         return room
 
-    def begin(self, batch: Batch, most: int) -> None:
+    def begin(self, batch: DeletionBatch, most: int) -> None:
         """Delete the first so many of it, beside others if the leaf can do that."""
         if self.terms.in_flight <= 1:
             sending()  # an attempt that nobody waits for any more ends here
             self._count(batch, most, self.sweeper.delete(batch, self.context, most))
             return
-        while self.crew.full:
+        while self.workers.full:
             self.settle()
-        self.claimed += most
+        self.claimed += most + sum(_weights(batch)[:most])
         self.claimed_bytes += sum(batch.sizes[:most])
-        self.crew.start(lambda: (batch, most, self._delete(batch, most)))
-        for done in self.crew.taken():
+        self.workers.start(lambda: (batch, most, self._delete(batch, most)))
+        for done in self.workers.taken():
             self._landed(done)
 
     def settle(self) -> None:
         """Wait for one of them, and count it. Raises what it raised."""
-        self._landed(self.crew.take())
+        self._landed(self.workers.take())
 
     def land(self, *, quietly: bool = False) -> None:
         """Wait for all of them, and raise what the first raised that failed, unless another error is told already."""
         first: ActionError | None = None
-        while self.crew.busy:
+        while self.workers.busy:
             try:
                 self.settle()
             except ActionError as error:
@@ -184,28 +201,35 @@ class _Flight:
         if first is not None and not quietly:
             raise first
 
-    def _delete(self, batch: Batch, most: int) -> Outcome:
+    def _delete(self, batch: DeletionBatch, most: int) -> DeletionOutcome:
         return self.sweeper.delete(batch, self.context, most)
 
-    def _landed(self, done: tuple[Batch, int, Outcome]) -> None:
+    def _landed(self, done: tuple[DeletionBatch, int, DeletionOutcome]) -> None:
         batch, most, _ = done
-        self.claimed -= most
+        self.claimed -= most + sum(_weights(batch)[:most])
         self.claimed_bytes -= sum(batch.sizes[:most])
         self._count(*done)
 
-    def _count(self, batch: Batch, most: int, outcome: Outcome) -> None:
+    def _count(self, batch: DeletionBatch, most: int, outcome: DeletionOutcome) -> None:
         tally, names, sizes = self.tally, batch.names, batch.sizes
         stayed = {*outcome.gone, *outcome.again, *(one.name for one in outcome.refused)}
         tally.found -= len(outcome.again)
-        tally.deleted += most - len(stayed)
+        tally.deleted += most - len(stayed) + len(outcome.along)
+        tally.found += len(outcome.along)
         tally.gone += len(outcome.gone)
         tally.bytes += _size(names, sizes, most, stayed)
+        tally.inside += _size(names, _weights(batch), most, stayed)
         tally.refuse(Refusal(f"{batch.place}{one.name}", one.reason) for one in outcome.refused)
-        if self.ledger.listed or len(tally.examples) < EXAMPLES:
+        if self.receipt.listed or len(tally.examples) < EXAMPLES:
             went = [f"{batch.place}{name}" for name in names[:most] if name not in stayed]
+            went += outcome.along
             tally.show(went)
-            self.ledger.write(went)
-        self.ledger.progress(tally)
+            self.receipt.write(went)
+        self.receipt.progress(tally)
+
+
+def _weights(batch: DeletionBatch) -> Sequence[int]:
+    return getattr(batch, "weights", ())
 
 
 def _size(names: Sequence[str], sizes: Sequence[int], most: int, stayed: set[str]) -> int:

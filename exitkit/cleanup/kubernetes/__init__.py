@@ -13,7 +13,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from exitkit.action import Result
 from exitkit.cleanup import Cleanup
 from exitkit.cleanup.kubernetes import discovery, selectors
-from exitkit.cleanup.kubernetes.sweeper import Sweep
+from exitkit.cleanup.kubernetes.sweeper import KubernetesSweeper
 from exitkit.clients.kubernetes import Kube, find
 from exitkit.context import Context
 from exitkit.errors import ConfigError
@@ -157,10 +157,10 @@ class Kubernetes(Cleanup):
         return replace(result, notes=(*result.notes, *self._spared))
 
     @contextlib.contextmanager
-    def open(self, context: Context) -> Iterator[Sweep]:
+    def open(self, context: Context) -> Iterator[KubernetesSweeper]:
         path = str(self.kubeconfig) if self.kubeconfig else ""
         with Kube(partial(find.find, path, self.context, context.deadline.clock)) as kube:
-            yield Sweep(self, kube, context, self._namespace(context), self._spared)
+            yield KubernetesSweeper(self, kube, context, self._namespace(context), self._spared)
 
     def _namespace(self, context: Context) -> str:
         """Raises ConfigError where it must not be touched, or is not known."""

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from exitkit.cleanup.engine.deletion import Outcome
+from exitkit.cleanup.engine.deletion import DeletionOutcome
 from exitkit.cleanup.engine.globs import Globs
-from exitkit.cleanup.kubernetes.deletion import Deletion
+from exitkit.cleanup.kubernetes.deletion import KindDeletion
 from exitkit.cleanup.kubernetes.discovery import Discovery
 from exitkit.cleanup.kubernetes.ownership import Own, own
 from exitkit.clients.deletion import Refusal
@@ -42,7 +42,7 @@ class Picks(Protocol):
 
 
 @dataclass(frozen=True)
-class Herd:
+class KindBatch:
     """Objects of one kind."""
 
     resource: Resource
@@ -55,7 +55,7 @@ class Herd:
         return [one.name for one in self.victims]
 
 
-class Sweep:
+class KubernetesSweeper:
     """The cluster, while one run finds and deletes in it."""
 
     def __init__(self, settings: Picks, kube: Kube, context: Context, namespace: str, spared: dict[str, None]) -> None:
@@ -65,7 +65,7 @@ class Sweep:
         self.before = now - settings.older_than if settings.older_than else None
         self.own = Own(context.workflow)
 
-    def find(self, context: Context) -> Iterator[Herd | Refusal]:
+    def find(self, context: Context) -> Iterator[KindBatch | Refusal]:
         discovery = Discovery(self.kube, context.retry)
         resources = discovery.resolve(self.settings.kinds)
         self.own = own(self.kube, context.retry, context.workflow, self.namespace, discovery)
@@ -78,17 +78,17 @@ class Sweep:
                     raise
                 yield Refusal(f"{self.namespace}/{resource.label}", str(error))
 
-    def delete(self, batch: Herd, context: Context, most: int) -> Outcome:
+    def delete(self, batch: KindBatch, context: Context, most: int) -> DeletionOutcome:
         settings = self.settings
         options: dict[str, Any] = {"propagationPolicy": settings.propagation}
         if settings.grace_period is not None:
             options["gracePeriodSeconds"] = settings.grace_period
-        deletion = Deletion(
+        deletion = KindDeletion(
             self.kube, context.retry, batch.resource, self.namespace, settings.selector, options, settings.wait
         )
         return deletion.remove(batch.victims[:most])
 
-    def _herds(self, resource: Resource) -> Iterator[Herd]:
+    def _herds(self, resource: Resource) -> Iterator[KindBatch]:
         query = {"labelSelector": self.settings.selector}
         if self.settings.field_selector:
             query["fieldSelector"] = self.settings.field_selector
@@ -97,10 +97,10 @@ class Sweep:
         for page in listed(self.kube, self.context.retry, resource, self.namespace, query):
             waiting += [one for one in page if self._takes(resource, one)]
             if len(waiting) >= _BATCH:
-                yield Herd(resource, waiting, place)
+                yield KindBatch(resource, waiting, place)
                 waiting = []
         if waiting:
-            yield Herd(resource, waiting, place)
+            yield KindBatch(resource, waiting, place)
 
     def _takes(self, resource: Resource, one: Found) -> bool:
         if self.before is not None and (one.created is None or one.created > self.before):

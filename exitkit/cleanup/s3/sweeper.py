@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, TypeVar
 
-from exitkit.cleanup.buckets.filters import Filters, Wanted
-from exitkit.cleanup.buckets.limiter import Pace
-from exitkit.cleanup.buckets.listing import Span, spread
+from exitkit.cleanup.buckets.filters import Filters, ObjectFilter
+from exitkit.cleanup.buckets.limiter import Limiter
+from exitkit.cleanup.buckets.listing import Span, parallel_listing
 from exitkit.cleanup.buckets.shards import Shard
-from exitkit.cleanup.engine.deletion import Outcome, insist
-from exitkit.clients.deletion import Partly, Refusal
+from exitkit.cleanup.engine.deletion import DeletionOutcome, delete_all
+from exitkit.clients.deletion import PartialResult, Refusal
 from exitkit.clients.objects import Page
 from exitkit.clients.s3 import Bucket, Victim, name_of
 from exitkit.clients.s3.request import AGAIN
@@ -24,7 +24,7 @@ _SINGLY = 50  # victims of a batch that go one by one, so that several batches o
 
 
 @dataclass
-class Objects:
+class S3Batch:
     """Some victims, which go with one request, or `singly`."""
 
     victims: Sequence[Victim]
@@ -54,16 +54,16 @@ class Picks(Filters, Protocol):
     def concurrency(self) -> int: ...
 
 
-class Sweep:
+class S3Sweeper:
     """The bucket, while one run finds and deletes in it."""
 
     def __init__(self, settings: Picks, bucket: Bucket, context: Context) -> None:
         self.settings, self.bucket, self.context = settings, bucket, context
         clock = context.deadline.clock
-        self.pace = Pace(settings.concurrency, clock)
-        self.wanted = Wanted(settings, clock.time())
+        self.limiter = Limiter(settings.concurrency, clock)
+        self.wanted = ObjectFilter(settings, clock.time())
 
-    def find(self, context: Context) -> Iterator[Objects]:  # noqa: ARG002 - it is the one that this was opened with
+    def find(self, context: Context) -> Iterator[S3Batch]:  # noqa: ARG002 - it is the one that this was opened with
         settings = self.settings
         shard = Shard.read(settings.shard) if settings.shard else Shard()
         for prefix in settings.prefixes:
@@ -80,23 +80,23 @@ class Sweep:
             ask = functools.partial(self.bucket.page, span.prefix, after, token=token, timed=bool(self.wanted.before))
             return self._asked(ask, self.context)
 
-        return spread(fetch, span, self.context.deadline.clock, most=self.settings.concurrency)
+        return parallel_listing(fetch, span, self.context.deadline.clock, most=self.settings.concurrency)
 
-    def delete(self, batch: Objects, context: Context, most: int) -> Outcome:
+    def delete(self, batch: S3Batch, context: Context, most: int) -> DeletionOutcome:
         victims = batch.victims[:most]
         if batch.singly:
             return self._singly(victims, context)
 
-        return insist(context.retry, victims, name_of, self._delete_once)
+        return delete_all(context.retry, victims, name_of, self._delete_once)
 
-    def _delete_once(self, victims: Sequence[Victim]) -> Partly[Victim]:
+    def _delete_once(self, victims: Sequence[Victim]) -> PartialResult[Victim]:
         """One request. A word to be slower that only some of it got counts for the pace as well."""
-        with self.pace.request() as turn:
+        with self.limiter.request() as turn:
             found = self.bucket.delete(victims)
             turn.slow = any(AGAIN.get(why) == "rate" for why in found.later.values())
         return found
 
-    def _singly(self, victims: Sequence[Victim], context: Context) -> Outcome:
+    def _singly(self, victims: Sequence[Victim], context: Context) -> DeletionOutcome:
         """One request for each. One that cannot go does not keep the others."""
         refused = []
         for one in victims:
@@ -106,18 +106,18 @@ class Sweep:
                 raise
             except ActionError as error:
                 refused.append(Refusal(name_of(one), str(error)))
-        return Outcome(refused=refused)
+        return DeletionOutcome(refused=refused)
 
     def _asked(self, request: Callable[[], T], context: Context) -> T:
         """A request that does no harm if it comes twice, sent when there is room for it."""
 
         def paced() -> T:
-            with self.pace.request():
+            with self.limiter.request():
                 return request()
 
         return context.retry(paced, safe=True)
 
-    def _marked(self, prefix: str, ask: Callable[[str, str, str], Marked]) -> Iterator[Objects]:
+    def _marked(self, prefix: str, ask: Callable[[str, str, str], Marked]) -> Iterator[S3Batch]:
         """Versions or uploads, whose pages lead from one to the next."""
         at, more = ("", ""), True
         while more:
@@ -129,7 +129,7 @@ class Sweep:
 
     def _picked(
         self, victims: Sequence[Victim], keys: Sequence[str], page: Page | Marked, prefix: str
-    ) -> Iterator[Objects]:
+    ) -> Iterator[S3Batch]:
         """What of a page is to go, in batches."""
         sizes = page.sizes
         if not self.wanted.anything:
@@ -140,12 +140,12 @@ class Sweep:
             return
         place = f"s3://{self.bucket.name}/"
         if not isinstance(victims[0], Upload) and are_writable(keys):
-            yield Objects(victims, sizes, place)
+            yield S3Batch(victims, sizes, place)
             return
         single = [isinstance(one, Upload) or not are_writable([key]) for one, key in zip(victims, keys, strict=True)]
         if many := [n for n, one in enumerate(single) if not one]:
-            yield Objects([victims[n] for n in many], [sizes[n] for n in many], place)
+            yield S3Batch([victims[n] for n in many], [sizes[n] for n in many], place)
         few = [n for n, one in enumerate(single) if one]
         for begin in range(0, len(few), _SINGLY):
             some = few[begin : begin + _SINGLY]
-            yield Objects([victims[n] for n in some], [sizes[n] for n in some], place, singly=True)
+            yield S3Batch([victims[n] for n in some], [sizes[n] for n in some], place, singly=True)

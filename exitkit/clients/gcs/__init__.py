@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from exitkit.clients.deletion import Partly, Refusal
+from exitkit.clients.deletion import PartialResult, Refusal
 from exitkit.clients.gcs import json
 from exitkit.clients.gcs.batch import Call, Reply
 from exitkit.clients.gcs.json import About, Folder, Listed, Object
@@ -22,7 +22,7 @@ Victim = Object | Folder
 
 
 @dataclass(frozen=True)
-class Answered(Partly[Object]):
+class Answered(PartialResult[Object]):
     """What a batch achieved, and whether a part of the answer was a word to be slower."""
 
     slow: bool = False

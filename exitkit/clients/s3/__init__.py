@@ -4,7 +4,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from hashlib import md5
 
-from exitkit.clients.deletion import Partly, Refusal, readable
+from exitkit.clients.deletion import PartialResult, Refusal, readable
 from exitkit.clients.http import Response
 from exitkit.clients.objects import Page, in_bytes
 from exitkit.clients.s3 import xml
@@ -50,7 +50,7 @@ class Bucket(Requests):
         what = f"listing uploads of {self.name}"
         return xml.read_marked(self.ask("GET", "", query, what=what), what)
 
-    def delete(self, victims: Sequence[Victim]) -> Partly[Victim]:
+    def delete(self, victims: Sequence[Victim]) -> PartialResult[Victim]:
         """Delete up to 1000 objects or versions with one request. What is gone already counts as deleted."""
         body = xml.delete_document(victims)
         what = f"deleting from {self.name}"
@@ -120,10 +120,10 @@ class Bucket(Requests):
             raise Retryable(f"{what}: an empty or foreign answer: is this an S3 endpoint?", reason="server")
 
 
-def _sorted(faults: list[Fault], victims: Sequence[Victim], what: str) -> Partly[Victim]:
+def _sorted(faults: list[Fault], victims: Sequence[Victim], what: str) -> PartialResult[Victim]:
     """What a deletion's answer says of each key that stayed."""
     if not faults:
-        return Partly()
+        return PartialResult()
     named: dict[tuple[str, str], Victim] = {
         (one, "") if isinstance(one, str) else (one.key, one.id): one for one in victims
     }
@@ -140,7 +140,7 @@ def _sorted(faults: list[Fault], victims: Sequence[Victim], what: str) -> Partly
         else:
             message = plain(fault.message, 100)
             refused.append(Refusal(name_of(victim), f"{told}: {message}" if message else told))
-    return Partly(refused=refused, later=later)
+    return PartialResult(refused=refused, later=later)
 
 
 def name_of(victim: Victim) -> str:

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exitkit.argo.workflow import Workflow
-from exitkit.cleanup.engine.deletion import Outcome, insist
-from exitkit.cleanup.engine.receipt import Ledger
+from exitkit.cleanup.engine.deletion import DeletionOutcome, delete_all
+from exitkit.cleanup.engine.receipt import DeletionReceipt
 from exitkit.cleanup.engine.removal import Removal
-from exitkit.clients.deletion import Partly, Refusal
+from exitkit.clients.deletion import PartialResult, Refusal
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted, Retryable
 from exitkit.retry import Retry, sending
@@ -97,7 +97,7 @@ class Shelf:
             raise self.breaks[names[0]]
         stays = self.refuses | self.absent | self.again
         self.went += [name for name in names if name not in stays]
-        return Outcome(
+        return DeletionOutcome(
             gone=[name for name in names if name in self.absent],
             again=[name for name in names if name in self.again],
             refused=[Refusal(name, "locked") for name in names if name in self.refuses],
@@ -121,8 +121,10 @@ def made(clock=None, seconds=300.0, **more):
 
 def carry_out(shelf, context=None, sink=None):
     context = context or made()
-    ledger = Ledger(sink, zipped=False, progress=context.workflow.progress_file, clock=context.deadline.clock.monotonic)
-    return Removal(shelf, context).carry_out(ledger)
+    receipt = DeletionReceipt(
+        sink, zipped=False, progress=context.workflow.progress_file, clock=context.deadline.clock.monotonic
+    )
+    return Removal(shelf, context).carry_out(receipt)
 
 
 def refused(shelf, context=None, kind=ActionError):
@@ -337,9 +339,9 @@ def test_only_what_failed_is_sent_again():
                 requests.append(list(rest))
                 slow = [name for name in rest if name == "n1" and requests.count([name]) < 2]
                 self.went += [name for name in rest if name not in slow]
-                return Partly(later=dict.fromkeys(slow, "SlowDown"))
+                return PartialResult(later=dict.fromkeys(slow, "SlowDown"))
 
-            return insist(context.retry, batch.names[:most], str, once)
+            return delete_all(context.retry, batch.names[:most], str, once)
 
     facts = carry_out(shelf := Store(stacks(3, 2)), made(FakeClock())).facts
     assert sorted(requests) == [["n0", "n1", "n2"], ["n1"], ["n1"], ["n3", "n4"]]

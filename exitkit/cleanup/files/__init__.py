@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from typing import ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
@@ -18,6 +19,8 @@ from exitkit.text.units import Bytes
 
 class Files(Cleanup):
     """Delete files and directory trees below allowed roots, never through a symlink or across a mount."""
+
+    globs: ClassVar[tuple[str, ...]] = ("paths", "include", "exclude")
 
     paths: list[str] = Field(
         min_length=1,
@@ -57,6 +60,11 @@ class Files(Cleanup):
 
     def targets(self) -> list[str]:
         return list(self.paths)
+
+    def bears(self, target: str, own: str) -> bool:
+        """Whether a directory below the root says whose it is; the root itself is many a workflow's."""
+        root = max((root for root in self.roots if target.startswith(f"{root}/")), key=len, default="")
+        return super().bears(target.removeprefix(root), own)
 
     def open(self, context: Context) -> AbstractContextManager[Sweeper]:
         wanted = FileFilter(

@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from exitkit.action import Result
 from exitkit.cleanup import Cleanup
+from exitkit.cleanup.engine.ownership import Uid, owners
 from exitkit.cleanup.kubernetes import discovery, selectors
 from exitkit.cleanup.kubernetes.sweeper import KubernetesSweeper
 from exitkit.clients.kubernetes import Kube, find
@@ -23,7 +24,8 @@ _KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}(/[A-Za-z0-9.-]{1,253}){0,2}
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/#initial-namespaces
 _PROTECTED = frozenset({"kube-system", "kube-public", "kube-node-lease"})
-_UID = 36
+# https://argo-workflows.readthedocs.io/en/latest/workflow-concepts/
+_WORKFLOW_LABEL = "workflows.argoproj.io/workflow"
 
 
 class Kubernetes(Cleanup):
@@ -136,16 +138,21 @@ class Kubernetes(Cleanup):
         The conditions hold together, so one is enough; that a label is there, or is not this or that, says nothing.
         """
         return any(
-            bool(one.values) and all(value == own or (len(own) == _UID and own in value) for value in one.values)
+            bool(one.values) and all(value == own or (isinstance(own, Uid) and own in value) for value in one.values)
             for one in selectors.parse(target)
         )
+
+    def tells(self, target: str, own: str) -> bool:
+        """Also where Argo's own label says it, whatever the name is."""
+        argos = [one for one in selectors.parse(target) if one.key == _WORKFLOW_LABEL]
+        return super().tells(target, own) or any(one.values == (own,) for one in argos)
 
     def guard(self, context: Context) -> None:
         namespace, workflow = self._namespace(context), context.workflow
         super().guard(context)
         if self.anything or self._keeps(context) or namespace == (workflow.namespace or namespace):
             return
-        if not (workflow.uid and self.bears(self.selector, workflow.uid)):
+        if not any(isinstance(own, Uid) and self.bears(self.selector, own) for own in owners(workflow)):
             raise ConfigError(
                 f"{namespace} is not the workflow's namespace, and may have a workflow of the same name: select by the "
                 "workflow's uid, or say anything: true if it is to be deleted all the same"

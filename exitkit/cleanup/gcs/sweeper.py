@@ -14,10 +14,12 @@ from exitkit.cleanup.buckets.limiter import Limiter
 from exitkit.cleanup.buckets.listing import Span, parallel_listing
 from exitkit.cleanup.buckets.shards import Shard
 from exitkit.cleanup.engine.deletion import DeletionOutcome, delete_all
+from exitkit.cleanup.engine.reading import check_asked, read
 from exitkit.clients.deletion import PartialResult, Refusal
 from exitkit.clients.gcs import Bucket, Victim, name_of, under
 from exitkit.clients.gcs.batch import MOST_CALLS
 from exitkit.clients.gcs.json import About, Folder, Listed, Object
+from exitkit.clients.objects import check_advance
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted
 from exitkit.retry import Retry
@@ -136,17 +138,19 @@ class GCSSweeper:
         kept = self.context.dry_run
         timed = bool(self.wanted.before)
         ask = functools.partial(self.bucket.page, prefix, after, token=token, timed=timed, kept=kept, versions=versions)
-        return self._asked(ask)
+        page = read(functools.partial(self._asked, ask))
+        check_asked(page.keys, prefix, f"listing {self.bucket.name}")
+        return page
 
     def _generations(self, prefix: str) -> Iterator[Listed]:
         """Every generation, whose pages lead from one to the next: a page may end between two of one name."""
-        token, more = "", True
+        token, more, seen = "", True, set[object]()
         while more:
             page = self._listed(prefix, token=token, versions=True)
             yield page
-            more, before, token = page.more, token, page.token
-            if more and token == before:
-                raise ActionError(f"listing {self.bucket.name}: a page leads to itself", reason="server")
+            more, token = page.more, page.token
+            if more:
+                check_advance(token, seen, f"listing {self.bucket.name}")
 
     def _picked(self, page: Listed, prefix: str) -> Iterator[GCSBatch | Refusal]:
         """What of a page is to go, in batches."""
@@ -168,11 +172,14 @@ class GCSSweeper:
     def _folders(self, prefix: str) -> Iterator[GCSBatch]:
         """Managed folders, the deepest first, once what was in them is gone."""
         found: list[Folder] = []
-        token, more = "", True
+        token, more, seen = "", True, set[object]()
         while more:
-            some, token = self._asked(functools.partial(self.bucket.folders, prefix, token))
+            some, token = read(functools.partial(self._asked, functools.partial(self.bucket.folders, prefix, token)))
+            check_asked([folder.name for folder in some], prefix, f"listing managed folders of {self.bucket.name}")
             found += [one for one in some if self.wanted.has(one.name, one.changed, prefix)]
             more = bool(token)
+            if more:
+                check_advance(token, seen, f"listing managed folders of {self.bucket.name}")
         for _, level in groupby(sorted(found, key=_depth), key=_depth):
             self._wait()
             self._told += 1

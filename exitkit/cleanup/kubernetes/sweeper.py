@@ -6,9 +6,11 @@ from typing import Any, Protocol
 
 from exitkit.cleanup.engine.deletion import DeletionOutcome
 from exitkit.cleanup.engine.globs import Globs
+from exitkit.cleanup.engine.reading import ForeignListing, reading
 from exitkit.cleanup.kubernetes.deletion import KindDeletion
 from exitkit.cleanup.kubernetes.discovery import Discovery
 from exitkit.cleanup.kubernetes.ownership import Own, own
+from exitkit.cleanup.kubernetes.selectors import parse
 from exitkit.clients.deletion import Refusal
 from exitkit.clients.kubernetes import Found, Kube, Resource
 from exitkit.clients.kubernetes.listing import listed
@@ -64,6 +66,7 @@ class KubernetesSweeper:
         now = context.deadline.clock.time()
         self.before = now - settings.older_than if settings.older_than else None
         self.own = Own(context.workflow)
+        self.requirements = parse(settings.selector)
 
     def find(self, context: Context) -> Iterator[KindBatch | Refusal]:
         discovery = Discovery(self.kube, context.retry)
@@ -94,13 +97,25 @@ class KubernetesSweeper:
             query["fieldSelector"] = self.settings.field_selector
         place = f"{self.namespace}/{resource.label}/"
         waiting: list[Found] = []
-        for page in listed(self.kube, self.context.retry, resource, self.namespace, query):
+        for page in reading(listed(self.kube, self.context.retry, resource, self.namespace, query)):
+            for one in page:
+                self._check_asked(resource, one)
             waiting += [one for one in page if self._takes(resource, one)]
             if len(waiting) >= _BATCH:
                 yield KindBatch(resource, waiting, place)
                 waiting = []
         if waiting:
             yield KindBatch(resource, waiting, place)
+
+    def _check_asked(self, resource: Resource, one: Found) -> None:
+        """Raises ForeignListing for what the selector does not fit, as a server gives that does not heed it."""
+        is_here = one.namespace in ("", self.namespace)
+        if not (one.name and one.uid and is_here and all(part.fits(one.labels) for part in self.requirements)):
+            raise ForeignListing(
+                f"listing {resource.label} in {self.namespace}: the server also lists {one.name or 'what has no name'!r}, "
+                "which was not asked for, so nothing of it is deleted: it does not heed the selector",
+                reason="server",
+            )
 
     def _takes(self, resource: Resource, one: Found) -> bool:
         if self.before is not None and (one.created is None or one.created > self.before):

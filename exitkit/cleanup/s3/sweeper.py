@@ -11,8 +11,9 @@ from exitkit.cleanup.buckets.limiter import Limiter
 from exitkit.cleanup.buckets.listing import Span, parallel_listing
 from exitkit.cleanup.buckets.shards import Shard
 from exitkit.cleanup.engine.deletion import DeletionOutcome, delete_all
+from exitkit.cleanup.engine.reading import check_asked, read
 from exitkit.clients.deletion import PartialResult, Refusal
-from exitkit.clients.objects import Page
+from exitkit.clients.objects import Page, check_advance
 from exitkit.clients.s3 import Bucket, Victim, name_of
 from exitkit.clients.s3.request import AGAIN
 from exitkit.clients.s3.xml import Marked, Upload, are_writable
@@ -78,7 +79,9 @@ class S3Sweeper:
     def pages(self, span: Span) -> Iterator[Page]:
         def fetch(after: str, token: str) -> Page:
             ask = functools.partial(self.bucket.page, span.prefix, after, token=token, timed=bool(self.wanted.before))
-            return self._asked(ask, self.context)
+            page = read(lambda: self._asked(ask, self.context))
+            check_asked(page.keys, span.prefix, f"listing {self.bucket.name}")
+            return page
 
         return parallel_listing(fetch, span, self.context.deadline.clock, most=self.settings.concurrency)
 
@@ -119,13 +122,15 @@ class S3Sweeper:
 
     def _marked(self, prefix: str, ask: Callable[[str, str, str], Marked]) -> Iterator[S3Batch]:
         """Versions or uploads, whose pages lead from one to the next."""
-        at, more = ("", ""), True
+        at, more, seen = ("", ""), True, set[object]()
         while more:
-            page = self._asked(functools.partial(ask, prefix, *at), self.context)
-            yield from self._picked(page.entries, [one.key for one in page.entries], page, prefix)
-            more, before, at = page.more, at, (page.next_key, page.next_id)
-            if more and at == before:
-                raise ActionError(f"listing {self.bucket.name}: there is more, and nothing says where", reason="server")
+            page = read(functools.partial(self._asked, functools.partial(ask, prefix, *at), self.context))
+            keys = [one.key for one in page.entries]
+            check_asked(keys, prefix, f"listing {self.bucket.name}")
+            yield from self._picked(page.entries, keys, page, prefix)
+            more, at = page.more, (page.next_key, page.next_id)
+            if more:
+                check_advance(at, seen, f"listing {self.bucket.name}")
 
     def _picked(
         self, victims: Sequence[Victim], keys: Sequence[str], page: Page | Marked, prefix: str

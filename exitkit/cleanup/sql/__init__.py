@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from exitkit.cleanup import Cleanup
 from exitkit.cleanup.engine.deletion import Sweeper
-from exitkit.cleanup.engine.ownership import owners
+from exitkit.cleanup.engine.ownership import is_unmistakable, owners
 from exitkit.cleanup.sql import names
 from exitkit.cleanup.sql import url as sqlurl
 from exitkit.cleanup.sql.database import Database
@@ -176,7 +176,8 @@ class SQL(Cleanup):
         if self.rows:
             return bool(self._predicate.owned(own))
         name = names.read(target, parts=1 if self.schemas else 2)
-        return name.bears(own) and not (self.schemas and name.name.text.lower() in self._address.default_schemas)
+        is_default = bool(self.schemas) and name.name.text.lower() in self._address.default_schemas
+        return name.bears(own) and (not is_default or is_unmistakable(own))
 
     @contextlib.contextmanager
     def open(self, context: Context) -> Iterator[Sweeper]:
@@ -198,7 +199,6 @@ class SQL(Cleanup):
             exclude=self.exclude,
             cascade=self.cascade,
             sized=self.limit_bytes is not None,
-            default=self.anything,
         )
 
     @property

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import unquote
 
+from exitkit.cleanup.engine.reading import read as read_only
 from exitkit.cleanup.sql.dialect import Dialect
 from exitkit.cleanup.sql.errors import DatabaseFault, read
 from exitkit.cleanup.sql.mysql import MySQL
@@ -55,7 +56,7 @@ class Database:
             with self._session(what, readonly=True) as session:
                 return work(session)
 
-        return self.context.retry(attempt, safe=True)
+        return read_only(lambda: self.context.retry(attempt, safe=True))
 
     def write(self, work: Callable[[Transaction], T], what: str, *, safe: bool = True) -> T:
         """What the work comes to, once it is committed.

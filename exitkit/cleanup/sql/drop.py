@@ -33,7 +33,6 @@ class Dropping:
     exclude: Sequence[str] = ()
     cascade: bool = False
     sized: bool = False
-    default: bool = False  # may go, if its whole name is written
 
 
 @dataclass(frozen=True)
@@ -148,9 +147,8 @@ class DropSweeper:
                 kept = [part for part in one.parts if exclude.match(fold(part))]
                 if kept:
                     refused.append(Refusal(shown(*one.names), "a part of it is excluded"))
-                elif one.default and (pattern.name.is_pattern or not wanted.default):
-                    why = "it is the default schema: write out its whole name, and say anything: true"
-                    refused.append(Refusal(shown(*one.names), why))
+                elif one.default and pattern.name.is_pattern:
+                    refused.append(Refusal(shown(*one.names), "it is the default schema: write out its whole name"))
                 elif one.size is None and wanted.sized:
                     raise DatabaseFault("wrong", "sizes are not known, so that limit_bytes cannot be kept: use limit")
                 else:

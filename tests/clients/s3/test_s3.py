@@ -5,7 +5,7 @@ import hashlib
 
 import pytest
 
-from exitkit.cleanup.s3.sweeper import Objects
+from exitkit.cleanup.s3.sweeper import S3Batch
 from exitkit.clients.aws import Access
 from exitkit.clients.s3 import Bucket, name_of
 from exitkit.clients.s3.xml import Upload, Version
@@ -157,7 +157,7 @@ def test_an_upload_without_an_id_is_an_error():
 
 def test_names_say_which_version_or_upload():
     """As the S3 console's URLs do."""
-    batch = Objects([Version("a", "1"), Version("b", "null", is_marker=True)], [0, 0], "s3://models/")
+    batch = S3Batch([Version("a", "1"), Version("b", "null", is_marker=True)], [0, 0], "s3://models/")
     assert batch.names == ["a?versionId=1", "b?versionId=null"]
     assert name_of(Upload("k", "u")) == "k?uploadId=u"
-    assert Objects(["a"], [1], "s3://models/").names == ["a"]
+    assert S3Batch(["a"], [1], "s3://models/").names == ["a"]

@@ -27,6 +27,11 @@ class References:
     cascades: list[Table] = field(default_factory=list)
 
     @property
+    def is_own(self) -> bool:
+        """Whether rows of the table take others of it along."""
+        return any(key.cascades and key.table == self.root for keys in self.keys.values() for key in keys)
+
+    @property
     def holds(self) -> bool:
         """Whether anything can keep a row."""
         return any(not key.cascades for keys in self.keys.values() for key in keys)

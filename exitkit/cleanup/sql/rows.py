@@ -50,11 +50,13 @@ class RowSweeper:
     """
 
     def __init__(self, rows: Rows, database: Database, batch: int, limit: int) -> None:
-        self.rows, self.database, self.batch, self.limit = rows, database, batch, limit
+        self.asked = self.rows = rows
+        self.database, self.batch, self.limit = database, batch, limit
         self.deleted = self._missed = self._held = 0
         self._along: dict[Table, int] = {}
         self._gone_along: dict[Table, int] = {}
         self._safe = True
+        self._is_own = False
 
     @property
     def table(self) -> str:
@@ -67,17 +69,18 @@ class RowSweeper:
         if context.dry_run:
             for table, count in self._along.items():
                 yield RowBatch(Numbers(range(1, count + 1)), f"{shown(*table)} row, by ON DELETE CASCADE, ")
-        elif self._along and left + sum(self._along.values()) > self.limit:
+        elif (self._along or self._is_own) and left + sum(self._along.values()) > self.limit:
             raise ActionError(
-                f"nothing was deleted: {left} rows of {self.table} and {self._told()} by ON DELETE CASCADE are more than "
+                f"nothing was deleted: {left} rows of {self.table}{self._told()} by ON DELETE CASCADE are more than "
                 f"limit={self.limit}; raise it if all of it is to go",
                 reason="client",
             )
+        together = 0 if self._is_own else self.batch  # or one would take some of the next along
         while left:
             self._missed, before = 0, self.deleted
             begin = self.deleted + 1
-            for at in range(begin, begin + left, self.batch or left):
-                names = Numbers(range(at, min(begin + left, at + (self.batch or left))))
+            for at in range(begin, begin + left, together or left):
+                names = Numbers(range(at, min(begin + left, at + (together or left))))
                 yield RowBatch(names, f"{self.table} row ")
             if not self._missed or context.dry_run:
                 return
@@ -90,13 +93,13 @@ class RowSweeper:
     def delete(self, batch: RowBatch, context: Context, most: int) -> DeletionOutcome:  # noqa: ARG002 - it is the database's own
         def work(session: Transaction) -> tuple[int, dict[Table, int]]:
             dialect = self.database.dialect
-            if not self._along:
+            if not self._along and not self._is_own:
                 return dialect.delete(session, self.rows, most), {}
             # The database tells how many rows of the table went, and not how many elsewhere.
             known = references(session, dialect, self.rows)
-            before = known.along(session)
-            went = dialect.delete(session, self.rows, most)
-            after = known.along(session)
+            before, there = known.along(session), self._count(session)
+            dialect.delete(session, self.rows, most)
+            after, went = known.along(session), there - self._count(session)
             return went, {table: count - after.get(table, 0) for table, count in before.items()}
 
         went, along = self.database.write(work, f"delete rows of {self.table}", safe=self._safe)
@@ -106,8 +109,8 @@ class RowSweeper:
 
     def _look(self, session: Transaction) -> int:
         dialect = self.database.dialect
-        self._safe = dialect.rows_are_safe(session, self.rows)
-        rows = exact(session, dialect, self.rows)
+        self._safe = dialect.rows_are_safe(session, self.asked)
+        rows = exact(session, dialect, self.asked)
         known = references(session, dialect, rows)
         self._held = 0
         if held := known.held(session):
@@ -115,7 +118,7 @@ class RowSweeper:
             rows = Rows(rows.table, f"{rows.where} AND ({held}) IS NOT TRUE", rows.values, rows.age_column, rows.before)
             self._held = all_of_them - self._count_of(session, rows)
             known = references(session, dialect, rows)
-        self._along = known.along(session)
+        self._along, self._is_own = known.along(session), known.is_own
         self.rows = rows
         return self._count_of(session, rows)
 
@@ -128,7 +131,7 @@ class RowSweeper:
         return int(session.value(f"SELECT count(*) FROM {table} WHERE {where}", **values))  # noqa: S608 - quoted
 
     def _told(self) -> str:
-        return ", ".join(f"{count} of {shown(*table)}" for table, count in self._along.items())
+        return "".join(f" and {count} of {shown(*table)}" for table, count in self._along.items())
 
     def _went_along(self, along: dict[Table, int]) -> Iterator[str]:
         for table, count in along.items():

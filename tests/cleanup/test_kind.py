@@ -492,3 +492,38 @@ def test_a_terminal_shows_how_far_it_is(person):
     assert told.startswith("\rdeleted 3 (30 B) of 3 found so far\x1b[K")
     assert told.endswith("\r\x1b[K")
     assert "\n" not in told
+
+
+class FullDisk:
+    """A list that finds no room."""
+
+    def write(self, data):
+        raise OSError(28, "No space left on device")
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("refuses", [{}, {"n1": "not permitted"}])
+def test_a_list_that_is_not_whole_is_told_whatever_else_fails(monkeypatch, refuses):
+    """Two things are gone, and no list says so: the report does, also where another one stayed."""
+    world(stack(3), refuses=refuses)
+    monkeypatch.setattr(Shelf, "open_receipt", lambda *_: FullDisk())
+    step = Shelf(receipt="/tmp/gone")
+    told = "the receipt is not complete: no space left on device"
+    if not refuses:
+        assert step.run(made()).notes == (told,)
+        return
+    with pytest.raises(ActionError) as caught:
+        step.run(made())
+    assert told in caught.value.notes
+    assert caught.value.facts["deleted"] == 2
+
+
+def test_a_list_that_is_not_whole_is_told_where_time_runs_out(monkeypatch):
+    """Or where the limit is reached."""
+    world(stack(3))
+    monkeypatch.setattr(Shelf, "open_receipt", lambda *_: FullDisk())
+    with pytest.raises(ActionError, match="limit=2") as caught:
+        Shelf(receipt="/tmp/gone", limit=2).run(made())
+    assert "the receipt is not complete: no space left on device" in caught.value.notes

@@ -90,7 +90,7 @@ def delete_all(
 
 
 class Sweeper(Protocol):
-    """What finds victims and deletes them, in one run."""
+    """What finds victims and deletes them, in one run. It may have `notes`, for the report."""
 
     def find(self, context: Context) -> Iterator[Any]:
         """Batches of victims, and a Refusal for what is seen to be impossible.

@@ -2,8 +2,7 @@
 
 import contextlib
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from exitkit.action import Result
 from exitkit.cleanup.engine.deletion import EXAMPLES, DeletionBatch, DeletionOutcome, Sweeper, Tally
@@ -15,30 +14,22 @@ from exitkit.retry import sending
 from exitkit.retry.workers import Workers
 from exitkit.text.units import human_size
 
-
-class Terms(Protocol):
-    """What opens the place, within limits; `in_flight` deletions at a time."""
-
-    @property
-    def in_flight(self) -> int: ...
-    @property
-    def limit(self) -> int: ...
-    @property
-    def limit_bytes(self) -> int | None: ...
-    def open(self, context: Context) -> AbstractContextManager[Sweeper]: ...
+if TYPE_CHECKING:
+    from exitkit.cleanup import Cleanup
 
 
 class Removal:
     """One run, or in a dry run what it would do."""
 
-    def __init__(self, terms: Terms, context: Context) -> None:
-        self.terms, self.context = terms, context
+    def __init__(self, cleanup: "Cleanup", context: Context) -> None:
+        self.cleanup, self.context = cleanup, context
         self.tally = Tally()
+        self.notes: tuple[str, ...] = ()
 
     def rehearse(self) -> Result:
         """Find all of it, and say what would go."""
         tally = self.tally
-        with self._counting(), self.terms.open(self.context) as sweeper, self._found(sweeper) as found:
+        with self._counting(), self._opened() as sweeper, self._found(sweeper) as found:
             for batch in found:
                 self._check_time()
                 if isinstance(batch, Refusal):
@@ -54,12 +45,12 @@ class Removal:
         cannot = f", {refused} more cannot go" if refused else ""
         inside = f" with {tally.inside} in it" if tally.inside else ""
         summary = f"would delete {tally.found - refused}{inside}{tally.size}{cannot}{over}"
-        return Result(summary, self._facts(complete=True), tuple(tally.why))
+        return Result(summary, self._facts(complete=True), (*tally.why, *self.notes))
 
     def carry_out(self, receipt: DeletionReceipt) -> Result:
         """Delete it. Raises ActionError where something stayed, with the counts as its facts."""
         with self._counting(receipt):
-            with receipt, self.terms.open(self.context) as sweeper:
+            with receipt, self._opened() as sweeper:
                 self._delete_all(sweeper, receipt)
             return self._result(receipt)
 
@@ -70,9 +61,18 @@ class Removal:
             yield
         except ActionError as error:
             error.facts = {**error.facts, **self._facts(complete=False)}
-            if receipt is not None and receipt.failure:
-                error.notes = (*error.notes, receipt.failure)
+            failure = [receipt.failure] if receipt is not None and receipt.failure else []
+            error.notes = (*error.notes, *failure, *self.notes)
             raise
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[Sweeper]:
+        """The sweeper of this run; what it has to tell besides is kept."""
+        with self.cleanup.open(self.context) as sweeper:
+            try:
+                yield sweeper
+            finally:
+                self.notes = tuple(getattr(sweeper, "notes", ()))
 
     def _facts(self, *, complete: bool) -> dict[str, object]:
         return {**self.tally.facts(dry_run=self.context.dry_run), "complete": complete}
@@ -93,7 +93,7 @@ class Removal:
             raise Exhausted(told, reason="timeout", tries=0)
 
     def _delete_all(self, sweeper: Sweeper, receipt: DeletionReceipt) -> None:
-        flight = _Flight(self.terms, sweeper, self.context, self.tally, receipt)
+        flight = _Flight(self.cleanup, sweeper, self.context, self.tally, receipt)
         try:
             with self._found(sweeper) as found:
                 for batch in found:
@@ -123,12 +123,12 @@ class Removal:
             raise ActionError(told, reason="client")
 
     def _limits(self) -> str:
-        size = f" or limit_bytes={human_size(self.terms.limit_bytes)}" if self.terms.limit_bytes is not None else ""
-        return f"limit={self.terms.limit}{size}"
+        size = f" or limit_bytes={human_size(self.cleanup.limit_bytes)}" if self.cleanup.limit_bytes is not None else ""
+        return f"limit={self.cleanup.limit}{size}"
 
     def _is_over(self) -> bool:
-        tally, most = self.tally, self.terms.limit_bytes
-        return tally.found + tally.inside - tally.refused.total() > self.terms.limit or (
+        tally, most = self.tally, self.cleanup.limit_bytes
+        return tally.found + tally.inside - tally.refused.total() > self.cleanup.limit or (
             most is not None and tally.bytes > most
         )
 
@@ -137,7 +137,7 @@ class Removal:
         if tally.refused:
             what = "; ".join(f"{count} {reason}" for reason, count in tally.refused.most_common(5))
             raise ActionError(f"{tally}; could not delete {what} (such as {tally.why[0]})")
-        notes = (receipt.failure,) if receipt.failure else ()
+        notes = (*([receipt.failure] if receipt.failure else []), *self.notes)
         return Result(str(tally) if tally.found else "nothing to delete", self._facts(complete=True), notes)
 
 
@@ -145,24 +145,24 @@ class _Flight:
     """The deletions that are under way, and what they may still add to the counts."""
 
     def __init__(
-        self, terms: Terms, sweeper: Sweeper, context: Context, tally: Tally, receipt: DeletionReceipt
+        self, cleanup: "Cleanup", sweeper: Sweeper, context: Context, tally: Tally, receipt: DeletionReceipt
     ) -> None:
-        self.terms, self.sweeper, self.context, self.tally, self.receipt = terms, sweeper, context, tally, receipt
+        self.cleanup, self.sweeper, self.context, self.tally, self.receipt = cleanup, sweeper, context, tally, receipt
         self.workers: Workers[tuple[DeletionBatch, int, DeletionOutcome]] = Workers(
-            terms.in_flight, context.deadline.clock, "exitkit-delete"
+            cleanup.in_flight, context.deadline.clock, "exitkit-delete"
         )
         self.claimed = self.claimed_bytes = 0
 
     def room(self, batch: DeletionBatch) -> int:
         """How many of the batch may go, if all goes that is under way."""
-        left = max(0, self.terms.limit - self.tally.deleted - self.tally.inside - self.claimed)
+        left = max(0, self.cleanup.limit - self.tally.deleted - self.tally.inside - self.claimed)
         room = min(len(batch.names), left)
         for index, weight in enumerate(_weights(batch)[:room]):
             left -= 1 + weight
             if left < 0:
                 room = index
                 break
-        most = self.terms.limit_bytes
+        most = self.cleanup.limit_bytes
         if most is None:
             return room
         spent = self.tally.bytes + self.claimed_bytes
@@ -174,7 +174,7 @@ class _Flight:
 
     def begin(self, batch: DeletionBatch, most: int) -> None:
         """Delete the first so many of it, beside others if the leaf can do that."""
-        if self.terms.in_flight <= 1:
+        if self.cleanup.in_flight <= 1:
             sending()  # an attempt that nobody waits for any more ends here
             self._count(batch, most, self.sweeper.delete(batch, self.context, most))
             return

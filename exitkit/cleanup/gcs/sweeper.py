@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from exitkit.cleanup.buckets.filters import Filters, ObjectFilter, moment
+from exitkit.cleanup.buckets.filters import ObjectFilter, moment
 from exitkit.cleanup.buckets.limiter import Limiter
 from exitkit.cleanup.buckets.listing import Span, parallel_listing
 from exitkit.cleanup.buckets.shards import Shard
@@ -23,6 +23,9 @@ from exitkit.clients.objects import check_advance
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted
 from exitkit.retry import Retry
+
+if TYPE_CHECKING:
+    from exitkit.cleanup.gcs import GCS
 
 T = TypeVar("T")
 
@@ -40,25 +43,10 @@ class GCSBatch:
         return [name_of(one) for one in self.victims]
 
 
-class Picks(Filters, Protocol):
-    """What of the bucket is to go; the fields are those of the action."""
-
-    @property
-    def prefixes(self) -> Sequence[str]: ...
-    @property
-    def versions(self) -> bool: ...
-    @property
-    def managed_folders(self) -> bool: ...
-    @property
-    def shard(self) -> str: ...
-    @property
-    def concurrency(self) -> int: ...
-
-
 class GCSSweeper:
     """The bucket, while one run finds and deletes in it."""
 
-    def __init__(self, settings: Picks, bucket: Bucket, context: Context) -> None:
+    def __init__(self, settings: "GCS", bucket: Bucket, context: Context) -> None:
         self.settings, self.bucket, self.context = settings, bucket, context
         self.clock = context.deadline.clock
         self.limiter = Limiter(settings.concurrency, self.clock)

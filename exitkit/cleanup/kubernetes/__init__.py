@@ -3,14 +3,12 @@
 import contextlib
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from exitkit.action import Result
 from exitkit.cleanup import Cleanup
 from exitkit.cleanup.engine.ownership import Uid, owners
 from exitkit.cleanup.kubernetes import discovery, selectors
@@ -86,7 +84,6 @@ class Kubernetes(Cleanup):
     limit_bytes: Bytes | None = Field(None, description="Not for objects of Kubernetes, which have no size: use limit.")
 
     reads_in_dry_run: ClassVar[bool] = True
-    _spared: dict[str, None] = PrivateAttr(default_factory=dict)
 
     @field_validator("kinds")
     @classmethod
@@ -158,16 +155,11 @@ class Kubernetes(Cleanup):
                 "workflow's uid, or say anything: true if it is to be deleted all the same"
             )
 
-    def run(self, context: Context) -> Result:
-        self._spared.clear()
-        result = super().run(context)
-        return replace(result, notes=(*result.notes, *self._spared))
-
     @contextlib.contextmanager
     def open(self, context: Context) -> Iterator[KubernetesSweeper]:
         path = str(self.kubeconfig) if self.kubeconfig else ""
         with Kube(partial(find.find, path, self.context, context.deadline.clock)) as kube:
-            yield KubernetesSweeper(self, kube, context, self._namespace(context), self._spared)
+            yield KubernetesSweeper(self, kube, context, self._namespace(context))
 
     def _namespace(self, context: Context) -> str:
         """Raises ConfigError where it must not be touched, or is not known."""

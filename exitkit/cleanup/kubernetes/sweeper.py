@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from exitkit.cleanup.engine.deletion import DeletionOutcome
 from exitkit.cleanup.engine.globs import Globs
@@ -17,30 +17,10 @@ from exitkit.clients.kubernetes.listing import listed
 from exitkit.context import Context
 from exitkit.errors import ActionError
 
+if TYPE_CHECKING:
+    from exitkit.cleanup.kubernetes import Kubernetes
+
 _BATCH = 2000  # objects that are watched together until they are gone, so that a grace period passes once for all
-
-
-class Picks(Protocol):
-    """What is to go, and how; the fields are those of the action."""
-
-    @property
-    def kinds(self) -> Sequence[str]: ...
-    @property
-    def selector(self) -> str: ...
-    @property
-    def field_selector(self) -> str: ...
-    @property
-    def propagation(self) -> str: ...
-    @property
-    def wait(self) -> float: ...
-    @property
-    def grace_period(self) -> int | None: ...
-    @property
-    def older_than(self) -> float: ...
-    @property
-    def include(self) -> Sequence[str]: ...
-    @property
-    def exclude(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True)
@@ -60,8 +40,9 @@ class KindBatch:
 class KubernetesSweeper:
     """The cluster, while one run finds and deletes in it."""
 
-    def __init__(self, settings: Picks, kube: Kube, context: Context, namespace: str, spared: dict[str, None]) -> None:
-        self.settings, self.kube, self.context, self.namespace, self.spared = settings, kube, context, namespace, spared
+    def __init__(self, settings: "Kubernetes", kube: Kube, context: Context, namespace: str) -> None:
+        self.settings, self.kube, self.context, self.namespace = settings, kube, context, namespace
+        self.notes: dict[str, None] = {}  # in order, each once
         self.include, self.exclude = Globs(settings.include), Globs(settings.exclude)
         now = context.deadline.clock.time()
         self.before = now - settings.older_than if settings.older_than else None
@@ -72,7 +53,7 @@ class KubernetesSweeper:
         discovery = Discovery(self.kube, context.retry)
         resources = discovery.resolve(self.settings.kinds)
         self.own = own(self.kube, context.retry, context.workflow, self.namespace, discovery)
-        self.spared.update(dict.fromkeys(self.own.notes))
+        self.notes.update(dict.fromkeys(self.own.notes))
         for resource in resources:
             try:
                 yield from self._herds(resource)
@@ -123,5 +104,5 @@ class KubernetesSweeper:
         if self.exclude.match(one.name) or (self.include and not self.include.match(one.name)):
             return False
         if why := self.own.why(resource, one):
-            self.spared[f"{self.namespace}/{resource.label}/{one.name} was left, because it {why}"] = None
+            self.notes[f"{self.namespace}/{resource.label}/{one.name} was left, because it {why}"] = None
         return not why

@@ -4,9 +4,9 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from exitkit.cleanup.buckets.filters import Filters, ObjectFilter
+from exitkit.cleanup.buckets.filters import ObjectFilter
 from exitkit.cleanup.buckets.limiter import Limiter
 from exitkit.cleanup.buckets.listing import Span, parallel_listing
 from exitkit.cleanup.buckets.shards import Shard
@@ -19,6 +19,9 @@ from exitkit.clients.s3.request import AGAIN
 from exitkit.clients.s3.xml import Marked, Upload, are_writable
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted
+
+if TYPE_CHECKING:
+    from exitkit.cleanup.s3 import S3
 
 T = TypeVar("T")
 _SINGLY = 50  # victims of a batch that go one by one, so that several batches of them go at a time
@@ -40,25 +43,10 @@ class S3Batch:
         return [name_of(one) for one in self.victims]
 
 
-class Picks(Filters, Protocol):
-    """What of the bucket is to go; the fields are those of the action."""
-
-    @property
-    def prefixes(self) -> Sequence[str]: ...
-    @property
-    def versions(self) -> bool: ...
-    @property
-    def uploads(self) -> bool: ...
-    @property
-    def shard(self) -> str: ...
-    @property
-    def concurrency(self) -> int: ...
-
-
 class S3Sweeper:
     """The bucket, while one run finds and deletes in it."""
 
-    def __init__(self, settings: Picks, bucket: Bucket, context: Context) -> None:
+    def __init__(self, settings: "S3", bucket: Bucket, context: Context) -> None:
         self.settings, self.bucket, self.context = settings, bucket, context
         clock = context.deadline.clock
         self.limiter = Limiter(settings.concurrency, clock)

@@ -126,7 +126,7 @@ class Cleanup(Action):
     @classmethod
     def literal(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """The settings, in which what templates put into a pattern stands for itself. Raises ConfigError."""
-        return {key: _literal(one, escaped) if key in cls.globs else one for key, one in given.items()}
+        return {key: _literal(value, escaped if key in cls.globs else str) for key, value in given.items()}
 
     def run(self, context: Context) -> Result:
         if self._keeps(context):
@@ -181,6 +181,9 @@ class Cleanup(Action):
 
 
 def _literal(value: Any, write: Callable[[str], str]) -> Any:
+    """The value without a trace of templates, with what they put in as `write` gives it."""
     if isinstance(value, str):
         return written(value, write)
-    return [_literal(one, write) for one in value] if isinstance(value, list) else value
+    if isinstance(value, Mapping):
+        return {key: _literal(inner, write) for key, inner in value.items()}
+    return [_literal(inner, write) for inner in value] if isinstance(value, list) else value

@@ -251,3 +251,17 @@ def test_a_template_puts_nothing_into_where():
         "values": {"w": "train-x7k2p"},
     }
     refused("sql", given, "put in by a template", x="1 = 1")
+
+
+def test_all_other_settings_are_plain_texts(tmp_path):
+    """A choice, a secret, a number that a template puts in are read as they were written."""
+    given = {
+        "kinds": ["{{ workflow.parameters.kind }}"],
+        "selector": "workflows.argoproj.io/workflow={{ workflow.name }}",
+        "propagation": "{{ workflow.parameters.how }}",
+        "keep_on": ["{{ workflow.parameters.when }}"],
+        "limit": "{{ workflow.parameters.most }}",
+    }
+    step = bound("kubernetes", given, kind="pods", how="Orphan", when="Error", most="7")
+    assert (step.propagation, step.keep_on, step.limit) == ("Orphan", ["Error"], 7)
+    assert all(type(text) is str for text in (step.propagation, step.selector, *step.kinds))

@@ -919,6 +919,21 @@ def test_rows_that_refer_to_each_other_and_all_go_hold_nothing(server):
     assert left(server) == sorted([NAME, "other"])
 
 
+def test_who_may_not_read_what_refers_to_rows_deletes_those_that_nothing_holds(pg):
+    """The server itself looks with its own rights."""
+    pg.run(
+        "DROP ROLE IF EXISTS cleaner",
+        f"CREATE ROLE cleaner LOGIN PASSWORD '{PASSWORD}'",
+        "CREATE TABLE runs (id INTEGER PRIMARY KEY, workflow text)",
+        "CREATE TABLE holder (run INTEGER REFERENCES runs (id))",
+        f"INSERT INTO runs VALUES (1, '{NAME}'), (2, 'other')",
+        "GRANT SELECT, DELETE ON runs TO cleaner",
+    )
+    url = f"postgresql://cleaner:{ENCODED}@127.0.0.1:{pg.port}/ml"
+    assert SQL(url=url, rows="runs", where="workflow = :w", values={"w": NAME}).run(ours()).facts["deleted"] == 1
+    assert left(pg) == ["other"]
+
+
 # What a schema holds.
 
 

@@ -46,6 +46,10 @@ def read(request: Callable[[], T]) -> T:
 
 
 def _unanswered(error: Unknown) -> Exhausted:
+    told = "no answer in time" if error.reason == "timeout" else str(error)
     return Exhausted(
-        f"no answer to what was only read: {error}", reason=error.reason, facts=error.facts, notes=error.notes
+        f"{told}, while it was only read what is there, so nothing went by it",
+        reason=error.reason,
+        facts=error.facts,
+        notes=error.notes,
     )

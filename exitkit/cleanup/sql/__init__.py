@@ -152,21 +152,18 @@ class SQL(Cleanup):
     @classmethod
     def literal(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         made = super().literal(given)
-        if put_in(_text(given.get("where"))):
+        where, values = given.get("where", ""), given.get("values")
+        if isinstance(where, str) and put_in(where):
             raise ConfigError("where has something put in by a template: give it as a parameter, in values")
-        for key in ("schemas", "tables", "rows"):
-            made[key] = (
-                [_named(key, one) for one in made[key]]
-                if isinstance(made.get(key), list)
-                else _named(key, made.get(key))
-            )
-        values, predicate = made.get("values"), Predicate(_text(made.get("where")))
-        if isinstance(values, Mapping):
+        for key in made.keys() & {"schemas", "tables", "rows"}:
+            made[key] = _named(key, given[key])
+        if isinstance(where, str) and isinstance(values, Mapping):
+            predicate = Predicate(where)
             try:
                 made["values"] = {key: _value(predicate, str(key), value) for key, value in values.items()}
             except ValueError as error:
                 raise ConfigError(str(error)) from None
-        return {key: value for key, value in made.items() if key in given}
+        return made
 
     def targets(self) -> list[str]:
         return [*self.schemas, *self.tables, *([f"{self.rows} where {self.where}"] if self.rows else [])]
@@ -224,12 +221,10 @@ class SQL(Cleanup):
         return found
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
 def _named(key: str, value: Any) -> Any:
     """A pattern in which what a template put in is that name. Raises ConfigError for a schema that is everybody's."""
+    if isinstance(value, list):
+        return [_named(key, inner) for inner in value]
     if not isinstance(value, str):
         return value
     if key == "schemas" and put_in(value) and (sqlurl.is_system(value) or value.lower() == "public"):
@@ -240,4 +235,4 @@ def _named(key: str, value: Any) -> Any:
 def _value(predicate: Predicate, key: str, value: Any) -> Any:
     if isinstance(value, str) and put_in(value) and predicate.check_data(key, put_in(value)):
         return written(value, lambda data: re.sub(r"[%_\\]", r"\\\g<0>", data))
-    return value
+    return str(value) if isinstance(value, str) else value

@@ -15,7 +15,7 @@ _LIKE = f"LIKE :{{}} ESCAPE '{LIKE_ESCAPE}'"
 _SCHEMAS = f"""
 SELECT n.oid::text, n.nspname, n.nspname = current_schema(), (
     SELECT count(*) FROM pg_catalog.pg_class c
-    WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')), CASE WHEN :sized THEN (
+    WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')), CASE WHEN :sized THEN (
     SELECT coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0) FROM pg_catalog.pg_class c
     WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'm')) END
 FROM pg_catalog.pg_namespace n

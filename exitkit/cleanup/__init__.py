@@ -133,7 +133,7 @@ class Cleanup(Action):
             raise Skip(f"kept, because the workflow is {context.workflow.status or 'of unknown status'}")
         self.guard(context)
         if context.dry_run:
-            return Removal(self, context).rehearse()
+            return Removal(self, context).dry_run()
         if self.interactive:
             self._ask(context)
         sink = self.open_receipt(context) if self.receipt else None
@@ -174,9 +174,9 @@ class Cleanup(Action):
         return (context.workflow.status or "Error") in self.keep_on
 
     def _ask(self, context: Context) -> None:
-        rehearsal = Removal(self, replace(context, dry_run=True)).rehearse()
-        shown = "".join(f"  {one}\n" for one in cast("list[str]", rehearsal.facts["examples"]))
-        if not confirm.agrees(f"{shown}{rehearsal.summary}; go on?"):
+        preview = Removal(self, replace(context, dry_run=True)).dry_run()
+        shown = "".join(f"  {one}\n" for one in cast("list[str]", preview.facts["examples"]))
+        if not confirm.agrees(f"{shown}{preview.summary}; go on?"):
             raise Skip("nothing was deleted, because the answer was no")
 
 

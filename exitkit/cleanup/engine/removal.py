@@ -26,7 +26,7 @@ class Removal:
         self.tally = Tally()
         self.notes: tuple[str, ...] = ()
 
-    def rehearse(self) -> Result:
+    def dry_run(self) -> Result:
         """Find all of it, and say what would go."""
         tally = self.tally
         with self._counting(), self._opened() as sweeper, self._found(sweeper) as found:

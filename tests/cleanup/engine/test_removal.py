@@ -397,7 +397,7 @@ def test_a_dry_run_sends_nothing_and_says_all_that_would_go():
     """Nothing is deleted, whatever the limits; it counts on, so that they can be set."""
     shelf = Shelf([*stacks(12, 3, sizes=lambda number: 100), Refusal("shelf/held", "on hold")], limit=4, limit_bytes=50)
     shelf.before = lambda names: pytest.fail("a dry run deleted something")
-    result = Removal(shelf, made(dry_run=True)).rehearse()
+    result = Removal(shelf, made(dry_run=True)).dry_run()
     assert result.summary == (
         "would delete 15 (1.5 KiB), 1 more cannot go; more than limit=4 or limit_bytes=50 B, so it would stop there"
     )
@@ -414,7 +414,7 @@ def test_a_dry_run_sends_nothing_and_says_all_that_would_go():
 def test_a_dry_run_is_over_the_limit_where_the_run_would_be(limit, over):
     """To the one; what cannot go does not count."""
     shelf = Shelf([Refusal("shelf/held", "on hold"), *stacks(5)], limit=limit)
-    assert ("would stop" in Removal(shelf, made(dry_run=True)).rehearse().summary) == over
+    assert ("would stop" in Removal(shelf, made(dry_run=True)).dry_run().summary) == over
     with pytest.raises(ActionError) as caught:
         carry_out(shelf)
     assert ("raise it" in str(caught.value)) == over
@@ -428,7 +428,7 @@ def test_a_dry_run_that_runs_out_of_time_says_what_it_has_seen():
         setattr(clock, "now", 200.0 * number) or batch for number, batch in enumerate(stacks(2, 2, 2))
     )
     with pytest.raises(Exhausted) as caught:
-        Removal(shelf, made(clock, dry_run=True)).rehearse()
+        Removal(shelf, made(clock, dry_run=True)).dry_run()
     assert (caught.value.facts["found"], caught.value.facts["complete"]) == (4, False)
 
 

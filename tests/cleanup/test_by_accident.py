@@ -162,9 +162,11 @@ def test_a_generated_name_is_its_own(pattern):
 def test_everybodys_schemas_are_nobodys(name):
     """Also of a workflow that is called like one."""
     refused("sql", {"url": POSTGRES, "schemas": [name]}, "somebody|itself", name=name)
-    given = {"url": POSTGRES, "schemas": ["{{ workflow.name | replace('-', '_') }}"]}
-    for anything in (False, True):
-        refused("sql", {**given, "anything": anything}, "somebody|itself|not the workflow's own", name=name)
+    template = "{{ workflow.name | replace('-', '_') }}"
+    for given in ({"schemas": [template]}, {"tables": [f"{template}.x"]}, {"tables": [f"{template}.metrics_*"]}):
+        for anything in (False, True):
+            step = {"url": POSTGRES, **given, "anything": anything}
+            refused("sql", step, "somebody|itself|not the workflow's own", name=name)
 
 
 # Data in patterns.

@@ -173,8 +173,12 @@ class SQL(Cleanup):
         if self.rows:
             return bool(self._predicate.owned(own))
         name = names.read(target, parts=1 if self.schemas else 2)
-        is_default = bool(self.schemas) and name.name.text.lower() in self._address.default_schemas
-        return name.bears(own) and (not is_default or is_unmistakable(own))
+        if self.tables and name.name.bears(own):
+            return True
+        # Everybody's tables are in the default schema, also where it happens to be called as the workflow is.
+        schema = name.name if self.schemas else name.schema
+        is_default = schema is not None and schema.text.lower() in self._address.default_schemas
+        return schema is not None and schema.bears(own) and (not is_default or is_unmistakable(own))
 
     @contextlib.contextmanager
     def open(self, context: Context) -> Iterator[Sweeper]:
@@ -221,14 +225,20 @@ class SQL(Cleanup):
         return found
 
 
+_MARK = "\0"  # around what a template put in
+
+
 def _named(key: str, value: Any) -> Any:
     """A pattern in which what a template put in is that name. Raises ConfigError for a schema that is everybody's."""
     if isinstance(value, list):
         return [_named(key, inner) for inner in value]
     if not isinstance(value, str):
         return value
-    if key == "schemas" and put_in(value) and (sqlurl.is_system(value) or value.lower() == "public"):
-        raise ConfigError(f"schemas has {value[:100]!r} by a template, which is not the workflow's own: write it out")
+    schema, dot, _ = written(value, lambda data: f"{_MARK}{data}{_MARK}").partition(".")
+    if key == "schemas" or dot:
+        plain = schema.replace(_MARK, "")
+        if plain != schema and (sqlurl.is_system(plain) or plain.lower() == "public"):
+            raise ConfigError(f"{key} has {plain[:100]!r} by a template, which is not the workflow's own: write it out")
     return written(value, names.escaped)
 
 

@@ -9,7 +9,7 @@ from exitkit.cleanup.gcs import GCS
 from exitkit.cleanup.kubernetes import Kubernetes
 from exitkit.cleanup.s3 import S3
 from exitkit.errors import ActionError, Unknown
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.testing import ScriptedHTTP, context, failed_workflow
 from exitkit.testing.http import answer, answer_json
 from exitkit.testing.kube import ScriptedKube
@@ -194,7 +194,7 @@ def test_pages_of_kubernetes_that_lead_nowhere_end_soon(cluster, tmp_path, token
             status = {"kind": "Status", "code": 410, "message": "too old", "metadata": {"continue": token}}
             cluster.fault("GET", "/pods?", answer(410, json.dumps(status)))
     with pytest.raises(ActionError, match=r"leads to itself|nothing new|gone before") as caught:
-        step.run(context(terms=Terms(attempts=1)))
+        step.run(context(terms=RetryPolicy(attempts=1)))
     assert not isinstance(caught.value, Unknown)
     assert len(cluster.sent("GET")) < 120
     assert cluster.sent("DELETE") == []

@@ -16,9 +16,9 @@ from exitkit.cleanup.buckets.shards import Shard
 from exitkit.cleanup.engine.deletion import DeletionOutcome, delete_all
 from exitkit.cleanup.engine.reading import check_asked, read
 from exitkit.clients.deletion import PartialResult, Refusal
-from exitkit.clients.gcs import Bucket, Victim, name_of, under
+from exitkit.clients.gcs import GCSBucket, Victim, name_of, under
 from exitkit.clients.gcs.batch import MOST_CALLS
-from exitkit.clients.gcs.json import About, Folder, Listed, Object
+from exitkit.clients.gcs.json import About, Listed, ManagedFolder, Object
 from exitkit.clients.objects import check_advance
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted
@@ -46,7 +46,7 @@ class GCSBatch:
 class GCSSweeper:
     """The bucket, while one run finds and deletes in it."""
 
-    def __init__(self, settings: "GCS", bucket: Bucket, context: Context) -> None:
+    def __init__(self, settings: "GCS", bucket: GCSBucket, context: Context) -> None:
         self.settings, self.bucket, self.context = settings, bucket, context
         self.clock = context.deadline.clock
         self.limiter = Limiter(settings.concurrency, self.clock)
@@ -74,7 +74,7 @@ class GCSSweeper:
 
     def delete(self, batch: GCSBatch, context: Context, most: int) -> DeletionOutcome:
         try:
-            folders = [one for one in batch.victims[:most] if isinstance(one, Folder)]
+            folders = [one for one in batch.victims[:most] if isinstance(one, ManagedFolder)]
             if folders:
                 return self._delete_folders(folders, context)
             objects = [one for one in batch.victims[:most] if isinstance(one, Object)]
@@ -99,7 +99,7 @@ class GCSSweeper:
             turn.slow = found.slow
         return found
 
-    def _delete_folders(self, folders: Sequence[Folder], context: Context) -> DeletionOutcome:
+    def _delete_folders(self, folders: Sequence[ManagedFolder], context: Context) -> DeletionOutcome:
         """One request for each. One that cannot go does not keep the others."""
         refused, gone = [], []
         for one in folders:
@@ -159,7 +159,7 @@ class GCSSweeper:
 
     def _folders(self, prefix: str) -> Iterator[GCSBatch]:
         """Managed folders, the deepest first, once what was in them is gone."""
-        found: list[Folder] = []
+        found: list[ManagedFolder] = []
         token, more, seen = "", True, set[object]()
         while more:
             some, token = read(functools.partial(self._asked, functools.partial(self.bucket.folders, prefix, token)))
@@ -199,5 +199,5 @@ class GCSSweeper:
         return f"gs://{self.bucket.name}/"
 
 
-def _depth(folder: Folder) -> int:
+def _depth(folder: ManagedFolder) -> int:
     return -folder.name.count("/")

@@ -12,7 +12,7 @@ from exitkit.cleanup.kubernetes.discovery import Discovery
 from exitkit.cleanup.kubernetes.ownership import Own, own
 from exitkit.cleanup.kubernetes.selectors import parse
 from exitkit.clients.deletion import Refusal
-from exitkit.clients.kubernetes import Found, Kube, Resource
+from exitkit.clients.kubernetes import Kube, ObjectMetadata, Resource
 from exitkit.clients.kubernetes.listing import listed
 from exitkit.context import Context
 from exitkit.errors import ActionError
@@ -28,7 +28,7 @@ class KindBatch:
     """Objects of one kind."""
 
     resource: Resource
-    victims: Sequence[Found]
+    victims: Sequence[ObjectMetadata]
     place: str
     sizes: Sequence[int] = ()
 
@@ -77,7 +77,7 @@ class KubernetesSweeper:
         if self.settings.field_selector:
             query["fieldSelector"] = self.settings.field_selector
         place = f"{self.namespace}/{resource.label}/"
-        waiting: list[Found] = []
+        waiting: list[ObjectMetadata] = []
         for page in reading(listed(self.kube, self.context.retry, resource, self.namespace, query)):
             for one in page:
                 self._check_asked(resource, one)
@@ -88,7 +88,7 @@ class KubernetesSweeper:
         if waiting:
             yield KindBatch(resource, waiting, place)
 
-    def _check_asked(self, resource: Resource, one: Found) -> None:
+    def _check_asked(self, resource: Resource, one: ObjectMetadata) -> None:
         """Raises ForeignListing for what the selector does not fit, as a server gives that does not heed it."""
         is_here = one.namespace in ("", self.namespace)
         if not (one.name and one.uid and is_here and all(part.fits(one.labels) for part in self.requirements)):
@@ -98,7 +98,7 @@ class KubernetesSweeper:
                 reason="server",
             )
 
-    def _takes(self, resource: Resource, one: Found) -> bool:
+    def _takes(self, resource: Resource, one: ObjectMetadata) -> bool:
         if self.before is not None and (one.created is None or one.created > self.before):
             return False
         if self.exclude.match(one.name) or (self.include and not self.include.match(one.name)):

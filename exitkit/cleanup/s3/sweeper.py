@@ -14,7 +14,7 @@ from exitkit.cleanup.engine.deletion import DeletionOutcome, delete_all
 from exitkit.cleanup.engine.reading import check_asked, read
 from exitkit.clients.deletion import PartialResult, Refusal
 from exitkit.clients.objects import Page, check_advance
-from exitkit.clients.s3 import Bucket, Victim, name_of
+from exitkit.clients.s3 import S3Bucket, Victim, name_of
 from exitkit.clients.s3.request import AGAIN
 from exitkit.clients.s3.xml import Marked, Upload, are_writable
 from exitkit.context import Context
@@ -46,7 +46,7 @@ class S3Batch:
 class S3Sweeper:
     """The bucket, while one run finds and deletes in it."""
 
-    def __init__(self, settings: "S3", bucket: Bucket, context: Context) -> None:
+    def __init__(self, settings: "S3", bucket: S3Bucket, context: Context) -> None:
         self.settings, self.bucket, self.context = settings, bucket, context
         clock = context.deadline.clock
         self.limiter = Limiter(settings.concurrency, clock)

@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from exitkit.cleanup.engine.deletion import EXAMPLES, DeletionOutcome, Tally, delete_all
 from exitkit.clients.deletion import PartialResult, Refusal, readable
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
-from exitkit.retry import Retry, Terms
+from exitkit.retry import Retry, RetryPolicy
 from exitkit.retry.clock import Deadline
 from exitkit.testing.clock import FakeClock
 
 
 def fresh(seconds=300.0, **terms):
     clock = FakeClock()
-    return clock, Retry(Terms(**terms), Deadline(seconds, clock))
+    return clock, Retry(RetryPolicy(**terms), Deadline(seconds, clock))
 
 
 class Store:

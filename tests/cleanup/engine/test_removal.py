@@ -18,7 +18,7 @@ from exitkit.clients.deletion import PartialResult, Refusal
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted, Retryable
 from exitkit.retry import Retry, sending
-from exitkit.retry import Terms as Tries
+from exitkit.retry import RetryPolicy as Tries
 from exitkit.retry.clock import Clock, Deadline
 from exitkit.testing.clock import FakeClock
 

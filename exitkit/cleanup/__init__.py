@@ -1,7 +1,7 @@
 """What every cleanup shares: the guard, the limits, the dry run, the counting and the receipt."""
 
-import re
 from abc import abstractmethod
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, cast
@@ -9,18 +9,20 @@ from typing import Any, ClassVar, Literal, cast
 from pydantic import Field, field_validator
 
 from exitkit.action import Action, Result
+from exitkit.argo.workflow import Workflow
 from exitkit.cleanup.engine import confirm
 from exitkit.cleanup.engine.deletion import Sweeper
-from exitkit.cleanup.engine.globs import Globs, is_magic
-from exitkit.cleanup.engine.receipt import Ledger
+from exitkit.cleanup.engine.globs import Globs, escaped, is_magic
+from exitkit.cleanup.engine.ownership import Uid, is_telling, owners
+from exitkit.cleanup.engine.receipt import DeletionReceipt
 from exitkit.cleanup.engine.removal import Removal
 from exitkit.clients.appendfile import Sink, open_file
 from exitkit.context import Context
 from exitkit.errors import ConfigError, Skip
+from exitkit.text.filled import written
 from exitkit.text.units import Bytes, Seconds
 
-# https://www.rfc-editor.org/rfc/rfc9562#section-4: long enough that it is nowhere by chance.
-_UID = 36
+_SOMEBODYS = "so it may be somebody else's; say anything: true if it is to be deleted all the same"
 
 
 class Cleanup(Action):
@@ -50,6 +52,9 @@ class Cleanup(Action):
     )
     interactive: bool = Field(False, description="Show what would go, and ask on the terminal before it does.")
 
+    globs: ClassVar[tuple[str, ...]] = ("include", "exclude")
+    """The settings in which *, ? and [ are wildcards, unless a template put them in."""
+
     reads_in_dry_run: ClassVar[bool] = False
     """Whether a dry run sends requests, which only read."""
 
@@ -71,10 +76,7 @@ class Cleanup(Action):
     def _are_globs(cls, globs: list[str]) -> list[str]:
         if not all(one.strip("/") for one in globs):
             raise ValueError("a glob is empty: was a template filled in with nothing?")
-        try:
-            Globs(globs)
-        except re.error:
-            raise ValueError("a glob has brackets that mean nothing") from None
+        Globs(globs)
         return globs
 
     @field_validator("receipt")
@@ -94,7 +96,7 @@ class Cleanup(Action):
             raise ConfigError("interactive asks on a terminal, and here is none: leave it out, or try --dry-run")
         if self.anything or self._keeps(context):
             return
-        own = [one for one in (context.workflow.name, context.workflow.uid) if one]
+        own = list(owners(context.workflow))
         for target in self.targets():
             if not any(self.bears(target, one) for one in own):
                 who = (
@@ -102,24 +104,43 @@ class Cleanup(Action):
                     if own
                     else "the name of a workflow, which is not known here"
                 )
+                raise ConfigError(f"{target} does not bear {who} or its uid as a part of its own, {_SOMEBODYS}")
+
+    def guard_origin(self, context: Context, twin: "Action | None", stranger: Workflow) -> None:
+        """Refuse what bears the workflow's name by accident. Raises ConfigError.
+
+        `twin` is the same step made for another workflow, the `stranger`, if it can be: what bears that one's name
+        there was put in by a template. What was written out counts where it can be nothing else but a workflow's.
+        """
+        if self.anything or self._keeps(context):
+            return
+        twins = twin.targets() if isinstance(twin, type(self)) else []
+        for number, target in enumerate(self.targets()):
+            put_in = number < len(twins) and any(self._knows(twin, twins[number], one) for one in owners(stranger))
+            if not put_in and not any(self.tells(target, one) for one in owners(context.workflow)):
                 raise ConfigError(
-                    f"{target} does not bear {who} or its uid as a part of its own, so it may be somebody else's; "
-                    "say anything: true if it is to be deleted all the same"
+                    f"{target} has the workflow's name {context.workflow.name[:100]!r} written out, which may be there "
+                    f"by chance, {_SOMEBODYS}; {{{{ workflow.name }}}} in a template and the uid are never by chance"
                 )
+
+    @classmethod
+    def literal(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings, in which what templates put into a pattern stands for itself. Raises ConfigError."""
+        return {key: _literal(value, escaped if key in cls.globs else str) for key, value in given.items()}
 
     def run(self, context: Context) -> Result:
         if self._keeps(context):
             raise Skip(f"kept, because the workflow is {context.workflow.status or 'of unknown status'}")
         self.guard(context)
         if context.dry_run:
-            return Removal(self, context).rehearse()
+            return Removal(self, context).dry_run()
         if self.interactive:
             self._ask(context)
         sink = self.open_receipt(context) if self.receipt else None
         clock = context.deadline.clock.monotonic
         progress = context.workflow.progress_file
-        ledger = Ledger(sink, zipped=self.receipt.endswith(".gz"), progress=progress, clock=clock)
-        return Removal(self, context).carry_out(ledger)
+        receipt = DeletionReceipt(sink, zipped=self.receipt.endswith(".gz"), progress=progress, clock=clock)
+        return Removal(self, context).carry_out(receipt)
 
     def open_receipt(self, context: Context) -> Sink:
         """Where the list of what went is written. Raises ActionError, and then nothing is deleted."""
@@ -139,14 +160,30 @@ class Cleanup(Action):
         A part with a wildcard says nothing of what it will stand for.
         """
         parts = [part for part in target.split("/") if not is_magic(part)]
-        return any(part == own or (len(own) == _UID and own in part) for part in parts)
+        return any(part == own or (isinstance(own, Uid) and own in part) for part in parts)
+
+    def tells(self, target: str, own: str) -> bool:
+        """Whether the target bears it so that it is the workflow's also where it was written out."""
+        return is_telling(own) and self.bears(target, own)
+
+    def _knows(self, twin: "Action | None", target: str, own: str) -> bool:
+        return isinstance(twin, Cleanup) and twin.bears(target, own)
 
     def _keeps(self, context: Context) -> bool:
         """Without a status nobody knows that all went well, and there may be evidence."""
         return (context.workflow.status or "Error") in self.keep_on
 
     def _ask(self, context: Context) -> None:
-        rehearsal = Removal(self, replace(context, dry_run=True)).rehearse()
-        shown = "".join(f"  {one}\n" for one in cast("list[str]", rehearsal.facts["examples"]))
-        if not confirm.agrees(f"{shown}{rehearsal.summary}; go on?"):
+        preview = Removal(self, replace(context, dry_run=True)).dry_run()
+        shown = "".join(f"  {one}\n" for one in cast("list[str]", preview.facts["examples"]))
+        if not confirm.agrees(f"{shown}{preview.summary}; go on?"):
             raise Skip("nothing was deleted, because the answer was no")
+
+
+def _literal(value: Any, write: Callable[[str], str]) -> Any:
+    """The value without a trace of templates, with what they put in as `write` gives it."""
+    if isinstance(value, str):
+        return written(value, write)
+    if isinstance(value, Mapping):
+        return {key: _literal(inner, write) for key, inner in value.items()}
+    return [_literal(inner, write) for inner in value] if isinstance(value, list) else value

@@ -10,6 +10,8 @@ from exitkit.errors import ActionError
 PLAIN = "application/octet-stream"
 """The type of a content of which nothing is known."""
 
+_MOST_EMPTY = 100_000  # pages, of a thousand keys each
+
 
 @dataclass(frozen=True)
 class Page:
@@ -24,6 +26,13 @@ class Page:
     changed: Sequence[str] = ()
     more: bool = False
     token: str = ""
+
+
+def check_advance(token: object, seen: set[object], what: str) -> None:
+    """Raises ActionError where a page leads to one that has been read, or too many pages have nothing in them."""
+    if token in seen or len(seen) > _MOST_EMPTY:
+        raise ActionError(f"{what}: a page leads to itself, or to one before it", reason="server")
+    seen.add(token)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ class _Done(Generic[T]):
     error: BaseException | None = None
 
 
-class Crew(Generic[T]):
+class Workers(Generic[T]):
     """Work under way, each piece in a thread of its own; for one thread that starts it and takes results.
 
     `size` is how much of it there should be at a time: whoever starts work asks for `full` first, and takes
@@ -29,7 +29,7 @@ class Crew(Generic[T]):
     the work was started: once nobody waits for that any more, their next request is refused.
     """
 
-    def __init__(self, size: int, clock: Clock = CLOCK, name: str = "exitkit-crew") -> None:
+    def __init__(self, size: int, clock: Clock = CLOCK, name: str = "exitkit-workers") -> None:
         self.size, self.clock, self.name = size, clock, name
         self.busy = 0
         self._done: deque[_Done[T]] = deque()

@@ -1,9 +1,13 @@
 """A step made ready: whether it is due, and its action with the facts filled in."""
 
+import contextlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from exitkit import settings
 from exitkit.action import Action
+from exitkit.argo.workflow import Workflow
 from exitkit.context import Context
 from exitkit.errors import ActionError, ConfigError, Skip
 from exitkit.plan import registry, template
@@ -11,6 +15,10 @@ from exitkit.plan.check import Step
 from exitkit.run import spare
 from exitkit.run.report import entries_as_facts
 from exitkit.settings import fields
+
+# Another workflow, which is nobody's: what a step would name for it as well, no template put there.
+_STRANGER = "stranger-7q4zx"
+_STRANGER_UID = "5c1a4e9e-07d3-4b6f-9a52-3d0c8e1f7b64"
 
 
 def bind(step: Step, context: Context, environ: Mapping[str, str]) -> tuple[Action, tuple[str, ...]]:
@@ -20,22 +28,38 @@ def bind(step: Step, context: Context, environ: Mapping[str, str]) -> tuple[Acti
     """
     registry.check_extra(step.uses)
     action = registry.find(step.uses)
-    facts = facts_for(context)
-    # A message with a gap in it is better than none; a path with a gap in it is not.
-    # What the action can go without is left out where there is a gap in it; another address with a gap is an error.
-    addresses = fields.addresses_of(action) - set(action.spare)
-    given = template.render(step.with_, facts, lenient=action.lenient, addresses=addresses)
-    spared = spare.without_unusable(action, given, environ, registry.prefix(step.uses))
+    made, notes = _made(step, action, context, environ)
+    guard: Callable[[Context], None] | None = getattr(made, "guard", None)
+    if guard is not None:
+        guard(context)
+    guard_origin: Callable[[Context, Action | None, Workflow], None] | None = getattr(made, "guard_origin", None)
+    if guard_origin is not None:
+        stranger = replace(context.workflow, name=_STRANGER, uid=_STRANGER_UID)
+        twin = None
+        with contextlib.suppress(ConfigError):  # a name that only this workflow's template can do with
+            twin, _ = _made(step, action, replace(context, workflow=stranger), environ)
+        guard_origin(context, twin, stranger)
+    return made, notes
+
+
+def _made(
+    step: Step, action: type[Action], context: Context, environ: Mapping[str, str]
+) -> tuple[Action, tuple[str, ...]]:
+    facts, prefix = facts_for(context), registry.prefix(step.uses)
+    literal: Callable[[Mapping[str, Any]], dict[str, Any]] | None = getattr(action, "literal", None)
+    if literal is not None:
+        given = literal(template.fill(step.with_, facts))
+    else:
+        # What the action can go without is left out where there is a gap in it; another address with a gap is an error.
+        addresses = fields.addresses_of(action) - set(action.spare)
+        given = template.render(step.with_, facts, lenient=action.lenient, addresses=addresses)
+    spared = spare.without_unusable(action, given, environ, prefix)
     try:
-        made = settings.load(action, spared.given, environ, registry.prefix(step.uses))
+        return settings.load(action, spared.given, environ, prefix), spared.notes
     except settings.SettingsError as error:
         if spared.incomplete:  # what the workflow's data says is no mistake of the plan's; a fallback may do better
             raise ActionError("; ".join((f"{step.id}: {error}", *spared.notes)), reason="client") from None
         raise ConfigError(f"{step.id}: {error}") from None
-    guard: Callable[[Context], None] | None = getattr(made, "guard", None)
-    if guard is not None:
-        guard(context)
-    return made, spared.notes
 
 
 def facts_for(context: Context) -> dict[str, object]:

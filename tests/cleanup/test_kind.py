@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from exitkit.argo.workflow import Workflow
 from exitkit.cleanup import Cleanup
-from exitkit.cleanup.engine.deletion import Outcome
+from exitkit.cleanup.engine.deletion import DeletionOutcome
 from exitkit.clients.deletion import Refusal
 from exitkit.context import Context
 from exitkit.errors import ActionError, ConfigError, Exhausted, Skip
@@ -79,7 +79,7 @@ class Shelf(Cleanup):
         gone = [name for name in names if name not in world.left]
         refused = [Refusal(name, world.refuses[name]) for name in names if name in world.refuses and name in world.left]
         world.left -= set(names) - set(world.refuses)
-        return Outcome(gone=gone, refused=refused)
+        return DeletionOutcome(gone=gone, refused=refused)
 
 
 def world(*batches, **more):
@@ -298,7 +298,7 @@ def test_what_comes_again_is_counted_once():
 
     class Slow(Shelf):
         def delete(self, batch, context, most):
-            return Outcome(again=["n0"]) if len(batch.names) > 1 else Outcome()
+            return DeletionOutcome(again=["n0"]) if len(batch.names) > 1 else DeletionOutcome()
 
     world(stack(3), Things(["n0"]))
     facts = Slow().run(made()).facts
@@ -492,3 +492,38 @@ def test_a_terminal_shows_how_far_it_is(person):
     assert told.startswith("\rdeleted 3 (30 B) of 3 found so far\x1b[K")
     assert told.endswith("\r\x1b[K")
     assert "\n" not in told
+
+
+class FullDisk:
+    """A list that finds no room."""
+
+    def write(self, data):
+        raise OSError(28, "No space left on device")
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("refuses", [{}, {"n1": "not permitted"}])
+def test_a_list_that_is_not_whole_is_told_whatever_else_fails(monkeypatch, refuses):
+    """Two things are gone, and no list says so: the report does, also where another one stayed."""
+    world(stack(3), refuses=refuses)
+    monkeypatch.setattr(Shelf, "open_receipt", lambda *_: FullDisk())
+    step = Shelf(receipt="/tmp/gone")
+    told = "the receipt is not complete: no space left on device"
+    if not refuses:
+        assert step.run(made()).notes == (told,)
+        return
+    with pytest.raises(ActionError) as caught:
+        step.run(made())
+    assert told in caught.value.notes
+    assert caught.value.facts["deleted"] == 2
+
+
+def test_a_list_that_is_not_whole_is_told_where_time_runs_out(monkeypatch):
+    """Or where the limit is reached."""
+    world(stack(3))
+    monkeypatch.setattr(Shelf, "open_receipt", lambda *_: FullDisk())
+    with pytest.raises(ActionError, match="limit=2") as caught:
+        Shelf(receipt="/tmp/gone", limit=2).run(made())
+    assert "the receipt is not complete: no space left on device" in caught.value.notes

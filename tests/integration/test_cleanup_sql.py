@@ -16,7 +16,7 @@ import pymysql
 import pytest
 
 from exitkit.cleanup.sql import SQL
-from exitkit.errors import ActionError, Unknown
+from exitkit.errors import ActionError, ConfigError, Unknown
 from exitkit.retry import RetryPolicy
 from exitkit.retry.clock import Clock
 from exitkit.testing import context
@@ -396,17 +396,17 @@ def test_what_is_not_ours_to_drop_is_refused(server):
 
 def test_a_table_that_was_made_anew_is_another_one(server, monkeypatch):
     """It has the name that was listed, and stays; MariaDB tells it by the second in which it was made."""
-    from exitkit.cleanup.sql.drop import Drop
+    from exitkit.cleanup.sql.drop import DropSweeper
 
     server.run(f"CREATE TABLE {OWN}_a (id INT)")
-    original = Drop.delete
+    original = DropSweeper.delete
 
     def delete(self, batch, context, most):
         server.run("DO SLEEP(1.1)" if server.kind == "mysql" else "SELECT 1")
         server.run(f"DROP TABLE {OWN}_a", f"CREATE TABLE {OWN}_a (id INT)")
         return original(self, batch, context, most)
 
-    monkeypatch.setattr(Drop, "delete", delete)
+    monkeypatch.setattr(DropSweeper, "delete", delete)
     result = server.step(tables=[f"{OWN}_*"]).run(ours())
     assert (result.facts["deleted"], result.facts["gone"]) == (0, 1)
     assert server.tables() == [f"{server.default}.{OWN}_a"]
@@ -715,3 +715,254 @@ def test_a_login_that_fails_fails_at_once_and_tells_no_secret(server):
         assert PASSWORD not in str(caught.value)
     with pytest.raises(ActionError, match=r"(?i)not exist|unknown database|denied"):
         SQL(url=f"{scheme}://ml:{ENCODED}@127.0.0.1:{server.port}/nowhere", tables=[f"{OWN}_*"]).run(ours())
+
+
+# Whose rows they are.
+
+
+def left(server, table="runs"):
+    return sorted(str(one) for (one,) in server.run(f"SELECT workflow FROM {table}"))
+
+
+@pytest.fixture
+def runs(server):
+    """A table with rows of the workflow, and of others whose names a database may take for the same."""
+    collation = "" if server.kind == "postgresql" else " CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci"
+    server.run(
+        f"CREATE TABLE runs (id INTEGER PRIMARY KEY, workflow VARCHAR(50){collation}, size INTEGER, at TIMESTAMP NULL)",
+        *(
+            f"INSERT INTO runs VALUES ({number}, '{name}', 0, '2026-01-01 00:00:00')"
+            for number, name in enumerate((*FOREIGN, NAME, NAME))
+        ),
+    )
+    return server
+
+
+FOREIGN = [NAME.upper(), f"{NAME} ", "Train-x7k2p", "träin-x7k2p", "other", f"{NAME}0"]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        f'"{NAME}" = :w',
+        f':w = "{NAME}"',
+        f'"{NAME}" IN (:w)',
+        f'"{NAME}" LIKE :w',
+        f"`{NAME}` = :w",
+        "current_user = :w",
+        "session_user = :w",
+        "user = :w",
+        "current_schema = :w",
+        "current_role = :w",
+        "id = :w",
+        "size = :w",
+        "runs.size = :w",
+        "ctid = :w",
+        "tableoid = :w",
+        "other.workflow = :w",
+        "no_column = :w",
+    ],
+)
+def test_no_foreign_row_goes_by_what_is_no_column_of_texts(runs, where):
+    """A word in quotes, a function, a number that a text is zero to, a column of the system's."""
+    with pytest.raises((ActionError, ConfigError)):
+        step = runs.step(rows="runs", where=where, values={"w": NAME})
+        step.guard(ours())
+        step.run(ours())
+    assert left(runs) == sorted([*FOREIGN, NAME, NAME])
+
+
+def test_no_foreign_row_goes_where_the_user_bears_the_name(pg):
+    """PostgreSQL's session_user is whoever logs in."""
+    pg.run(
+        f"CREATE ROLE \"{NAME}\" SUPERUSER LOGIN PASSWORD '{PASSWORD}'",
+        "CREATE TABLE runs (workflow text)",
+        "INSERT INTO runs VALUES ('other')",
+    )
+    try:
+        for where in ("session_user = :w", "current_user = :w", "user = :w", '"session_user" = :w'):
+            url = f"postgresql://{NAME}:{ENCODED}@127.0.0.1:{pg.port}/ml"
+            with pytest.raises((ActionError, ConfigError)):
+                step = SQL(url=url, rows="runs", where=where, values={"w": NAME})
+                step.guard(ours())
+                step.run(ours())
+            assert left(pg) == ["other"]
+    finally:
+        pg.run(f'DROP ROLE "{NAME}"')
+
+
+@pytest.mark.parametrize(
+    "where", ["workflow = :w", "workflow IN (:w)", "runs.workflow = :w AND id >= 0", "WORKFLOW LIKE :w"]
+)
+def test_only_the_exact_name_goes(runs, where):
+    """Whatever the collation takes for the same: capitals, accents, blanks at the end."""
+    result = runs.step(rows="runs", where=where, values={"w": NAME}).run(ours())
+    assert result.facts["deleted"] == 2
+    assert left(runs) == sorted(FOREIGN)
+
+
+def test_a_quoted_column_is_one_in_either_quotes(runs):
+    """As the database writes it."""
+    assert (
+        runs.step(rows="runs", where='"workflow" = :w AND `id` = :i', values={"w": NAME, "i": len(FOREIGN)})
+        .run(ours())
+        .facts["deleted"]
+        == 1
+    )
+    assert runs.step(rows="runs", where="`workflow` = :w", values={"w": NAME}).run(ours()).facts["deleted"] == 1
+    assert left(runs) == sorted(FOREIGN)
+
+
+def test_a_like_takes_no_foreign_row(server):
+    """Capitals apart; a backslash makes a plain sign in each of them."""
+    server.run(
+        "CREATE TABLE runs (workflow VARCHAR(99))",
+        *(
+            f"INSERT INTO runs VALUES ('{one}')"
+            for one in (
+                f"runs/{NAME}/a",
+                f"RUNS/{NAME}/a",
+                f"runs/{NAME.upper()}/a",
+                f"runs/{NAME}/a_b",
+                f"runs/{NAME}/axb",
+            )
+        ),
+    )
+    assert (
+        server.step(rows="runs", where="workflow LIKE :w", values={"w": f"runs/{NAME}/a\\_b"})
+        .run(ours())
+        .facts["deleted"]
+        == 1
+    )
+    assert (
+        server.step(rows="runs", where="workflow LIKE :w", values={"w": f"runs/{NAME}/%"}).run(ours()).facts["deleted"]
+        == 2
+    )
+    assert left(server) == sorted([f"RUNS/{NAME}/a", f"runs/{NAME.upper()}/a"])
+
+
+def test_types_that_compare_in_their_own_way_are_compared_exactly(pg):
+    """citext, a collation that takes capitals for the same, char, a domain; and a uuid by the uid."""
+    pg.run(
+        "CREATE EXTENSION IF NOT EXISTS citext",
+        "CREATE COLLATION blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+        "CREATE DOMAIN word AS text",
+    )
+    for kind in ("citext", "text COLLATE blind", "char(20)", "word", "varchar(30)"):
+        pg.run("DROP TABLE IF EXISTS runs", f"CREATE TABLE runs (workflow {kind})")
+        pg.run(*(f"INSERT INTO runs VALUES ('{one}')" for one in (NAME, NAME.upper(), "other")))
+        assert pg.step(rows="runs", where="workflow = :w", values={"w": NAME}).run(ours()).facts["deleted"] == 1, kind
+        assert [one.strip() for one in left(pg)] == sorted([NAME.upper(), "other"]), kind
+    uid = ours().workflow.uid
+    pg.run(
+        "DROP TABLE runs",
+        "CREATE TABLE runs (workflow uuid)",
+        f"INSERT INTO runs VALUES ('{uid}'), (gen_random_uuid())",
+    )
+    assert pg.step(rows="runs", where="workflow = :w", values={"w": uid}).run(ours()).facts["deleted"] == 1
+
+
+# What refers to rows.
+
+
+@pytest.fixture
+def family(server):
+    """Runs, their steps, and the steps' logs, which go along."""
+    server.run(
+        "CREATE TABLE runs (id INTEGER PRIMARY KEY, workflow VARCHAR(50))",
+        "CREATE TABLE steps (id INTEGER PRIMARY KEY, run INTEGER, FOREIGN KEY (run) REFERENCES runs (id) ON DELETE CASCADE)",
+        "CREATE TABLE logs (step INTEGER, FOREIGN KEY (step) REFERENCES steps (id) ON DELETE CASCADE)",
+        f"INSERT INTO runs VALUES (1, '{NAME}'), (2, '{NAME}'), (3, 'other')",
+        "INSERT INTO steps VALUES (11, 1), (12, 1), (21, 2), (31, 3)",
+        "INSERT INTO logs VALUES (11), (11), (12), (21), (31)",
+    )
+    return server
+
+
+def family_rows(server):
+    return tuple(server.run(f"SELECT count(*) FROM {table}")[0][0] for table in ("runs", "steps", "logs"))
+
+
+def test_what_goes_along_is_told_and_counted(family):
+    """In a dry run, against the limit, and as it went."""
+    given = {"rows": "runs", "where": "workflow = :w", "values": {"w": NAME}}
+    assert family.step(**given).run(rehearsal()).facts["found"] == 2 + 3 + 4
+    with pytest.raises(ActionError, match="limit=8"):
+        family.step(**given, limit=8).run(ours())
+    assert family_rows(family) == (3, 4, 5)
+    assert family.step(**given, limit=9, batch=1).run(ours()).facts["deleted"] == 9
+    assert family_rows(family) == (1, 1, 1)
+
+
+def test_a_row_that_is_held_keeps_no_other(family):
+    """Also by what holds what goes along."""
+    family.run(
+        "CREATE TABLE holder (step INTEGER, FOREIGN KEY (step) REFERENCES steps (id))", "INSERT INTO holder VALUES (11)"
+    )
+    with pytest.raises(ActionError, match="foreign key") as caught:
+        family.step(rows="runs", where="workflow = :w", values={"w": NAME}).run(ours())
+    assert caught.value.facts["deleted"] == 3
+    assert family_rows(family) == (2, 3, 4)
+
+
+def test_rows_that_refer_to_each_other_and_all_go_hold_nothing(server):
+    """A tree of a run's own."""
+    server.run(
+        "CREATE TABLE runs (id INTEGER PRIMARY KEY, workflow VARCHAR(50), up INTEGER, FOREIGN KEY (up) REFERENCES runs (id))",
+        f"INSERT INTO runs VALUES (1, '{NAME}', NULL)",
+        f"INSERT INTO runs VALUES (2, '{NAME}', NULL), (3, 'other', NULL), (4, '{NAME}', NULL)",
+        "UPDATE runs SET up = 1 WHERE id = 3",
+    )
+    with pytest.raises(ActionError, match="foreign key") as caught:
+        server.step(rows="runs", where="workflow = :w", values={"w": NAME}).run(ours())
+    assert caught.value.facts["deleted"] == 2
+    assert left(server) == sorted([NAME, "other"])
+
+
+def test_who_may_not_read_what_refers_to_rows_deletes_those_that_nothing_holds(pg):
+    """The server itself looks with its own rights."""
+    pg.run(
+        "DROP ROLE IF EXISTS cleaner",
+        f"CREATE ROLE cleaner LOGIN PASSWORD '{PASSWORD}'",
+        "CREATE TABLE runs (id INTEGER PRIMARY KEY, workflow text)",
+        "CREATE TABLE holder (run INTEGER REFERENCES runs (id))",
+        f"INSERT INTO runs VALUES (1, '{NAME}'), (2, 'other')",
+        "GRANT SELECT, DELETE ON runs TO cleaner",
+    )
+    url = f"postgresql://cleaner:{ENCODED}@127.0.0.1:{pg.port}/ml"
+    assert SQL(url=url, rows="runs", where="workflow = :w", values={"w": NAME}).run(ours()).facts["deleted"] == 1
+    assert left(pg) == ["other"]
+
+
+# What a schema holds.
+
+
+def test_the_limit_counts_what_a_schema_holds(server):
+    """One schema of many tables is many."""
+    server.run(f"CREATE SCHEMA {OWN}_a", *(f"CREATE TABLE {OWN}_a.t{number} (id INTEGER)" for number in range(5)))
+    with pytest.raises(ActionError, match="limit=5"):
+        server.step(schemas=[f"{OWN}_*"], limit=5).run(ours())
+    assert f"{OWN}_a" in server.schemas()
+    assert "with 5 in it" in server.step(schemas=[f"{OWN}_*"]).run(rehearsal()).summary
+    assert server.step(schemas=[f"{OWN}_*"], limit=6).run(ours()).facts["inside"] == 5
+    assert f"{OWN}_a" not in server.schemas()
+
+
+def test_a_schema_of_four_thousand_tables_goes_at_default_locks(pg):
+    """Which are 6,400, and each table here takes four; with what refers to each other, and nothing outside."""
+    pg.run(
+        f"CREATE SCHEMA {OWN}_a",
+        "DO $$ BEGIN FOR n IN 1..4000 LOOP "
+        f"EXECUTE format('CREATE TABLE {OWN}_a.t%s (id int PRIMARY KEY, name text)', n); "
+        "IF n % 500 = 0 THEN COMMIT; END IF; END LOOP; END $$",
+        f"ALTER TABLE {OWN}_a.t1 ADD FOREIGN KEY (id) REFERENCES {OWN}_a.t4000 (id)",
+        f"CREATE VIEW {OWN}_a.v AS SELECT * FROM {OWN}_a.t7",
+        f"CREATE TABLE holder (id int REFERENCES {OWN}_a.t3 (id))",
+    )
+    with pytest.raises(ActionError, match="refers to it"):
+        pg.step(schemas=[f"{OWN}_a"]).run(ours(seconds=200, attempt_timeout=60))
+    assert len([one for one in pg.tables() if one.startswith(OWN)]) == 4000
+    pg.run("DROP TABLE holder")
+    result = pg.step(schemas=[f"{OWN}_a"]).run(ours(seconds=200, attempt_timeout=60))
+    assert (result.facts["deleted"], result.facts["inside"]) == (1, 4001)
+    assert f"{OWN}_a" not in pg.schemas()

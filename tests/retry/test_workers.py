@@ -7,7 +7,7 @@ import pytest
 from exitkit.errors import ActionError
 from exitkit.retry import Abandoned, Retry, RetryPolicy, sending
 from exitkit.retry.clock import Clock, Deadline
-from exitkit.retry.workers import Crew
+from exitkit.retry.workers import Workers
 from exitkit.testing.clock import FakeClock
 
 
@@ -26,91 +26,91 @@ def after(clock, seconds, value):
 def test_results_come_in_the_order_in_which_they_are_done():
     """And not in that in which they were begun, while all of it goes on at the same time."""
     clock = FakeClock()
-    crew = Crew(3, clock)
+    workers = Workers(3, clock)
     for seconds in (3, 1, 2):
-        crew.start(after(clock, seconds, seconds))
-    assert [crew.take() for _ in range(3)] == [1, 2, 3]
+        workers.start(after(clock, seconds, seconds))
+    assert [workers.take() for _ in range(3)] == [1, 2, 3]
     assert clock.monotonic() == 3
 
 
 def test_it_is_full_until_a_result_is_taken():
     """What is done and not taken counts, so that results do not pile up."""
     clock = FakeClock()
-    crew = Crew(2, clock)
-    crew.start(after(clock, 1, "a"))
-    assert (crew.full, crew.busy) == (False, 1)
-    crew.start(after(clock, 2, "b"))
+    workers = Workers(2, clock)
+    workers.start(after(clock, 1, "a"))
+    assert (workers.full, workers.busy) == (False, 1)
+    workers.start(after(clock, 2, "b"))
     clock.sleep(10)
-    assert (crew.full, crew.busy) == (True, 2)
-    crew.take()
-    assert (crew.full, crew.busy) == (False, 1)
+    assert (workers.full, workers.busy) == (True, 2)
+    workers.take()
+    assert (workers.full, workers.busy) == (False, 1)
 
 
 def test_an_error_is_raised_where_the_result_is_taken():
     """As it is, also one that ends a thread; what else is under way goes on."""
     clock = FakeClock()
-    crew = Crew(4, clock)
+    workers = Workers(4, clock)
     errors = [ActionError("no"), ValueError("bug"), Abandoned()]
     for seconds, error in enumerate(errors, 1):
-        crew.start(after(clock, seconds, error))
-    crew.start(after(clock, 9, "fine"))
+        workers.start(after(clock, seconds, error))
+    workers.start(after(clock, 9, "fine"))
     for error in errors:
         with pytest.raises(type(error)) as caught:
-            crew.take()
+            workers.take()
         assert caught.value is error
-    assert crew.take() == "fine"
-    assert crew.busy == 0
+    assert workers.take() == "fine"
+    assert workers.busy == 0
 
 
 def test_nothing_to_wait_for_is_an_error_and_no_hang():
     """Whoever takes more than was begun has lost count."""
     clock = FakeClock()
-    crew = Crew(1, clock)
+    workers = Workers(1, clock)
     with pytest.raises(IndexError, match="nothing is being done"):
-        crew.take()
-    crew.start(lambda: None)
-    assert crew.take() is None
+        workers.take()
+    workers.start(lambda: None)
+    assert workers.take() is None
     with pytest.raises(IndexError):
-        crew.take()
-    assert list(crew.rest()) == list(crew.taken()) == []
+        workers.take()
+    assert list(workers.rest()) == list(workers.taken()) == []
 
 
 def test_taken_gives_what_is_there_and_does_not_wait():
     """The rest gives all, as it comes."""
     clock = FakeClock()
-    crew = Crew(4, clock)
-    assert list(crew.taken()) == []
+    workers = Workers(4, clock)
+    assert list(workers.taken()) == []
     for seconds in (1, 2, 10, 11):
-        crew.start(after(clock, seconds, seconds))
+        workers.start(after(clock, seconds, seconds))
     clock.sleep(5)
-    assert list(crew.taken()) == [1, 2]
+    assert list(workers.taken()) == [1, 2]
     assert clock.monotonic() == 5
-    assert list(crew.rest()) == [10, 11]
+    assert list(workers.rest()) == [10, 11]
     assert clock.monotonic() == 11
 
 
 def test_work_can_be_added_while_the_rest_is_taken():
     """As a listing does, in which one page leads to others."""
-    crew = Crew(1)
-    crew.start(lambda: 3)
+    workers = Workers(1)
+    workers.start(lambda: 3)
     found = []
-    for one in crew.rest():
+    for one in workers.rest():
         found.append(one)
         if one:
-            crew.start(lambda left=one: left - 1)
+            workers.start(lambda left=one: left - 1)
     assert found == [3, 2, 1, 0]
 
 
 def test_no_result_is_lost_or_told_twice():
     """With real threads, whose results come while others are taken."""
-    crew = Crew(16)
+    workers = Workers(16)
     found = []
     for number in range(2000):
-        while crew.full:
-            found.append(crew.take())
-        crew.start(lambda number=number: number)
-        found.extend(crew.taken())
-    found.extend(crew.rest())
+        while workers.full:
+            found.append(workers.take())
+        workers.start(lambda number=number: number)
+        found.extend(workers.taken())
+    found.extend(workers.rest())
     assert sorted(found) == list(range(2000))
 
 
@@ -132,19 +132,19 @@ def test_a_result_that_comes_while_nobody_looks_is_not_slept_over():
         def wait(self, event, seconds):
             pytest.fail("it waits for what is there")
 
-    crew = Crew(1, Impatient())
-    crew._came = Late()
-    crew.start(lambda: finish.wait(10) and "result")
-    assert crew.take() == "result"
+    workers = Workers(1, Impatient())
+    workers._came = Late()
+    workers.start(lambda: finish.wait(10) and "result")
+    assert workers.take() == "result"
 
 
 def test_threads_do_not_hold_up_the_end_of_the_process():
     """A request that hangs must not outlive the report."""
     seen, go = [], threading.Event()
-    crew = Crew(1, Clock(), "exitkit-test")
-    crew.start(lambda: seen.append(threading.current_thread()) or go.wait(10))
+    workers = Workers(1, Clock(), "exitkit-test")
+    workers.start(lambda: seen.append(threading.current_thread()) or go.wait(10))
     go.set()
-    crew.take()
+    workers.take()
     assert seen[0].daemon
     assert seen[0].name == "exitkit-test"
 
@@ -165,9 +165,9 @@ def test_work_belongs_to_the_attempt_that_began_it():
             ended.set()
 
     def step():
-        crew = Crew(1, clock)
-        crew.start(work)
-        crew.take()
+        workers = Workers(1, clock)
+        workers.start(work)
+        workers.take()
 
     with pytest.raises(ActionError):
         retry.whole(step)
@@ -181,8 +181,8 @@ def test_work_of_an_attempt_that_is_waited_for_may_send():
     retry = Retry(RetryPolicy(attempts=1), Deadline(50, clock))
 
     def step():
-        crew = Crew(1, clock)
-        crew.start(lambda: sending() or "sent")
-        return crew.take()
+        workers = Workers(1, clock)
+        workers.start(lambda: sending() or "sent")
+        return workers.take()
 
     assert retry.whole(step) == "sent"

@@ -13,6 +13,7 @@ from exitkit.cleanup import Cleanup
 from exitkit.cleanup.buckets.listing import Span
 from exitkit.cleanup.buckets.shards import Shard, divide
 from exitkit.cleanup.engine.deletion import Sweeper
+from exitkit.cleanup.engine.ownership import Uid
 from exitkit.clients.objects import Page
 from exitkit.context import Context
 
@@ -74,8 +75,17 @@ class BucketCleanup(Cleanup):
         return self
 
     def targets(self) -> list[str]:
+        return [f"{self.scheme}://{self.bucket}/{prefix}" for prefix in self.prefixes]
+
+    def bears(self, target: str, own: str) -> bool:
+        """Whether a folder in the bucket says whose it is; the bucket itself is many a workflow's."""
+        prefix = target.removeprefix(f"{self.scheme}://{self.bucket}/")
         # Without a slash at its end, a prefix is also that of names which only begin like its last part.
-        return [f"{self.bucket}/{one}" if one.endswith("/") else f"{self.bucket}/{one}*" for one in self.prefixes]
+        folders, _, last = prefix.rpartition("/")
+        parts = folders.split("/")
+        if isinstance(own, Uid):
+            return any(own in part for part in (*parts, last))
+        return own in parts
 
     @property
     def in_flight(self) -> int:

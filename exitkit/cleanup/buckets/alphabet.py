@@ -59,7 +59,7 @@ class Alphabet:
 
 
 def _picked(keys: list[str], most: int) -> list[str]:
-    """So many of them, evenly spread, with the first."""
+    """So many of them, evenly parallel_listing, with the first."""
     if len(keys) <= most:
         return keys
     return [keys[number * len(keys) // most] for number in range(most)]

@@ -1,32 +1,23 @@
 """Which objects of a listing are wanted: old enough, and with a path that is asked for."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from exitkit.cleanup.engine.globs import Globs
 
-
-class Filters(Protocol):
-    """Which objects are wanted; the fields are those of a cleanup."""
-
-    @property
-    def older_than(self) -> float: ...
-    @property
-    def include(self) -> Sequence[str]: ...
-    @property
-    def exclude(self) -> Sequence[str]: ...
+if TYPE_CHECKING:
+    from exitkit.cleanup import Cleanup
 
 
-class Wanted:
+class ObjectFilter:
     """What is old enough and has a path that is asked for. `now` is in Unix seconds.
 
     `before` is empty where any age will do.
     """
 
-    def __init__(self, filters: Filters, now: float) -> None:
-        self.include, self.exclude = Globs(filters.include), Globs(filters.exclude)
-        self.before = moment(now - filters.older_than) if filters.older_than else ""
+    def __init__(self, cleanup: "Cleanup", now: float) -> None:
+        self.include, self.exclude = Globs(cleanup.include), Globs(cleanup.exclude)
+        self.before = moment(now - cleanup.older_than) if cleanup.older_than else ""
         self.anything = not (self.before or self.include or self.exclude)
 
     def has(self, key: str, changed: str, prefix: str) -> bool:

@@ -17,7 +17,7 @@ class Turn:
     slow: bool = False
 
 
-class Pace:
+class Limiter:
     """A gate for the requests of several threads.
 
     A request that is told to slow down halves what is let through, once for all that were under way; each

@@ -8,12 +8,12 @@ is found exactly once, because a range gives up what is behind the new one's beg
 
 from bisect import bisect_right
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from exitkit.cleanup.buckets.alphabet import Alphabet
-from exitkit.clients.objects import Page, in_bytes
+from exitkit.clients.objects import Page, check_advance, in_bytes
 from exitkit.retry.clock import Clock
-from exitkit.retry.workers import Crew
+from exitkit.retry.workers import Workers
 
 _WORTH = 0.025
 """Seconds of a request from which on it is worth while to send several: below, they only share one server or core."""
@@ -26,6 +26,7 @@ class _Range:
     after: str
     last: str | None
     token: str = ""  # how a page without keys goes on
+    tokens: set[object] = field(default_factory=set)  # those since the last key
     pages: int = 0
     listing: bool = False
     over: bool = False
@@ -54,7 +55,7 @@ class Span:
     last: str | None = None
 
 
-def spread(fetch: Fetch, span: Span, clock: Clock, *, most: int) -> Generator[Page, None, None]:
+def parallel_listing(fetch: Fetch, span: Span, clock: Clock, *, most: int) -> Generator[Page, None, None]:
     """Every key of the span, once, in pages of no order. `fetch` is called from several threads, `most` at a time."""
     yield from _Listing(fetch, span, clock, most).pages()
 
@@ -65,7 +66,7 @@ class _Listing:
     def __init__(self, fetch: Fetch, span: Span, clock: Clock, most: int) -> None:
         self.fetch, self.clock = fetch, clock
         self.ranges = [_Range(span.after, span.last)]
-        self.crew: Crew[_Came] = Crew(most, clock, "exitkit-list")
+        self.workers: Workers[_Came] = Workers(most, clock, "exitkit-list")
         self.alphabet = Alphabet(len(span.prefix))
         self.probes: set[str] = set()
         self.came = self.tried = 0
@@ -73,8 +74,8 @@ class _Listing:
 
     def pages(self) -> Generator[Page, None, None]:
         self._go_on()
-        while self.crew.busy:
-            came = self.crew.take()
+        while self.workers.busy:
+            came = self.workers.take()
             self.fastest = min(self.fastest, came.seconds)
             page = self._arrived(came)
             self._go_on()
@@ -84,7 +85,7 @@ class _Listing:
     def _go_on(self) -> None:
         """Send what there is to send: the next page of each range, and then, with what room is left, probes."""
         for one in self.ranges:
-            if not (one.listing or one.over) and not self.crew.full:
+            if not (one.listing or one.over) and not self.workers.full:
                 one.listing = True
                 self._ask(one.after, one)
         if self.fastest >= _WORTH and self.came:
@@ -98,7 +99,7 @@ class _Listing:
     def _probe(self, one: _Range) -> None:
         for key in self.alphabet.between(one.after, one.last):
             # Every page may be followed by two guesses, and the first by as many as find out what the keys look like.
-            if self.crew.full or self.tried >= 2 * self.came + 14:
+            if self.workers.full or self.tried >= 2 * self.came + 14:
                 return
             if key not in self.probes:
                 self.probes.add(key)
@@ -113,7 +114,7 @@ class _Listing:
             page = self.fetch(after, token)
             return _Came(after, page, self.clock.monotonic() - began, one)
 
-        self.crew.start(work)
+        self.workers.start(work)
 
     def _arrived(self, came: _Came) -> Page | None:
         """What of a page is to be told. A guess that found nothing still makes a range shorter."""
@@ -131,8 +132,11 @@ class _Listing:
         page = _cut(came.page, found.last)
         if page.keys:
             found.after = page.keys[-1]
+            found.tokens.clear()
         elif not came.page.keys:
             found.token = came.page.token
+            if came.page.more:
+                check_advance(found.token, found.tokens, "listing")
         found.over = not came.page.more or len(page.keys) < len(came.page.keys) or found.after == found.last
         if found.over:
             self.ranges.remove(found)

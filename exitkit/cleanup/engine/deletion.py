@@ -16,7 +16,7 @@ EXAMPLES = 10
 """How many names a report shows."""
 
 
-class Batch(Protocol):
+class DeletionBatch(Protocol):
     """Some victims: their names, and their sizes in bytes or nothing where these are not known."""
 
     @property
@@ -27,23 +27,27 @@ class Batch(Protocol):
     def place(self) -> str:
         """What stands before each name to make it whole."""
 
+    # A batch may also have `weights`: how many things go along with each of its names, and count against the limit.
+
 
 @dataclass(frozen=True)
-class Outcome:
+class DeletionOutcome:
     """What became of a batch.
 
     All of it was deleted but for `gone`, which were not there any more and need not be; `again`, which are
-    left for a later batch; and `refused`, whose names are those of the batch.
+    left for a later batch; and `refused`, whose names are those of the batch. `along` is what went with them
+    and was not in the batch.
     """
 
     gone: Sequence[str] = ()
     again: Sequence[str] = ()
     refused: Sequence[Refusal] = ()
+    along: Sequence[str] = ()
 
 
-def insist(
+def delete_all(
     retry: Retry, victims: Sequence[T], name: Callable[[T], str], once: Callable[[Sequence[T]], PartialResult[T]]
-) -> Outcome:
+) -> DeletionOutcome:
     """Delete all of them, and those that fail once more by themselves, as often as the terms allow.
 
     `once` sends one request for those it is given. What it raises ends the whole; a victim that fails for
@@ -82,11 +86,11 @@ def insist(
         if not why:
             raise
         refused += [Refusal(name(one), reason) for one, reason in why.items()]
-    return Outcome(gone=gone, refused=refused)
+    return DeletionOutcome(gone=gone, refused=refused)
 
 
 class Sweeper(Protocol):
-    """What finds victims and deletes them, in one run."""
+    """What finds victims and deletes them, in one run. It may have `notes`, for the report."""
 
     def find(self, context: Context) -> Iterator[Any]:
         """Batches of victims, and a Refusal for what is seen to be impossible.
@@ -94,18 +98,22 @@ class Sweeper(Protocol):
         With one deletion in flight, a batch is done before the next is asked for.
         """
 
-    def delete(self, batch: Any, context: Context, most: int) -> Outcome:
+    def delete(self, batch: Any, context: Context, most: int) -> DeletionOutcome:
         """Delete the first so many of the batch. What is gone already is fine."""
 
 
 @dataclass
 class Tally:
-    """The counts so far; `bytes` of what was deleted, or would be, as far as sizes are known."""
+    """The counts so far; `bytes` of what was deleted, or would be, as far as sizes are known.
+
+    `inside` is how many things went with what was deleted without being counted one by one, as tables in a schema.
+    """
 
     found: int = 0
     deleted: int = 0
     gone: int = 0
     bytes: int = 0
+    inside: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
@@ -127,6 +135,8 @@ class Tally:
         counts: dict[str, object] = {"found": self.found}
         if not dry_run:
             counts |= {"deleted": self.deleted, "gone": self.gone}
+        if self.inside:
+            counts["inside"] = self.inside
         return counts | {"refused": dict(self.refused), "bytes": self.bytes, "examples": list(self.examples)}
 
     def __str__(self) -> str:

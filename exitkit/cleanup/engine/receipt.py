@@ -15,7 +15,7 @@ from exitkit.errors import ExitkitError
 _SHOWN_EVERY = 0.2  # seconds between two looks of a terminal's line
 
 
-class Ledger:
+class DeletionReceipt:
     """The list of what went, one JSON object a line; Argo's progress, if the pod has one; and a line on a terminal.
 
     `sink` is opened by whoever makes this, so that a list that cannot be written stops everything before the

@@ -2,43 +2,34 @@
 
 import contextlib
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from exitkit.action import Result
-from exitkit.cleanup.engine.deletion import EXAMPLES, Batch, Outcome, Sweeper, Tally
-from exitkit.cleanup.engine.receipt import Ledger
+from exitkit.cleanup.engine.deletion import EXAMPLES, DeletionBatch, DeletionOutcome, Sweeper, Tally
+from exitkit.cleanup.engine.receipt import DeletionReceipt
 from exitkit.clients.deletion import Refusal
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted
 from exitkit.retry import sending
-from exitkit.retry.workers import Crew
+from exitkit.retry.workers import Workers
 from exitkit.text.units import human_size
 
-
-class Terms(Protocol):
-    """What opens the place, within limits; `in_flight` deletions at a time."""
-
-    @property
-    def in_flight(self) -> int: ...
-    @property
-    def limit(self) -> int: ...
-    @property
-    def limit_bytes(self) -> int | None: ...
-    def open(self, context: Context) -> AbstractContextManager[Sweeper]: ...
+if TYPE_CHECKING:
+    from exitkit.cleanup import Cleanup
 
 
 class Removal:
     """One run, or in a dry run what it would do."""
 
-    def __init__(self, terms: Terms, context: Context) -> None:
-        self.terms, self.context = terms, context
+    def __init__(self, cleanup: "Cleanup", context: Context) -> None:
+        self.cleanup, self.context = cleanup, context
         self.tally = Tally()
+        self.notes: tuple[str, ...] = ()
 
-    def rehearse(self) -> Result:
+    def dry_run(self) -> Result:
         """Find all of it, and say what would go."""
         tally = self.tally
-        with self._counting(), self.terms.open(self.context) as sweeper, self._found(sweeper) as found:
+        with self._counting(), self._opened() as sweeper, self._found(sweeper) as found:
             for batch in found:
                 self._check_time()
                 if isinstance(batch, Refusal):
@@ -47,27 +38,41 @@ class Removal:
                 else:
                     tally.found += len(batch.names)
                     tally.bytes += sum(batch.sizes)
+                    tally.inside += sum(_weights(batch))
                     tally.show([f"{batch.place}{name}" for name in batch.names[:EXAMPLES]])
         refused = tally.refused.total()
         over = f"; more than {self._limits()}, so it would stop there" if self._is_over() else ""
         cannot = f", {refused} more cannot go" if refused else ""
-        summary = f"would delete {tally.found - refused}{tally.size}{cannot}{over}"
-        return Result(summary, self._facts(complete=True), tuple(tally.why))
+        inside = f" with {tally.inside} in it" if tally.inside else ""
+        summary = f"would delete {tally.found - refused}{inside}{tally.size}{cannot}{over}"
+        return Result(summary, self._facts(complete=True), (*tally.why, *self.notes))
 
-    def carry_out(self, ledger: Ledger) -> Result:
+    def carry_out(self, receipt: DeletionReceipt) -> Result:
         """Delete it. Raises ActionError where something stayed, with the counts as its facts."""
-        with self._counting():
-            with ledger, self.terms.open(self.context) as sweeper:
-                self._delete_all(sweeper, ledger)
-            return self._result(ledger)
+        with self._counting(receipt):
+            with receipt, self._opened() as sweeper:
+                self._delete_all(sweeper, receipt)
+            return self._result(receipt)
 
     @contextlib.contextmanager
-    def _counting(self) -> Iterator[None]:
+    def _counting(self, receipt: DeletionReceipt | None = None) -> Iterator[None]:
+        """Whatever ends it, what was achieved is told with it, and what is missing in the list of it."""
         try:
             yield
         except ActionError as error:
             error.facts = {**error.facts, **self._facts(complete=False)}
+            failure = [receipt.failure] if receipt is not None and receipt.failure else []
+            error.notes = (*error.notes, *failure, *self.notes)
             raise
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[Sweeper]:
+        """The sweeper of this run; what it has to tell besides is kept."""
+        with self.cleanup.open(self.context) as sweeper:
+            try:
+                yield sweeper
+            finally:
+                self.notes = tuple(getattr(sweeper, "notes", ()))
 
     def _facts(self, *, complete: bool) -> dict[str, object]:
         return {**self.tally.facts(dry_run=self.context.dry_run), "complete": complete}
@@ -87,8 +92,8 @@ class Removal:
             told = f"stopped after {self.tally}: no time left; what is left stays until this runs again"
             raise Exhausted(told, reason="timeout", tries=0)
 
-    def _delete_all(self, sweeper: Sweeper, ledger: Ledger) -> None:
-        flight = _Flight(self.terms, sweeper, self.context, self.tally, ledger)
+    def _delete_all(self, sweeper: Sweeper, receipt: DeletionReceipt) -> None:
+        flight = _Flight(self.cleanup, sweeper, self.context, self.tally, receipt)
         try:
             with self._found(sweeper) as found:
                 for batch in found:
@@ -103,10 +108,10 @@ class Removal:
             raise
         flight.land()
 
-    def _delete(self, batch: Batch, flight: "_Flight") -> None:
+    def _delete(self, batch: DeletionBatch, flight: "_Flight") -> None:
         """One batch, as far as the limits allow."""
         most = flight.room(batch)
-        while most < len(batch.names) and flight.crew.busy:  # what is under way may turn out to be gone already
+        while most < len(batch.names) and flight.workers.busy:  # what is under way may turn out to be gone already
             flight.settle()
             most = flight.room(batch)
         self.tally.found += most
@@ -118,34 +123,46 @@ class Removal:
             raise ActionError(told, reason="client")
 
     def _limits(self) -> str:
-        size = f" or limit_bytes={human_size(self.terms.limit_bytes)}" if self.terms.limit_bytes is not None else ""
-        return f"limit={self.terms.limit}{size}"
+        size = f" or limit_bytes={human_size(self.cleanup.limit_bytes)}" if self.cleanup.limit_bytes is not None else ""
+        return f"limit={self.cleanup.limit}{size}"
 
     def _is_over(self) -> bool:
-        tally, most = self.tally, self.terms.limit_bytes
-        return tally.found - tally.refused.total() > self.terms.limit or (most is not None and tally.bytes > most)
+        tally, most = self.tally, self.cleanup.limit_bytes
+        return tally.found + tally.inside - tally.refused.total() > self.cleanup.limit or (
+            most is not None and tally.bytes > most
+        )
 
-    def _result(self, ledger: Ledger) -> Result:
+    def _result(self, receipt: DeletionReceipt) -> Result:
         tally = self.tally
         if tally.refused:
             what = "; ".join(f"{count} {reason}" for reason, count in tally.refused.most_common(5))
             raise ActionError(f"{tally}; could not delete {what} (such as {tally.why[0]})")
-        notes = (ledger.failure,) if ledger.failure else ()
+        notes = (*([receipt.failure] if receipt.failure else []), *self.notes)
         return Result(str(tally) if tally.found else "nothing to delete", self._facts(complete=True), notes)
 
 
 class _Flight:
     """The deletions that are under way, and what they may still add to the counts."""
 
-    def __init__(self, terms: Terms, sweeper: Sweeper, context: Context, tally: Tally, ledger: Ledger) -> None:
-        self.terms, self.sweeper, self.context, self.tally, self.ledger = terms, sweeper, context, tally, ledger
-        self.crew: Crew[tuple[Batch, int, Outcome]] = Crew(terms.in_flight, context.deadline.clock, "exitkit-delete")
+    def __init__(
+        self, cleanup: "Cleanup", sweeper: Sweeper, context: Context, tally: Tally, receipt: DeletionReceipt
+    ) -> None:
+        self.cleanup, self.sweeper, self.context, self.tally, self.receipt = cleanup, sweeper, context, tally, receipt
+        self.workers: Workers[tuple[DeletionBatch, int, DeletionOutcome]] = Workers(
+            cleanup.in_flight, context.deadline.clock, "exitkit-delete"
+        )
         self.claimed = self.claimed_bytes = 0
 
-    def room(self, batch: Batch) -> int:
+    def room(self, batch: DeletionBatch) -> int:
         """How many of the batch may go, if all goes that is under way."""
-        room = min(len(batch.names), max(0, self.terms.limit - self.tally.deleted - self.claimed))
-        most = self.terms.limit_bytes
+        left = max(0, self.cleanup.limit - self.tally.deleted - self.tally.inside - self.claimed)
+        room = min(len(batch.names), left)
+        for index, weight in enumerate(_weights(batch)[:room]):
+            left -= 1 + weight
+            if left < 0:
+                room = index
+                break
+        most = self.cleanup.limit_bytes
         if most is None:
             return room
         spent = self.tally.bytes + self.claimed_bytes
@@ -155,28 +172,28 @@ class _Flight:
                 return index
         return room
 
-    def begin(self, batch: Batch, most: int) -> None:
+    def begin(self, batch: DeletionBatch, most: int) -> None:
         """Delete the first so many of it, beside others if the leaf can do that."""
-        if self.terms.in_flight <= 1:
+        if self.cleanup.in_flight <= 1:
             sending()  # an attempt that nobody waits for any more ends here
             self._count(batch, most, self.sweeper.delete(batch, self.context, most))
             return
-        while self.crew.full:
+        while self.workers.full:
             self.settle()
-        self.claimed += most
+        self.claimed += most + sum(_weights(batch)[:most])
         self.claimed_bytes += sum(batch.sizes[:most])
-        self.crew.start(lambda: (batch, most, self._delete(batch, most)))
-        for done in self.crew.taken():
+        self.workers.start(lambda: (batch, most, self._delete(batch, most)))
+        for done in self.workers.taken():
             self._landed(done)
 
     def settle(self) -> None:
         """Wait for one of them, and count it. Raises what it raised."""
-        self._landed(self.crew.take())
+        self._landed(self.workers.take())
 
     def land(self, *, quietly: bool = False) -> None:
         """Wait for all of them, and raise what the first raised that failed, unless another error is told already."""
         first: ActionError | None = None
-        while self.crew.busy:
+        while self.workers.busy:
             try:
                 self.settle()
             except ActionError as error:
@@ -184,28 +201,35 @@ class _Flight:
         if first is not None and not quietly:
             raise first
 
-    def _delete(self, batch: Batch, most: int) -> Outcome:
+    def _delete(self, batch: DeletionBatch, most: int) -> DeletionOutcome:
         return self.sweeper.delete(batch, self.context, most)
 
-    def _landed(self, done: tuple[Batch, int, Outcome]) -> None:
+    def _landed(self, done: tuple[DeletionBatch, int, DeletionOutcome]) -> None:
         batch, most, _ = done
-        self.claimed -= most
+        self.claimed -= most + sum(_weights(batch)[:most])
         self.claimed_bytes -= sum(batch.sizes[:most])
         self._count(*done)
 
-    def _count(self, batch: Batch, most: int, outcome: Outcome) -> None:
+    def _count(self, batch: DeletionBatch, most: int, outcome: DeletionOutcome) -> None:
         tally, names, sizes = self.tally, batch.names, batch.sizes
         stayed = {*outcome.gone, *outcome.again, *(one.name for one in outcome.refused)}
         tally.found -= len(outcome.again)
-        tally.deleted += most - len(stayed)
+        tally.deleted += most - len(stayed) + len(outcome.along)
+        tally.found += len(outcome.along)
         tally.gone += len(outcome.gone)
         tally.bytes += _size(names, sizes, most, stayed)
+        tally.inside += _size(names, _weights(batch), most, stayed)
         tally.refuse(Refusal(f"{batch.place}{one.name}", one.reason) for one in outcome.refused)
-        if self.ledger.listed or len(tally.examples) < EXAMPLES:
+        if self.receipt.listed or len(tally.examples) < EXAMPLES:
             went = [f"{batch.place}{name}" for name in names[:most] if name not in stayed]
+            went += outcome.along
             tally.show(went)
-            self.ledger.write(went)
-        self.ledger.progress(tally)
+            self.receipt.write(went)
+        self.receipt.progress(tally)
+
+
+def _weights(batch: DeletionBatch) -> Sequence[int]:
+    return getattr(batch, "weights", ())
 
 
 def _size(names: Sequence[str], sizes: Sequence[int], most: int, stayed: set[str]) -> int:

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from typing import ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
 from exitkit.cleanup import Cleanup
-from exitkit.cleanup.engine.deletion import Outcome, Sweeper
+from exitkit.cleanup.engine.deletion import DeletionOutcome, Sweeper
 from exitkit.cleanup.engine.globs import Globs
-from exitkit.cleanup.files.directory import Chunk, remove
-from exitkit.cleanup.files.pattern import Pattern, Wanted
+from exitkit.cleanup.files.directory import DirectoryBatch, remove
+from exitkit.cleanup.files.pattern import FileFilter, Pattern
 from exitkit.cleanup.files.walk import walk
 from exitkit.clients.deletion import Refusal
 from exitkit.context import Context
@@ -18,6 +19,8 @@ from exitkit.text.units import Bytes
 
 class Files(Cleanup):
     """Delete files and directory trees below allowed roots, never through a symlink or across a mount."""
+
+    globs: ClassVar[tuple[str, ...]] = ("paths", "include", "exclude")
 
     paths: list[str] = Field(
         min_length=1,
@@ -58,8 +61,13 @@ class Files(Cleanup):
     def targets(self) -> list[str]:
         return list(self.paths)
 
+    def bears(self, target: str, own: str) -> bool:
+        """Whether a directory below the root says whose it is; the root itself is many a workflow's."""
+        root = max((root for root in self.roots if target.startswith(f"{root}/")), key=len, default="")
+        return super().bears(target.removeprefix(root), own)
+
     def open(self, context: Context) -> AbstractContextManager[Sweeper]:
-        wanted = Wanted(
+        wanted = FileFilter(
             before=context.deadline.clock.time() - self.older_than if self.older_than else None,
             larger=self.larger_than,
             smaller=self.smaller_than,
@@ -75,10 +83,10 @@ class Files(Cleanup):
 class _Trees:
     """The trees, while one run finds and deletes in them."""
 
-    def __init__(self, paths: Sequence[str], wanted: Wanted) -> None:
+    def __init__(self, paths: Sequence[str], wanted: FileFilter) -> None:
         self.paths, self.wanted = paths, wanted
 
-    def find(self, context: Context) -> Iterator[Chunk | Refusal]:  # noqa: ARG002 - files are found without it
+    def find(self, context: Context) -> Iterator[DirectoryBatch | Refusal]:  # noqa: ARG002 - files are found without it
         for path in self.paths:
             for chunk in walk(path, self.wanted):
                 if chunk.refusal:
@@ -86,9 +94,9 @@ class _Trees:
                 else:
                     yield chunk
 
-    def delete(self, batch: Chunk, context: Context, most: int) -> Outcome:  # noqa: ARG002 - a batch is short
+    def delete(self, batch: DirectoryBatch, context: Context, most: int) -> DeletionOutcome:  # noqa: ARG002 - a batch is short
         remove(batch, batch.names[:most])
-        return Outcome(batch.gone, batch.again, [Refusal(*one) for one in batch.refused.items()])
+        return DeletionOutcome(batch.gone, batch.again, [Refusal(*one) for one in batch.refused.items()])
 
 
 def _checked(path: str, *, parts: int) -> str:

@@ -14,7 +14,7 @@ _FULL = (errno.ENOTEMPTY, errno.EEXIST)
 
 
 @dataclass(slots=True, eq=False)
-class Chunk:
+class DirectoryBatch:
     """Names in one directory, which `fd` is open for until the walk goes on.
 
     `place` is the directory's path and ends with a slash; `sizes` are bytes, or empty if nobody looked.
@@ -36,7 +36,7 @@ class Chunk:
     again: list[str] = field(default_factory=list)
 
 
-def remove(chunk: Chunk, names: list[str]) -> None:
+def remove(chunk: DirectoryBatch, names: list[str]) -> None:
     """Delete these names of the chunk, links as links and whatever else without opening it."""
     fd = chunk.fd
     act = os.rmdir if chunk.folders else os.unlink
@@ -61,7 +61,7 @@ def why(error: OSError) -> str:
 
 
 @dataclass(slots=True, eq=False)
-class Folder:
+class OpenDirectory:
     """A directory on the way down. `states` is None inside of what is named, where everything is meant.
 
     `literal` says that but one name can come next, `named` that this is what the pattern names and not
@@ -114,7 +114,7 @@ class Folder:
             os.close(self.fd)
             self.fd = -1
 
-    def reopen(self, child: "Folder") -> bool:
+    def reopen(self, child: "OpenDirectory") -> bool:
         """Open this again through a child that was entered before it was closed; whether it still is the same."""
         try:
             fd = child.open("..", literal=self.literal)
@@ -128,9 +128,9 @@ class Folder:
         return True
 
 
-def root(states: States) -> Folder:
+def root(states: States) -> OpenDirectory:
     """The directory that all paths begin at."""
-    return Folder("", os.open("/", _PASS), states, literal=True, named=False, plain=True)
+    return OpenDirectory("", os.open("/", _PASS), states, literal=True, named=False, plain=True)
 
 
 def _mount(fd: int) -> int:

@@ -1,12 +1,10 @@
 """Which files are meant: a path with wildcards, read component by component, and what is asked of each file."""
 
-import fnmatch
 import os
-import re
 import stat
 from dataclasses import dataclass
 
-from exitkit.cleanup.engine.globs import _NOTHING, Globs, is_magic
+from exitkit.cleanup.engine.globs import NO_GLOBS, Globs, NameGlob, is_magic
 
 States = frozenset[int]
 """How many components of a pattern may be behind us; several, because `**` stands for any number of directories."""
@@ -15,7 +13,7 @@ States = frozenset[int]
 class Pattern:
     """An absolute path in which `*`, `?` and `[…]` stand for part of a name, and `**` for any directories.
 
-    As in a shell, no wildcard stands for a name's leading dot.
+    As in a shell, no wildcard stands for a name's leading dot. Raises ValueError for brackets that mean nothing.
     """
 
     def __init__(self, path: str) -> None:
@@ -70,12 +68,12 @@ class Pattern:
 _NOWHERE: States = frozenset()
 
 
-def _test(part: str) -> re.Pattern[str] | None:
-    return None if part == "**" else re.compile(fnmatch.translate(part))
+def _test(part: str) -> NameGlob | None:
+    return None if part == "**" else NameGlob(part)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class FileFilter:
     """What is asked of a file before it goes; by default nothing.
 
     `before` is Unix time, the sizes are bytes, paths for `include` and `exclude` are relative to what
@@ -85,8 +83,8 @@ class Wanted:
     before: float | None = None
     larger: int | None = None
     smaller: int | None = None
-    include: Globs = _NOTHING
-    exclude: Globs = _NOTHING
+    include: Globs = NO_GLOBS
+    exclude: Globs = NO_GLOBS
     measure: bool = False
     keep_root: bool = False
     empty_directories: bool = True

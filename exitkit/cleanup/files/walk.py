@@ -9,8 +9,8 @@ import os
 import stat
 from collections.abc import Generator
 
-from exitkit.cleanup.files.directory import Chunk, Folder, root, why
-from exitkit.cleanup.files.pattern import Pattern, States, Wanted
+from exitkit.cleanup.files.directory import DirectoryBatch, OpenDirectory, root, why
+from exitkit.cleanup.files.pattern import FileFilter, Pattern, States
 
 CHUNK = 1000
 """Names that are read, and then given, at once."""
@@ -22,10 +22,10 @@ _HELD = 24
 # while others were deleted.
 _PASSES = 16
 
-Chunks = Generator[Chunk, None, None]
+Chunks = Generator[DirectoryBatch, None, None]
 
 
-def walk(path: str, wanted: Wanted) -> Chunks:
+def walk(path: str, wanted: FileFilter) -> Chunks:
     """What the absolute path or pattern names and what is in it, a directory after all that is in it.
 
     Every chunk has to be dealt with before the next one is asked for. A chunk without names says that
@@ -35,9 +35,9 @@ def walk(path: str, wanted: Wanted) -> Chunks:
 
 
 class _Walk:
-    def __init__(self, pattern: Pattern, wanted: Wanted) -> None:
+    def __init__(self, pattern: Pattern, wanted: FileFilter) -> None:
         self.pattern, self.wanted = pattern, wanted
-        self.stack: list[Folder] = []
+        self.stack: list[OpenDirectory] = []
 
     def run(self) -> Chunks:
         try:
@@ -56,7 +56,7 @@ class _Walk:
             for folder in self.stack:
                 folder.close()
 
-    def _look_up(self, folder: Folder) -> Chunks:
+    def _look_up(self, folder: OpenDirectory) -> Chunks:
         """The one name that can match here, without reading the directory."""
         folder.end()
         assert folder.states is not None
@@ -76,7 +76,7 @@ class _Walk:
         elif hit and self.wanted.takes(name, looked):
             yield from self._give(folder, [name], [looked.st_size])
 
-    def _read(self, folder: Folder) -> Chunks:
+    def _read(self, folder: OpenDirectory) -> Chunks:
         names: list[str] = []
         sizes: list[int] = []
         try:
@@ -85,13 +85,13 @@ class _Walk:
             folder.end()
             folder.stays = True
             yield from self._give(folder, names, sizes)
-            yield Chunk(-1, self._place(above=1), [folder.name], refusal=why(error))
+            yield DirectoryBatch(-1, self._place(above=1), [folder.name], refusal=why(error))
             return
         if count < CHUNK:
             folder.end()
         yield from self._give(folder, names, sizes)
 
-    def _sort(self, folder: Folder, names: list[str], sizes: list[int]) -> int:
+    def _sort(self, folder: OpenDirectory, names: list[str], sizes: list[int]) -> int:
         """Read entries: what is to go joins the names, directories what is pending. How many were read."""
         wanted, states, pending = self.wanted, folder.states, folder.pending
         count = 0
@@ -118,7 +118,9 @@ class _Walk:
                 self._weigh(folder, entry, below + entry.name, names, sizes)
         return count
 
-    def _weigh(self, folder: Folder, entry: os.DirEntry[str], path: str, names: list[str], sizes: list[int]) -> None:
+    def _weigh(
+        self, folder: OpenDirectory, entry: os.DirEntry[str], path: str, names: list[str], sizes: list[int]
+    ) -> None:
         """Whether a file goes, which joins the names then."""
         if not self.wanted.stats:
             if self.wanted.picks(path):
@@ -136,8 +138,8 @@ class _Walk:
         else:
             folder.stays = True
 
-    def _give(self, folder: Folder, names: list[str], sizes: list[int], *, folders: bool = False) -> Chunks:
-        chunk = Chunk(folder.fd, self._place(), names, sizes, folders, folder.passes >= _PASSES)
+    def _give(self, folder: OpenDirectory, names: list[str], sizes: list[int], *, folders: bool = False) -> Chunks:
+        chunk = DirectoryBatch(folder.fd, self._place(), names, sizes, folders, folder.passes >= _PASSES)
         folder.took = folder.took or bool(names)
         yield chunk
         folder.removed += chunk.removed
@@ -146,7 +148,7 @@ class _Walk:
             folder.passes += 1
             folder.pending += [(name, None) for name in chunk.again]
 
-    def _enter(self, folder: Folder, name: str, states: States | None) -> Chunks:
+    def _enter(self, folder: OpenDirectory, name: str, states: States | None) -> Chunks:
         literal = states is not None and self.pattern.only(states) is not None
         try:
             fd = folder.open(name, literal=literal)
@@ -157,7 +159,7 @@ class _Walk:
             return
         named = states is None and folder.states is not None
         plain = folder.plain and folder.literal
-        child = Folder(name, fd, states, literal, named, plain)
+        child = OpenDirectory(name, fd, states, literal, named, plain)
         # What is named in so many words may lie behind a mount, as volumes do, but not be one and go.
         if child.device != folder.device and not (plain and (not named or self.wanted.keep_root)):
             child.close()
@@ -168,11 +170,11 @@ class _Walk:
         if len(self.stack) > _HELD + 1:
             folder.close()
 
-    def _clear(self, folder: Folder) -> Chunks:
+    def _clear(self, folder: OpenDirectory) -> Chunks:
         names, folder.empty = folder.empty, []
         yield from self._give(folder, names, [], folders=True)
 
-    def _leave(self, folder: Folder) -> Chunks:
+    def _leave(self, folder: OpenDirectory) -> Chunks:
         goes = self._goes(folder)
         if not goes and not folder.stays and folder.removed > CHUNK:
             # As many were deleted while it was read, it may have hidden some, and no rmdir will tell.
@@ -187,14 +189,14 @@ class _Walk:
         elif self.stack:
             self.stack[-1].stays = True
 
-    def _goes(self, folder: Folder) -> bool:
+    def _goes(self, folder: OpenDirectory) -> bool:
         """Whether the directory goes too, after all that is in it."""
         if folder.states is not None or folder.stays or (folder.named and self.wanted.keep_root):
             return False
         path = self._below().rstrip("/") or folder.name
         return self.wanted.drops(path, folder.changed, took=folder.took)
 
-    def _lost(self) -> Chunk:
+    def _lost(self) -> DirectoryBatch:
         """Go back to the last directory that is open: what lies between was moved elsewhere."""
         folder = self.stack.pop()
         folder.close()
@@ -202,9 +204,9 @@ class _Walk:
             folder = self.stack.pop()
         return self._refusal(self.stack[-1], folder.name, "was moved while it was walked")
 
-    def _refusal(self, folder: Folder, name: str, reason: str) -> Chunk:
+    def _refusal(self, folder: OpenDirectory, name: str, reason: str) -> DirectoryBatch:
         folder.stays = True
-        return Chunk(folder.fd, self._place(), [name], refusal=reason)
+        return DirectoryBatch(folder.fd, self._place(), [name], refusal=reason)
 
     def _place(self, above: int = 0) -> str:
         return "/".join(folder.name for folder in self.stack[: len(self.stack) - above]) + "/"
@@ -217,7 +219,7 @@ class _Walk:
         return "".join(f"{folder.name}/" for folder in self.stack[top + 1 :])
 
 
-def _measure(folder: Folder, names: list[str], sizes: list[int]) -> int:
+def _measure(folder: OpenDirectory, names: list[str], sizes: list[int]) -> int:
     """The same as without a wish, and with the sizes: a look at each file is most of what deleting it costs."""
     count = 0
     for count, entry in enumerate(itertools.islice(folder.scan(), CHUNK), 1):  # noqa: B007 - the number of the last

@@ -1,4 +1,4 @@
-"""Objects of Google Cloud Storage."""
+"""GCSBatch of Google Cloud Storage."""
 
 import contextlib
 import re
@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from exitkit.action import Result
 from exitkit.cleanup.buckets import BucketCleanup
-from exitkit.cleanup.gcs.sweeper import Sweep
+from exitkit.cleanup.gcs.sweeper import GCSSweeper
 from exitkit.clients.gcp import GoogleAccess
 from exitkit.clients.gcs import GCSBucket
 from exitkit.clients.gcs.json import About
@@ -87,7 +87,7 @@ class GCS(BucketCleanup):
         return result if about is None else self._told(result, about, dry_run=context.dry_run)
 
     @contextlib.contextmanager
-    def open(self, context: Context) -> Iterator[Sweep]:
+    def open(self, context: Context) -> Iterator[GCSSweeper]:
         file = str(self.credentials_file) if self.credentials_file else ""
         access = GoogleAccess(credentials_file=file, anonymous=self.anonymous)
         reach = GCSOptions(
@@ -99,7 +99,7 @@ class GCS(BucketCleanup):
         bucket = GCSBucket(self.bucket, access, reach)
         try:
             context.retry(bucket.account.log_in)  # or the first page would seem to take long
-            yield Sweep(self, bucket, context)
+            yield GCSSweeper(self, bucket, context)
         finally:
             bucket.close()
 

@@ -7,26 +7,31 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from exitkit.cleanup.buckets.filters import Filters, Wanted, moment
-from exitkit.cleanup.buckets.limiter import Pace
-from exitkit.cleanup.buckets.listing import Span, spread
+from exitkit.cleanup.buckets.filters import ObjectFilter, moment
+from exitkit.cleanup.buckets.limiter import Limiter
+from exitkit.cleanup.buckets.listing import Span, parallel_listing
 from exitkit.cleanup.buckets.shards import Shard
-from exitkit.cleanup.engine.deletion import Outcome, insist
+from exitkit.cleanup.engine.deletion import DeletionOutcome, delete_all
+from exitkit.cleanup.engine.reading import check_asked, read
 from exitkit.clients.deletion import PartialResult, Refusal
 from exitkit.clients.gcs import GCSBucket, Victim, name_of, under
 from exitkit.clients.gcs.batch import MOST_CALLS
 from exitkit.clients.gcs.json import About, Listed, ManagedFolder, Object
+from exitkit.clients.objects import check_advance
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted
 from exitkit.retry import Retry
+
+if TYPE_CHECKING:
+    from exitkit.cleanup.gcs import GCS
 
 T = TypeVar("T")
 
 
 @dataclass
-class Objects:
+class GCSBatch:
     """Some victims, which go with one request, or each managed folder with its own."""
 
     victims: Sequence[Victim]
@@ -38,33 +43,18 @@ class Objects:
         return [name_of(one) for one in self.victims]
 
 
-class Picks(Filters, Protocol):
-    """What of the bucket is to go; the fields are those of the action."""
-
-    @property
-    def prefixes(self) -> Sequence[str]: ...
-    @property
-    def versions(self) -> bool: ...
-    @property
-    def managed_folders(self) -> bool: ...
-    @property
-    def shard(self) -> str: ...
-    @property
-    def concurrency(self) -> int: ...
-
-
-class Sweep:
+class GCSSweeper:
     """The bucket, while one run finds and deletes in it."""
 
-    def __init__(self, settings: Picks, bucket: GCSBucket, context: Context) -> None:
+    def __init__(self, settings: "GCS", bucket: GCSBucket, context: Context) -> None:
         self.settings, self.bucket, self.context = settings, bucket, context
         self.clock = context.deadline.clock
-        self.pace = Pace(settings.concurrency, self.clock)
-        self.wanted = Wanted(settings, self.clock.time())
+        self.limiter = Limiter(settings.concurrency, self.clock)
+        self.wanted = ObjectFilter(settings, self.clock.time())
         self._told = self._done = 0  # batches that were told, and deletions that came to an end
         self._ended, self._lock = threading.Event(), threading.Lock()
 
-    def find(self, context: Context) -> Iterator[Objects | Refusal]:  # noqa: ARG002 - it is the one that this was opened with
+    def find(self, context: Context) -> Iterator[GCSBatch | Refusal]:  # noqa: ARG002 - it is the one that this was opened with
         shard = Shard.read(self.settings.shard) if self.settings.shard else Shard()
         for prefix in self.settings.prefixes:
             span = Span(prefix, shard.after, shard.last)
@@ -80,15 +70,15 @@ class Sweep:
         def fetch(after: str, token: str) -> Listed:
             return self._listed(span.prefix, after, token=token)
 
-        return spread(fetch, span, self.clock, most=self.settings.concurrency)  # type: ignore[return-value]  # pages of its own are cut ones of ours
+        return parallel_listing(fetch, span, self.clock, most=self.settings.concurrency)  # type: ignore[return-value]  # pages of its own are cut ones of ours
 
-    def delete(self, batch: Objects, context: Context, most: int) -> Outcome:
+    def delete(self, batch: GCSBatch, context: Context, most: int) -> DeletionOutcome:
         try:
             folders = [one for one in batch.victims[:most] if isinstance(one, ManagedFolder)]
             if folders:
                 return self._delete_folders(folders, context)
             objects = [one for one in batch.victims[:most] if isinstance(one, Object)]
-            return insist(context.retry, objects, name_of, self._delete_once)
+            return delete_all(context.retry, objects, name_of, self._delete_once)
         finally:
             with self._lock:
                 self._done += 1
@@ -104,12 +94,12 @@ class Sweep:
 
     def _delete_once(self, victims: Sequence[Object]) -> PartialResult[Object]:
         """One batch. A word to be slower that only some of it got counts for the pace as well."""
-        with self.pace.request() as turn:
+        with self.limiter.request() as turn:
             found = self.bucket.delete(victims)
             turn.slow = found.slow
         return found
 
-    def _delete_folders(self, folders: Sequence[ManagedFolder], context: Context) -> Outcome:
+    def _delete_folders(self, folders: Sequence[ManagedFolder], context: Context) -> DeletionOutcome:
         """One request for each. One that cannot go does not keep the others."""
         refused, gone = [], []
         for one in folders:
@@ -120,13 +110,13 @@ class Sweep:
                 raise
             except ActionError as error:
                 refused.append(Refusal(one.name, str(error)))
-        return Outcome(gone=gone, refused=refused)
+        return DeletionOutcome(gone=gone, refused=refused)
 
     def _asked(self, request: Callable[[], T], retry: Retry | None = None) -> T:
         """A request that does no harm if it comes twice, sent when there is room for it."""
 
         def paced() -> T:
-            with self.pace.request():
+            with self.limiter.request():
                 return request()
 
         return (retry or self.context.retry)(paced, safe=True)
@@ -136,19 +126,21 @@ class Sweep:
         kept = self.context.dry_run
         timed = bool(self.wanted.before)
         ask = functools.partial(self.bucket.page, prefix, after, token=token, timed=timed, kept=kept, versions=versions)
-        return self._asked(ask)
+        page = read(functools.partial(self._asked, ask))
+        check_asked(page.keys, prefix, f"listing {self.bucket.name}")
+        return page
 
     def _generations(self, prefix: str) -> Iterator[Listed]:
         """Every generation, whose pages lead from one to the next: a page may end between two of one name."""
-        token, more = "", True
+        token, more, seen = "", True, set[object]()
         while more:
             page = self._listed(prefix, token=token, versions=True)
             yield page
-            more, before, token = page.more, token, page.token
-            if more and token == before:
-                raise ActionError(f"listing {self.bucket.name}: a page leads to itself", reason="server")
+            more, token = page.more, page.token
+            if more:
+                check_advance(token, seen, f"listing {self.bucket.name}")
 
-    def _picked(self, page: Listed, prefix: str) -> Iterator[Objects | Refusal]:
+    def _picked(self, page: Listed, prefix: str) -> Iterator[GCSBatch | Refusal]:
         """What of a page is to go, in batches."""
         picked = list(range(len(page.keys)))
         if not self.wanted.anything:
@@ -163,21 +155,24 @@ class Sweep:
             some = picked[begin : begin + MOST_CALLS]
             victims = [Object(page.keys[n], page.generations[n], pinned) for n in some]
             self._told += 1
-            yield Objects(victims, [page.sizes[n] for n in some], self._place)
+            yield GCSBatch(victims, [page.sizes[n] for n in some], self._place)
 
-    def _folders(self, prefix: str) -> Iterator[Objects]:
+    def _folders(self, prefix: str) -> Iterator[GCSBatch]:
         """Managed folders, the deepest first, once what was in them is gone."""
         found: list[ManagedFolder] = []
-        token, more = "", True
+        token, more, seen = "", True, set[object]()
         while more:
-            some, token = self._asked(functools.partial(self.bucket.folders, prefix, token))
+            some, token = read(functools.partial(self._asked, functools.partial(self.bucket.folders, prefix, token)))
+            check_asked([folder.name for folder in some], prefix, f"listing managed folders of {self.bucket.name}")
             found += [one for one in some if self.wanted.has(one.name, one.changed, prefix)]
             more = bool(token)
+            if more:
+                check_advance(token, seen, f"listing managed folders of {self.bucket.name}")
         for _, level in groupby(sorted(found, key=_depth), key=_depth):
             self._wait()
             self._told += 1
             folders = list(level)
-            yield Objects(folders, [0] * len(folders), self._place)
+            yield GCSBatch(folders, [0] * len(folders), self._place)
 
     def _wait(self) -> None:
         """Until all that was told is deleted; in a dry run nothing is."""

@@ -3,17 +3,16 @@
 import contextlib
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from exitkit.action import Result
 from exitkit.cleanup import Cleanup
+from exitkit.cleanup.engine.ownership import Uid, owners
 from exitkit.cleanup.kubernetes import discovery, selectors
-from exitkit.cleanup.kubernetes.sweeper import Sweep
+from exitkit.cleanup.kubernetes.sweeper import KubernetesSweeper
 from exitkit.clients.kubernetes import Kube, find
 from exitkit.context import Context
 from exitkit.errors import ConfigError
@@ -23,7 +22,8 @@ _KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}(/[A-Za-z0-9.-]{1,253}){0,2}
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/#initial-namespaces
 _PROTECTED = frozenset({"kube-system", "kube-public", "kube-node-lease"})
-_UID = 36
+# https://argo-workflows.readthedocs.io/en/latest/workflow-concepts/
+_WORKFLOW_LABEL = "workflows.argoproj.io/workflow"
 
 
 class Kubernetes(Cleanup):
@@ -84,7 +84,6 @@ class Kubernetes(Cleanup):
     limit_bytes: Bytes | None = Field(None, description="Not for objects of Kubernetes, which have no size: use limit.")
 
     reads_in_dry_run: ClassVar[bool] = True
-    _spared: dict[str, None] = PrivateAttr(default_factory=dict)
 
     @field_validator("kinds")
     @classmethod
@@ -136,31 +135,31 @@ class Kubernetes(Cleanup):
         The conditions hold together, so one is enough; that a label is there, or is not this or that, says nothing.
         """
         return any(
-            bool(one.values) and all(value == own or (len(own) == _UID and own in value) for value in one.values)
+            bool(one.values) and all(value == own or (isinstance(own, Uid) and own in value) for value in one.values)
             for one in selectors.parse(target)
         )
+
+    def tells(self, target: str, own: str) -> bool:
+        """Also where Argo's own label says it, whatever the name is."""
+        argos = [one for one in selectors.parse(target) if one.key == _WORKFLOW_LABEL]
+        return super().tells(target, own) or any(one.values == (own,) for one in argos)
 
     def guard(self, context: Context) -> None:
         namespace, workflow = self._namespace(context), context.workflow
         super().guard(context)
         if self.anything or self._keeps(context) or namespace == (workflow.namespace or namespace):
             return
-        if not (workflow.uid and self.bears(self.selector, workflow.uid)):
+        if not any(isinstance(own, Uid) and self.bears(self.selector, own) for own in owners(workflow)):
             raise ConfigError(
                 f"{namespace} is not the workflow's namespace, and may have a workflow of the same name: select by the "
                 "workflow's uid, or say anything: true if it is to be deleted all the same"
             )
 
-    def run(self, context: Context) -> Result:
-        self._spared.clear()
-        result = super().run(context)
-        return replace(result, notes=(*result.notes, *self._spared))
-
     @contextlib.contextmanager
-    def open(self, context: Context) -> Iterator[Sweep]:
+    def open(self, context: Context) -> Iterator[KubernetesSweeper]:
         path = str(self.kubeconfig) if self.kubeconfig else ""
         with Kube(partial(find.find, path, self.context, context.deadline.clock)) as kube:
-            yield Sweep(self, kube, context, self._namespace(context), self._spared)
+            yield KubernetesSweeper(self, kube, context, self._namespace(context))
 
     def _namespace(self, context: Context) -> str:
         """Raises ConfigError where it must not be touched, or is not known."""

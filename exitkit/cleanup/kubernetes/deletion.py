@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from exitkit.cleanup.engine.deletion import Outcome, insist
+from exitkit.cleanup.engine.deletion import DeletionOutcome, delete_all
 from exitkit.clients.deletion import PartialResult, Refusal
 from exitkit.clients.http import Response, verdict
 from exitkit.clients.kubernetes import Kube, ObjectMetadata, Resource, told
 from exitkit.clients.kubernetes.listing import listed
 from exitkit.errors import ActionError, Retryable
 from exitkit.retry import Retry, parse_retry_after
-from exitkit.retry.workers import Crew
+from exitkit.retry.workers import Workers
 
 _AT_A_TIME = 8  # requests; the API server has some hundreds of places for everybody
 _ATTEMPT = 64  # deletions of one attempt: at 8 at a time and 1.5 s each they fit into its 15 s
@@ -23,7 +23,7 @@ _FOREGROUND, _ORPHAN = "foregroundDeletion", "orphan"
 
 
 @dataclass
-class Deletion:
+class KindDeletion:
     """How objects of one kind go: `options` are those of a deletion, `labels` the selector they were found by.
 
     `wait` is how many seconds at most they are watched until they are gone; 0 is not at all.
@@ -38,14 +38,14 @@ class Deletion:
     wait: float
     _asked: set[str] = field(default_factory=set, init=False)  # uids of what was asked to go before
 
-    def remove(self, victims: Sequence[ObjectMetadata]) -> Outcome:
+    def remove(self, victims: Sequence[ObjectMetadata]) -> DeletionOutcome:
         """Delete them, the failed ones again, and wait. Never raises ActionError: what stays has its reason."""
         gone: list[str] = []
         refused: list[Refusal] = []
         for begin in range(0, len(victims), _ATTEMPT):
             part = victims[begin : begin + _ATTEMPT]
             try:
-                done = insist(self.retry, part, lambda one: one.name, self._once)
+                done = delete_all(self.retry, part, lambda one: one.name, self._once)
             except ActionError as error:  # nobody answers, or no time is left: no use in asking for the rest
                 why = self._why(error)
                 refused += [Refusal(one.name, f"not known to be gone: {why}") for one in part]
@@ -56,22 +56,22 @@ class Deletion:
         stayed = {*gone, *(one.name for one in refused)}
         if self.wait:
             refused += self._watch([one for one in victims if one.name not in stayed])
-        return Outcome(gone=gone, refused=refused)
+        return DeletionOutcome(gone=gone, refused=refused)
 
     def _why(self, error: ActionError) -> str:
         return "no time left" if self.retry.deadline.remaining() <= 0 else str(error)
 
     def _once(self, victims: Sequence[ObjectMetadata]) -> PartialResult[ObjectMetadata]:
         """One request for each, some at a time."""
-        crew: Crew[tuple[ObjectMetadata, str | Refusal | Retryable | None]] = Crew(
+        workers: Workers[tuple[ObjectMetadata, str | Refusal | Retryable | None]] = Workers(
             _AT_A_TIME, self.retry.deadline.clock, "exitkit-kube"
         )
         ended = []
         for victim in victims:
-            if crew.full:
-                ended.append(crew.take())
-            crew.start(partial(self._one, victim))
-        ended.extend(crew.rest())
+            if workers.full:
+                ended.append(workers.take())
+            workers.start(partial(self._one, victim))
+        ended.extend(workers.rest())
         later = {victim: end for victim, end in ended if isinstance(end, Retryable)}
         return PartialResult(
             gone=[victim.name for victim, end in ended if end == "gone"],

@@ -4,6 +4,7 @@ https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from exitkit.errors import ConfigError
@@ -20,10 +21,24 @@ _EMPTY = "was a template filled in with nothing?"
 
 @dataclass(frozen=True)
 class Requirement:
-    """One condition of a selector. `values` are those that a label must have one of; empty where it says no value."""
+    """One condition of a selector. `values` are those that a label must have one of; empty where it says no value.
+
+    `others` are those that it must not have, and then it may be missing. Where both are empty the label must be there,
+    or not be there if `absent`.
+    """
 
     key: str
     values: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    absent: bool = False
+
+    def fits(self, labels: Mapping[str, str]) -> bool:
+        """Whether an object with these labels is meant."""
+        if self.values:
+            return labels.get(self.key) in self.values
+        if self.others:
+            return labels.get(self.key) not in self.others
+        return (self.key in labels) != self.absent
 
 
 def parse(selector: str) -> tuple[Requirement, ...]:
@@ -59,11 +74,13 @@ def _requirement(part: str) -> Requirement:
         raise ConfigError(f"a part of the selector is empty: {_EMPTY}")
     if match := _SET.fullmatch(part):
         values = tuple(_value(match[1], one.strip()) for one in match[3].split(","))
-        return Requirement(_key(match[1]), values if match[2] == "in" else ())
+        return Requirement(_key(match[1]), values) if match[2] == "in" else Requirement(_key(match[1]), others=values)
     if match := _PAIR.fullmatch(part):
         value = _value(match[1], match[3])
-        return Requirement(_key(match[1]), () if match[2] == "!=" else (value,))
-    return Requirement(_key(part.removeprefix("!")))
+        return (
+            Requirement(_key(match[1]), others=(value,)) if match[2] == "!=" else Requirement(_key(match[1]), (value,))
+        )
+    return Requirement(_key(part.removeprefix("!")), absent=part.startswith("!"))
 
 
 def _key(text: str) -> str:

@@ -2,47 +2,29 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from exitkit.cleanup.engine.deletion import Outcome
+from exitkit.cleanup.engine.deletion import DeletionOutcome
 from exitkit.cleanup.engine.globs import Globs
-from exitkit.cleanup.kubernetes.deletion import Deletion
+from exitkit.cleanup.engine.reading import ForeignListing, reading
+from exitkit.cleanup.kubernetes.deletion import KindDeletion
 from exitkit.cleanup.kubernetes.discovery import Discovery
 from exitkit.cleanup.kubernetes.ownership import Own, own
+from exitkit.cleanup.kubernetes.selectors import parse
 from exitkit.clients.deletion import Refusal
 from exitkit.clients.kubernetes import Kube, ObjectMetadata, Resource
 from exitkit.clients.kubernetes.listing import listed
 from exitkit.context import Context
 from exitkit.errors import ActionError
 
+if TYPE_CHECKING:
+    from exitkit.cleanup.kubernetes import Kubernetes
+
 _BATCH = 2000  # objects that are watched together until they are gone, so that a grace period passes once for all
 
 
-class Picks(Protocol):
-    """What is to go, and how; the fields are those of the action."""
-
-    @property
-    def kinds(self) -> Sequence[str]: ...
-    @property
-    def selector(self) -> str: ...
-    @property
-    def field_selector(self) -> str: ...
-    @property
-    def propagation(self) -> str: ...
-    @property
-    def wait(self) -> float: ...
-    @property
-    def grace_period(self) -> int | None: ...
-    @property
-    def older_than(self) -> float: ...
-    @property
-    def include(self) -> Sequence[str]: ...
-    @property
-    def exclude(self) -> Sequence[str]: ...
-
-
 @dataclass(frozen=True)
-class Herd:
+class KindBatch:
     """Objects of one kind."""
 
     resource: Resource
@@ -55,21 +37,23 @@ class Herd:
         return [one.name for one in self.victims]
 
 
-class Sweep:
+class KubernetesSweeper:
     """The cluster, while one run finds and deletes in it."""
 
-    def __init__(self, settings: Picks, kube: Kube, context: Context, namespace: str, spared: dict[str, None]) -> None:
-        self.settings, self.kube, self.context, self.namespace, self.spared = settings, kube, context, namespace, spared
+    def __init__(self, settings: "Kubernetes", kube: Kube, context: Context, namespace: str) -> None:
+        self.settings, self.kube, self.context, self.namespace = settings, kube, context, namespace
+        self.notes: dict[str, None] = {}  # in order, each once
         self.include, self.exclude = Globs(settings.include), Globs(settings.exclude)
         now = context.deadline.clock.time()
         self.before = now - settings.older_than if settings.older_than else None
         self.own = Own(context.workflow)
+        self.requirements = parse(settings.selector)
 
-    def find(self, context: Context) -> Iterator[Herd | Refusal]:
+    def find(self, context: Context) -> Iterator[KindBatch | Refusal]:
         discovery = Discovery(self.kube, context.retry)
         resources = discovery.resolve(self.settings.kinds)
         self.own = own(self.kube, context.retry, context.workflow, self.namespace, discovery)
-        self.spared.update(dict.fromkeys(self.own.notes))
+        self.notes.update(dict.fromkeys(self.own.notes))
         for resource in resources:
             try:
                 yield from self._herds(resource)
@@ -78,29 +62,41 @@ class Sweep:
                     raise
                 yield Refusal(f"{self.namespace}/{resource.label}", str(error))
 
-    def delete(self, batch: Herd, context: Context, most: int) -> Outcome:
+    def delete(self, batch: KindBatch, context: Context, most: int) -> DeletionOutcome:
         settings = self.settings
         options: dict[str, Any] = {"propagationPolicy": settings.propagation}
         if settings.grace_period is not None:
             options["gracePeriodSeconds"] = settings.grace_period
-        deletion = Deletion(
+        deletion = KindDeletion(
             self.kube, context.retry, batch.resource, self.namespace, settings.selector, options, settings.wait
         )
         return deletion.remove(batch.victims[:most])
 
-    def _herds(self, resource: Resource) -> Iterator[Herd]:
+    def _herds(self, resource: Resource) -> Iterator[KindBatch]:
         query = {"labelSelector": self.settings.selector}
         if self.settings.field_selector:
             query["fieldSelector"] = self.settings.field_selector
         place = f"{self.namespace}/{resource.label}/"
         waiting: list[ObjectMetadata] = []
-        for page in listed(self.kube, self.context.retry, resource, self.namespace, query):
+        for page in reading(listed(self.kube, self.context.retry, resource, self.namespace, query)):
+            for one in page:
+                self._check_asked(resource, one)
             waiting += [one for one in page if self._takes(resource, one)]
             if len(waiting) >= _BATCH:
-                yield Herd(resource, waiting, place)
+                yield KindBatch(resource, waiting, place)
                 waiting = []
         if waiting:
-            yield Herd(resource, waiting, place)
+            yield KindBatch(resource, waiting, place)
+
+    def _check_asked(self, resource: Resource, one: ObjectMetadata) -> None:
+        """Raises ForeignListing for what the selector does not fit, as a server gives that does not heed it."""
+        is_here = one.namespace in ("", self.namespace)
+        if not (one.name and one.uid and is_here and all(part.fits(one.labels) for part in self.requirements)):
+            raise ForeignListing(
+                f"listing {resource.label} in {self.namespace}: the server also lists {one.name or 'what has no name'!r}, "
+                "which was not asked for, so nothing of it is deleted: it does not heed the selector",
+                reason="server",
+            )
 
     def _takes(self, resource: Resource, one: ObjectMetadata) -> bool:
         if self.before is not None and (one.created is None or one.created > self.before):
@@ -108,5 +104,5 @@ class Sweep:
         if self.exclude.match(one.name) or (self.include and not self.include.match(one.name)):
             return False
         if why := self.own.why(resource, one):
-            self.spared[f"{self.namespace}/{resource.label}/{one.name} was left, because it {why}"] = None
+            self.notes[f"{self.namespace}/{resource.label}/{one.name} was left, because it {why}"] = None
         return not why

@@ -1,4 +1,4 @@
-"""Objects of S3, and of any server that speaks its language."""
+"""S3Batch of S3, and of any server that speaks its language."""
 
 import contextlib
 import re
@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from exitkit.cleanup.buckets import BucketCleanup
-from exitkit.cleanup.s3.sweeper import Sweep
+from exitkit.cleanup.s3.sweeper import S3Sweeper
 from exitkit.clients.aws import AWSAccess
 from exitkit.clients.s3 import S3Bucket
 from exitkit.clients.s3.request import PathStyle, S3Options
@@ -74,10 +74,10 @@ class S3(BucketCleanup):
         return S3Options(path_style=self.path_style, requester_pays=self.requester_pays, connections=self.concurrency)
 
     @contextlib.contextmanager
-    def open(self, context: Context) -> Iterator[Sweep]:
+    def open(self, context: Context) -> Iterator[S3Sweeper]:
         bucket = S3Bucket(self.bucket, self._access, self._reach)
         try:
             context.retry(bucket.account.log_in)  # or the first page would seem to take long
-            yield Sweep(self, bucket, context)
+            yield S3Sweeper(self, bucket, context)
         finally:
             bucket.close()

@@ -4,27 +4,31 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from exitkit.cleanup.buckets.filters import Filters, Wanted
-from exitkit.cleanup.buckets.limiter import Pace
-from exitkit.cleanup.buckets.listing import Span, spread
+from exitkit.cleanup.buckets.filters import ObjectFilter
+from exitkit.cleanup.buckets.limiter import Limiter
+from exitkit.cleanup.buckets.listing import Span, parallel_listing
 from exitkit.cleanup.buckets.shards import Shard
-from exitkit.cleanup.engine.deletion import Outcome, insist
+from exitkit.cleanup.engine.deletion import DeletionOutcome, delete_all
+from exitkit.cleanup.engine.reading import check_asked, read
 from exitkit.clients.deletion import PartialResult, Refusal
-from exitkit.clients.objects import Page
+from exitkit.clients.objects import Page, check_advance
 from exitkit.clients.s3 import S3Bucket, Victim, name_of
 from exitkit.clients.s3.request import AGAIN
 from exitkit.clients.s3.xml import Marked, Upload, are_writable
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted
 
+if TYPE_CHECKING:
+    from exitkit.cleanup.s3 import S3
+
 T = TypeVar("T")
 _SINGLY = 50  # victims of a batch that go one by one, so that several batches of them go at a time
 
 
 @dataclass
-class Objects:
+class S3Batch:
     """Some victims, which go with one request, or `singly`."""
 
     victims: Sequence[Victim]
@@ -39,31 +43,16 @@ class Objects:
         return [name_of(one) for one in self.victims]
 
 
-class Picks(Filters, Protocol):
-    """What of the bucket is to go; the fields are those of the action."""
-
-    @property
-    def prefixes(self) -> Sequence[str]: ...
-    @property
-    def versions(self) -> bool: ...
-    @property
-    def uploads(self) -> bool: ...
-    @property
-    def shard(self) -> str: ...
-    @property
-    def concurrency(self) -> int: ...
-
-
-class Sweep:
+class S3Sweeper:
     """The bucket, while one run finds and deletes in it."""
 
-    def __init__(self, settings: Picks, bucket: S3Bucket, context: Context) -> None:
+    def __init__(self, settings: "S3", bucket: S3Bucket, context: Context) -> None:
         self.settings, self.bucket, self.context = settings, bucket, context
         clock = context.deadline.clock
-        self.pace = Pace(settings.concurrency, clock)
-        self.wanted = Wanted(settings, clock.time())
+        self.limiter = Limiter(settings.concurrency, clock)
+        self.wanted = ObjectFilter(settings, clock.time())
 
-    def find(self, context: Context) -> Iterator[Objects]:  # noqa: ARG002 - it is the one that this was opened with
+    def find(self, context: Context) -> Iterator[S3Batch]:  # noqa: ARG002 - it is the one that this was opened with
         settings = self.settings
         shard = Shard.read(settings.shard) if settings.shard else Shard()
         for prefix in settings.prefixes:
@@ -78,25 +67,27 @@ class Sweep:
     def pages(self, span: Span) -> Iterator[Page]:
         def fetch(after: str, token: str) -> Page:
             ask = functools.partial(self.bucket.page, span.prefix, after, token=token, timed=bool(self.wanted.before))
-            return self._asked(ask, self.context)
+            page = read(lambda: self._asked(ask, self.context))
+            check_asked(page.keys, span.prefix, f"listing {self.bucket.name}")
+            return page
 
-        return spread(fetch, span, self.context.deadline.clock, most=self.settings.concurrency)
+        return parallel_listing(fetch, span, self.context.deadline.clock, most=self.settings.concurrency)
 
-    def delete(self, batch: Objects, context: Context, most: int) -> Outcome:
+    def delete(self, batch: S3Batch, context: Context, most: int) -> DeletionOutcome:
         victims = batch.victims[:most]
         if batch.singly:
             return self._singly(victims, context)
 
-        return insist(context.retry, victims, name_of, self._delete_once)
+        return delete_all(context.retry, victims, name_of, self._delete_once)
 
     def _delete_once(self, victims: Sequence[Victim]) -> PartialResult[Victim]:
         """One request. A word to be slower that only some of it got counts for the pace as well."""
-        with self.pace.request() as turn:
+        with self.limiter.request() as turn:
             found = self.bucket.delete(victims)
             turn.slow = any(AGAIN.get(why) == "rate" for why in found.later.values())
         return found
 
-    def _singly(self, victims: Sequence[Victim], context: Context) -> Outcome:
+    def _singly(self, victims: Sequence[Victim], context: Context) -> DeletionOutcome:
         """One request for each. One that cannot go does not keep the others."""
         refused = []
         for one in victims:
@@ -106,30 +97,32 @@ class Sweep:
                 raise
             except ActionError as error:
                 refused.append(Refusal(name_of(one), str(error)))
-        return Outcome(refused=refused)
+        return DeletionOutcome(refused=refused)
 
     def _asked(self, request: Callable[[], T], context: Context) -> T:
         """A request that does no harm if it comes twice, sent when there is room for it."""
 
         def paced() -> T:
-            with self.pace.request():
+            with self.limiter.request():
                 return request()
 
         return context.retry(paced, safe=True)
 
-    def _marked(self, prefix: str, ask: Callable[[str, str, str], Marked]) -> Iterator[Objects]:
+    def _marked(self, prefix: str, ask: Callable[[str, str, str], Marked]) -> Iterator[S3Batch]:
         """Versions or uploads, whose pages lead from one to the next."""
-        at, more = ("", ""), True
+        at, more, seen = ("", ""), True, set[object]()
         while more:
-            page = self._asked(functools.partial(ask, prefix, *at), self.context)
-            yield from self._picked(page.entries, [one.key for one in page.entries], page, prefix)
-            more, before, at = page.more, at, (page.next_key, page.next_id)
-            if more and at == before:
-                raise ActionError(f"listing {self.bucket.name}: there is more, and nothing says where", reason="server")
+            page = read(functools.partial(self._asked, functools.partial(ask, prefix, *at), self.context))
+            keys = [one.key for one in page.entries]
+            check_asked(keys, prefix, f"listing {self.bucket.name}")
+            yield from self._picked(page.entries, keys, page, prefix)
+            more, at = page.more, (page.next_key, page.next_id)
+            if more:
+                check_advance(at, seen, f"listing {self.bucket.name}")
 
     def _picked(
         self, victims: Sequence[Victim], keys: Sequence[str], page: Page | Marked, prefix: str
-    ) -> Iterator[Objects]:
+    ) -> Iterator[S3Batch]:
         """What of a page is to go, in batches."""
         sizes = page.sizes
         if not self.wanted.anything:
@@ -140,12 +133,12 @@ class Sweep:
             return
         place = f"s3://{self.bucket.name}/"
         if not isinstance(victims[0], Upload) and are_writable(keys):
-            yield Objects(victims, sizes, place)
+            yield S3Batch(victims, sizes, place)
             return
         single = [isinstance(one, Upload) or not are_writable([key]) for one, key in zip(victims, keys, strict=True)]
         if many := [n for n, one in enumerate(single) if not one]:
-            yield Objects([victims[n] for n in many], [sizes[n] for n in many], place)
+            yield S3Batch([victims[n] for n in many], [sizes[n] for n in many], place)
         few = [n for n, one in enumerate(single) if one]
         for begin in range(0, len(few), _SINGLY):
             some = few[begin : begin + _SINGLY]
-            yield Objects([victims[n] for n in some], [sizes[n] for n in some], place, singly=True)
+            yield S3Batch([victims[n] for n in some], [sizes[n] for n in some], place, singly=True)

@@ -1,21 +1,25 @@
 """Schemas, tables and rows of a database."""
 
 import contextlib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from exitkit.cleanup import Cleanup
 from exitkit.cleanup.engine.deletion import Sweeper
+from exitkit.cleanup.engine.ownership import is_unmistakable, owners
 from exitkit.cleanup.sql import names
 from exitkit.cleanup.sql import url as sqlurl
 from exitkit.cleanup.sql.database import Database
 from exitkit.cleanup.sql.dialect import Rows
-from exitkit.cleanup.sql.drop import Drop
-from exitkit.cleanup.sql.predicate import Predicate, Value
-from exitkit.cleanup.sql.rows import Deletion
+from exitkit.cleanup.sql.drop import Dropping, DropSweeper
+from exitkit.cleanup.sql.predicate import Comparison, Predicate, Value
+from exitkit.cleanup.sql.rows import RowSweeper
 from exitkit.context import Context
+from exitkit.errors import ConfigError
+from exitkit.text.filled import put_in, written
 from exitkit.text.units import Bytes, Seconds
 
 
@@ -23,8 +27,14 @@ class SQL(Cleanup):
     """Drop schemas or tables by pattern, or delete rows, in PostgreSQL, MySQL, MariaDB or SQLite.
 
     A pattern is matched with names as the database has stored them. In it `*` stands for any text and `?` for one
-    character; in double quotes it is exactly that name. Names there seldom have a dash, so `train_x7k2p_*` bears the
-    name `train-x7k2p` as well; it has to be written so, as by `{{ workflow.name | replace('-', '_') }}_*`.
+    character; in double quotes it is exactly that name, and `[*]` is a star. Names there seldom have a dash, so
+    `train_x7k2p_*` bears the name `train-x7k2p` as well; it has to be written so, as by
+    `{{ workflow.name | replace('-', '_') }}_*`. Only a generated name or the uid can have more beside it: a workflow
+    `train` cannot have `train_*`, which are the tables of `train-10` too.
+
+    Rows are the workflow's where a column of texts has its name, exactly: a column that is not in the table, or holds
+    numbers, is refused, and what a collation takes for the same stays. Rows of other tables that go along by ON DELETE
+    CASCADE are counted; a row that a foreign key keeps is left.
 
     PostgreSQL and SQLite drop up to 100 tables in one transaction. MySQL and MariaDB commit each DROP by itself, so
     that a run which is cut has dropped what it counts. A schema goes with all that is in it, and stays if anything
@@ -139,25 +149,61 @@ class SQL(Cleanup):
         for one in self.tables:
             self._address.check_table(names.read(one))
 
+    @classmethod
+    def literal(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        made = super().literal(given)
+        where, values = given.get("where", ""), given.get("values")
+        if isinstance(where, str) and put_in(where):
+            raise ConfigError("where has something put in by a template: give it as a parameter, in values")
+        for key in made.keys() & {"schemas", "tables", "rows"}:
+            made[key] = _named(key, given[key])
+        if isinstance(where, str) and isinstance(values, Mapping):
+            predicate = Predicate(where)
+            try:
+                made["values"] = {key: _value(predicate, str(key), value) for key, value in values.items()}
+            except ValueError as error:
+                raise ConfigError(str(error)) from None
+        return made
+
     def targets(self) -> list[str]:
         return [*self.schemas, *self.tables, *([f"{self.rows} where {self.where}"] if self.rows else [])]
 
     def bears(self, target: str, own: str) -> bool:
         """Whether the name is a part of the pattern that no wildcard can add a letter to, or what every row has."""
         if self.rows:
-            return self._predicate.bears(own)
-        return names.read(target).bears(own)
+            return bool(self._predicate.owned(own))
+        name = names.read(target, parts=1 if self.schemas else 2)
+        if self.tables and name.name.bears(own):
+            return True
+        # Everybody's tables are in the default schema, also where it happens to be called as the workflow is.
+        schema = name.name if self.schemas else name.schema
+        is_default = schema is not None and schema.text.lower() in self._address.default_schemas
+        return schema is not None and schema.bears(own) and (not is_default or is_unmistakable(own))
 
     @contextlib.contextmanager
     def open(self, context: Context) -> Iterator[Sweeper]:
         database = Database(self._address, context, self.lock_timeout)
         try:
-            yield Deletion(self._rows(context), database, self.batch) if self.rows else Drop(self, database)
+            if self.rows:
+                yield RowSweeper(self._rows(context), database, self.batch, self.limit)
+            else:
+                yield DropSweeper(self._dropping, database)
         finally:
             database.close()
 
     @property
-    def _address(self) -> sqlurl.Address:
+    def _dropping(self) -> Dropping:
+        return Dropping(
+            schemas=[names.read(one, parts=1) for one in self.schemas],
+            tables=[names.read(one) for one in self.tables],
+            include=self.include,
+            exclude=self.exclude,
+            cascade=self.cascade,
+            sized=self.limit_bytes is not None,
+        )
+
+    @property
+    def _address(self) -> sqlurl.DatabaseAddress:
         return sqlurl.read(self.url.get_secret_value(), self.password.get_secret_value() if self.password else "")
 
     @property
@@ -165,7 +211,38 @@ class SQL(Cleanup):
         return Predicate(self.where, self.values)
 
     def _rows(self, context: Context) -> Rows:
-        where, values = self._predicate.bound
+        where, values = self._predicate.bound(self._address.kind)
         before = context.deadline.clock.time() - self.older_than
-        bound: dict[str, Any] = values
-        return Rows(names.read(self.rows), where, bound, self.age_column, before)
+        owned = () if self.anything else self._owned(context)
+        return Rows(names.read(self.rows), where, dict(values), self.age_column, before, owned)
+
+    def _owned(self, context: Context) -> tuple[Comparison, ...]:
+        found = next((found for own in owners(context.workflow) if (found := self._predicate.owned(own))), ())
+        if not found:
+            raise ConfigError(
+                "where does not say whose rows they are: say anything: true if they are to go all the same"
+            )
+        return found
+
+
+_MARK = "\0"  # around what a template put in
+
+
+def _named(key: str, value: Any) -> Any:
+    """A pattern in which what a template put in is that name. Raises ConfigError for a schema that is everybody's."""
+    if isinstance(value, list):
+        return [_named(key, inner) for inner in value]
+    if not isinstance(value, str):
+        return value
+    schema, dot, _ = written(value, lambda data: f"{_MARK}{data}{_MARK}").partition(".")
+    if key == "schemas" or dot:
+        plain = schema.replace(_MARK, "")
+        if plain != schema and (sqlurl.is_system(plain) or plain.lower() == "public"):
+            raise ConfigError(f"{key} has {plain[:100]!r} by a template, which is not the workflow's own: write it out")
+    return written(value, names.escaped)
+
+
+def _value(predicate: Predicate, key: str, value: Any) -> Any:
+    if isinstance(value, str) and put_in(value) and predicate.check_data(key, put_in(value)):
+        return written(value, lambda data: re.sub(r"[%_\\]", r"\\\g<0>", data))
+    return str(value) if isinstance(value, str) else value

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import unquote
 
+from exitkit.cleanup.engine.reading import read as read_only
 from exitkit.cleanup.sql.dialect import Dialect
-from exitkit.cleanup.sql.errors import Fault, read
+from exitkit.cleanup.sql.errors import DatabaseFault, read
 from exitkit.cleanup.sql.mysql import MySQL
 from exitkit.cleanup.sql.postgres import Postgres
-from exitkit.cleanup.sql.session import Session, parsed
+from exitkit.cleanup.sql.session import Transaction, parsed
 from exitkit.cleanup.sql.sqlite import SQLite
-from exitkit.cleanup.sql.url import Address, Kind
+from exitkit.cleanup.sql.url import DatabaseAddress, Kind
 from exitkit.context import Context
 from exitkit.errors import Unknown
 from exitkit.retry import sending
@@ -41,23 +42,23 @@ class _Doubt(Generic[T]):
 class Database:
     """One database in one run. A connection that served a transaction serves the next one."""
 
-    def __init__(self, address: Address, context: Context, lock_timeout: float) -> None:
+    def __init__(self, address: DatabaseAddress, context: Context, lock_timeout: float) -> None:
         self.address, self.context, self.lock_timeout = address, context, lock_timeout
         self.dialect = _DIALECTS[address.kind]()
         self._idle: list[tuple[bool, Connection]] = []
         for secret in _secrets(address):
             redact.remember(secret)
 
-    def read(self, work: Callable[[Session], T], what: str) -> T:
+    def read(self, work: Callable[[Transaction], T], what: str) -> T:
         """What the work finds, in a transaction that can change nothing. Raises ActionError."""
 
         def attempt() -> T:
             with self._session(what, readonly=True) as session:
                 return work(session)
 
-        return self.context.retry(attempt, safe=True)
+        return read_only(lambda: self.context.retry(attempt, safe=True))
 
-    def write(self, work: Callable[[Session], T], what: str, *, safe: bool = True) -> T:
+    def write(self, work: Callable[[Transaction], T], what: str, *, safe: bool = True) -> T:
         """What the work comes to, once it is committed.
 
         Before COMMIT leaves, whatever fails is tried again from the start. After that the server is asked what
@@ -96,15 +97,15 @@ class Database:
 
         return self.context.retry(attempt, safe=safe and self.dialect.tells_commits)
 
-    def statement(self, work: Callable[[Session], None], what: str) -> None:
-        """A statement that commits by itself, and may be sent again. Raises Fault for what it says of its object."""
+    def statement(self, work: Callable[[Transaction], None], what: str) -> None:
+        """A statement that commits by itself, and may be sent again. Raises DatabaseFault for what it says of its object."""
 
-        def attempt() -> Fault | None:
+        def attempt() -> DatabaseFault | None:
             with self._session(what, readonly=False) as session:
                 try:
                     sending()
                     work(session)
-                except Fault as fault:
+                except DatabaseFault as fault:
                     if fault.meaning == "lost":
                         raise Unknown(f"{what}: the connection was lost, and it may have happened") from None
                     if fault.meaning in ("busy", "login"):
@@ -121,19 +122,19 @@ class Database:
             with contextlib.suppress(Exception):  # the work is done, and the server notices by itself
                 self._idle.pop()[1].close()
 
-    def _commit(self, session: Session, what: str) -> None:
+    def _commit(self, session: Transaction, what: str) -> None:
         sending()
         try:
             with session.faults():
                 session.connection.commit()
-        except Fault as fault:
+        except DatabaseFault as fault:
             if fault.meaning == "lost":
                 told = f"{what}: the connection was lost when COMMIT was on its way, so it may have happened"
                 raise Unknown(f"{told} ({fault.said})") from None
             raise
 
     @contextlib.contextmanager
-    def _session(self, what: str, *, readonly: bool) -> Iterator[Session]:
+    def _session(self, what: str, *, readonly: bool) -> Iterator[Transaction]:
         """A transaction, which is undone at the end unless it was committed."""
         clock = self.context.deadline.clock
         seconds = min(self.context.retry.terms.attempt_timeout, self.context.deadline.remaining())
@@ -141,7 +142,7 @@ class Database:
         lock_timeout = min(self.lock_timeout, seconds / _SHARE)
         try:
             connection = self._connection(seconds, lock_timeout, readonly=readonly)
-            session = Session(connection, self.address.kind, lambda: until - clock.monotonic(), lock_timeout)
+            session = Transaction(connection, self.address.kind, lambda: until - clock.monotonic(), lock_timeout)
             try:
                 self.dialect.begin(session, max(0.1, session.left()), readonly=readonly)
                 yield session
@@ -150,11 +151,13 @@ class Database:
                 self._idle.append((readonly, connection))
             except BaseException as error:
                 with contextlib.suppress(Exception):  # what is told is why it is given up
-                    if not isinstance(error, Fault) or error.meaning == "lost":  # there is nobody to say ROLLBACK to
+                    if (
+                        not isinstance(error, DatabaseFault) or error.meaning == "lost"
+                    ):  # there is nobody to say ROLLBACK to
                         connection.invalidate()
                     connection.close()
                 raise
-        except Fault as fault:
+        except DatabaseFault as fault:
             raise fault.error(what) from None
 
     def _connection(self, seconds: float, lock_timeout: float, *, readonly: bool) -> "Connection":
@@ -174,18 +177,18 @@ class Database:
         return connected
 
 
-def _in_earnest(work: Callable[[Session], T], session: Session, what: str) -> T:
+def _in_earnest(work: Callable[[Transaction], T], session: Transaction, what: str) -> T:
     """Work of which some may have happened when it fails."""
     sending()
     try:
         return work(session)
-    except Fault as fault:
+    except DatabaseFault as fault:
         if fault.meaning in ("lost", "slow"):
             raise Unknown(f"{what}: some may have happened, as this table cannot undo it ({fault.said})") from None
         raise
 
 
-def _secrets(address: Address) -> list[str]:
+def _secrets(address: DatabaseAddress) -> list[str]:
     """What the driver is given, which stands in the URL with its special signs encoded."""
     if address.kind == "sqlite":
         return []

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from exitkit.cleanup.engine.deletion import Outcome
+from exitkit.cleanup.engine.deletion import DeletionOutcome
 from exitkit.cleanup.engine.globs import Globs
 from exitkit.cleanup.sql.database import Database
 from exitkit.cleanup.sql.dialect import Victim
-from exitkit.cleanup.sql.errors import Fault
-from exitkit.cleanup.sql.names import Glob, Name, read, shown
-from exitkit.cleanup.sql.session import Session
+from exitkit.cleanup.sql.errors import DatabaseFault, Needed, TooManyLocks
+from exitkit.cleanup.sql.names import Glob, Name, shown
+from exitkit.cleanup.sql.session import Transaction
 from exitkit.cleanup.sql.url import is_system
 from exitkit.clients.deletion import Refusal
 from exitkit.context import Context
@@ -20,25 +20,23 @@ from exitkit.context import Context
 _TOGETHER = 100
 
 
-class Picks(Protocol):
-    """What is to go; the fields are those of the action."""
+@dataclass(frozen=True)
+class Dropping:
+    """What is to be dropped: patterns of `schemas` or of `tables`, and globs on their names.
 
-    @property
-    def schemas(self) -> Sequence[str]: ...
-    @property
-    def tables(self) -> Sequence[str]: ...
-    @property
-    def include(self) -> Sequence[str]: ...
-    @property
-    def exclude(self) -> Sequence[str]: ...
-    @property
-    def cascade(self) -> bool: ...
-    @property
-    def limit_bytes(self) -> int | None: ...
+    `sized` says that nothing may go whose size is not known; `cascade` takes along what refers to it.
+    """
+
+    schemas: Sequence[Name]
+    tables: Sequence[Name]
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    cascade: bool = False
+    sized: bool = False
 
 
 @dataclass(frozen=True)
-class Objects:
+class DropBatch:
     """Some schemas or tables that go in one transaction; with `last` nothing can be hoped for from a later one."""
 
     victims: Sequence[Victim]
@@ -53,54 +51,93 @@ class Objects:
     def sizes(self) -> Sequence[int]:
         return [one.size or 0 for one in self.victims]
 
+    @property
+    def weights(self) -> Sequence[int]:
+        return [one.holds for one in self.victims]
 
-class Drop:
+
+class DropSweeper:
     """The database, while one run finds and drops what is in it."""
 
-    def __init__(self, settings: Picks, database: Database) -> None:
-        self.settings, self.database = settings, database
+    def __init__(self, wanted: Dropping, database: Database) -> None:
+        self.wanted, self.database = wanted, database
         self._again: list[Victim] = []
 
-    def find(self, context: Context) -> Iterator[Objects | Refusal]:  # noqa: ARG002 - it is the database's own
+    def find(self, context: Context) -> Iterator[DropBatch | Refusal]:  # noqa: ARG002 - it is the database's own
         found, refused = self.database.read(self._listed, "list what is there")
         yield from refused
-        together = _TOGETHER if self.database.dialect.atomic and self.settings.tables else 1
+        together = _TOGETHER if self.database.dialect.atomic and self.wanted.tables else 1
         last = False
         while found:
             self._again = []
             for at in range(0, len(found), together):
-                yield Objects(found[at : at + together], last)
+                yield DropBatch(found[at : at + together], last)
             # Tables that refer to each other go as soon as those do that refer to them.
             last = len(self._again) == len(found)
             found = self._again
 
-    def delete(self, batch: Objects, context: Context, most: int) -> Outcome:  # noqa: ARG002 - as above
+    def delete(self, batch: DropBatch, context: Context, most: int) -> DeletionOutcome:  # noqa: ARG002 - as above
         victims = list(batch.victims[:most])
         if not self.database.dialect.atomic:
             outcome, again = self._one(victims[0], last=batch.last)
         else:
-            outcome, again = self.database.write(
-                lambda session: self._several(session, victims, last=batch.last), f"drop {shown(*victims[0].names)}"
-            )
+            if victims[0].holds > _TOGETHER and len(victims[0].names) == 1:
+                self._emptied(victims[0])
+            outcome, again = self._together(victims, last=batch.last)
         self._again += again
         return outcome
 
-    def _listed(self, session: Session) -> tuple[list[Victim], list[Refusal]]:
+    def _together(self, victims: list[Victim], *, last: bool) -> tuple[DeletionOutcome, list[Victim]]:
+        """In one transaction, or in two of half as many where the server has too few locks for one."""
+        what = f"drop {shown(*victims[0].names)}"
+        try:
+            return self.database.write(lambda session: self._several(session, victims, last=last), what)
+        except TooManyLocks:
+            if len(victims) == 1:
+                raise
+            middle = len(victims) // 2
+            (first, again), (second, further) = (
+                self._together(part, last=last) for part in (victims[:middle], victims[middle:])
+            )
+        return DeletionOutcome(
+            gone=[*first.gone, *second.gone],
+            again=[*first.again, *second.again],
+            refused=[*first.refused, *second.refused],
+        ), [*again, *further]
+
+    def _emptied(self, schema: Victim) -> None:
+        """Drop the tables of a schema first, some at a time: all of them at once take more locks than a server has."""
+        what, together = f"drop tables of {shown(*schema.names)}", _TOGETHER
+
+        def some(session: Transaction) -> int:
+            if schema not in self.database.dialect.still(session, [schema]):
+                return 0
+            return self.database.dialect.drop_part(session, schema, together, cascade=self.wanted.cascade)
+
+        while True:
+            try:
+                if self.database.write(some, what) < together:
+                    return
+            except TooManyLocks:
+                if together == 1:
+                    raise
+                together = max(1, together // 4)
+            except Needed:  # by something outside, as the schema itself will tell
+                return
+
+    def _listed(self, session: Transaction) -> tuple[list[Victim], list[Refusal]]:
         """What matches, each once, and what matches and must stay."""
-        settings, dialect = self.settings, self.database.dialect
+        wanted, dialect = self.wanted, self.database.dialect
 
         def fold(text: str) -> str:
             return folded.setdefault(text, dialect.fold(session, text))
 
         folded: dict[str, str] = {}
-        include, exclude = (Globs([fold(one) for one in globs]) for globs in (settings.include, settings.exclude))
+        include, exclude = (Globs([fold(one) for one in globs]) for globs in (wanted.include, wanted.exclude))
         found: dict[tuple[str, ...], Victim] = {}
         refused: list[Refusal] = []
-        patterns = [read(one, parts=1) for one in settings.schemas] or [read(one) for one in settings.tables]
-        for pattern in patterns:
-            candidates = (
-                dialect.schemas(session, pattern.name) if settings.schemas else dialect.tables(session, pattern)
-            )
+        for pattern in wanted.schemas or wanted.tables:
+            candidates = dialect.schemas(session, pattern.name) if wanted.schemas else dialect.tables(session, pattern)
             for one in candidates:
                 if is_system(one.names[0]) or one.names in found or not _matches(pattern, one, fold):
                     continue
@@ -112,13 +149,15 @@ class Drop:
                     refused.append(Refusal(shown(*one.names), "a part of it is excluded"))
                 elif one.default and pattern.name.is_pattern:
                     refused.append(Refusal(shown(*one.names), "it is the default schema: write out its whole name"))
-                elif one.size is None and settings.limit_bytes is not None:
-                    raise Fault("wrong", "sizes are not known, so that limit_bytes cannot be kept: use limit")
+                elif one.size is None and wanted.sized:
+                    raise DatabaseFault("wrong", "sizes are not known, so that limit_bytes cannot be kept: use limit")
                 else:
                     found[one.names] = one
         return list(found.values()), refused
 
-    def _several(self, session: Session, victims: list[Victim], *, last: bool) -> tuple[Outcome, list[Victim]]:
+    def _several(
+        self, session: Transaction, victims: list[Victim], *, last: bool
+    ) -> tuple[DeletionOutcome, list[Victim]]:
         """All of them in one transaction, each as though it were alone."""
         there = self.database.dialect.still(session, victims)
         gone = [shown(*one.names) for one in victims if one not in there]
@@ -126,7 +165,7 @@ class Drop:
         again: list[Victim] = []
         rest = [one for one in victims if one in there]
         if last and len(rest) > 1 and self._dropped(session, rest) is None:  # they may refer to each other in a circle
-            return Outcome(gone=gone), []
+            return DeletionOutcome(gone=gone), []
         for number, one in enumerate(rest):
             if number and session.left() <= 2 * session.lock_timeout:  # what is done by now is worth keeping
                 again += rest[number:]
@@ -140,39 +179,39 @@ class Drop:
                 again.append(one)
             else:
                 refused.append(Refusal(shown(*one.names), _told(fault)))
-        return Outcome(gone=gone, again=[shown(*one.names) for one in again], refused=refused), again
+        return DeletionOutcome(gone=gone, again=[shown(*one.names) for one in again], refused=refused), again
 
-    def _dropped(self, session: Session, victims: Sequence[Victim]) -> Fault | None:
+    def _dropped(self, session: Transaction, victims: Sequence[Victim]) -> DatabaseFault | None:
         try:
             with session.savepoint():
-                self.database.dialect.drop(session, victims, cascade=self.settings.cascade)
-        except Fault as fault:
+                self.database.dialect.drop(session, victims, cascade=self.wanted.cascade)
+        except DatabaseFault as fault:
             if fault.meaning in ("busy", "lost", "login"):
                 raise
             return fault
         return None
 
-    def _one(self, victim: Victim, *, last: bool) -> tuple[Outcome, list[Victim]]:
+    def _one(self, victim: Victim, *, last: bool) -> tuple[DeletionOutcome, list[Victim]]:
         """One by itself, where DROP cannot be undone; sent again if no answer came, and then it is known to be ours."""
         dialect, name = self.database.dialect, shown(*victim.names)
         sent = False
 
-        def drop(session: Session) -> None:
+        def drop(session: Transaction) -> None:
             nonlocal sent
             if victim not in dialect.still(session, [victim]):
-                raise Fault("gone", "")
+                raise DatabaseFault("gone", "")
             sent = True
             dialect.drop(session, [victim], cascade=False)
 
         try:
             self.database.statement(drop, f"drop {name}")
-        except Fault as fault:
+        except DatabaseFault as fault:
             if fault.meaning == "gone":
-                return Outcome(gone=() if sent else [name]), []
+                return DeletionOutcome(gone=() if sent else [name]), []
             if fault.meaning == "needed" and not last:
-                return Outcome(again=[name]), [victim]
-            return Outcome(refused=[Refusal(name, _told(fault))]), []
-        return Outcome(), []
+                return DeletionOutcome(again=[name]), [victim]
+            return DeletionOutcome(refused=[Refusal(name, _told(fault))]), []
+        return DeletionOutcome(), []
 
 
 def _matches(pattern: Name, victim: Victim, fold: "Fold") -> bool:
@@ -181,7 +220,7 @@ def _matches(pattern: Name, victim: Victim, fold: "Fold") -> bool:
     return all(Glob(fold(glob.text), glob.exact).matches(fold(name)) for glob, name in zip(globs, names, strict=True))
 
 
-def _told(fault: Fault) -> str:
+def _told(fault: DatabaseFault) -> str:
     if fault.meaning == "needed":
         return f"{fault.told}, such as a view or a foreign key"
     return fault.told

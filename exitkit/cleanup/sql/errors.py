@@ -8,7 +8,7 @@ from exitkit.cleanup.sql.url import Kind
 from exitkit.errors import ActionError, Reason, Retryable
 from exitkit.text.redact import printable, redact
 
-Meaning = Literal["gone", "needed", "locked", "denied", "slow", "busy", "lost", "login", "wrong"]
+Meaning = Literal["gone", "needed", "locked", "denied", "slow", "busy", "lost", "login", "crowded", "wrong"]
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html, a whole code or its class.
 _POSTGRES: dict[str, Meaning] = {
@@ -85,7 +85,15 @@ _TOLD: dict[Meaning, str] = {
 _REASONS: dict[Meaning, Reason] = {"denied": "auth", "login": "auth", "slow": "timeout", "wrong": "client"}
 
 
-class Fault(Exception):
+class TooManyLocks(ActionError):
+    """A transaction takes more locks than the server has room for; a smaller one may do."""
+
+
+class Needed(ActionError):
+    """Something else refers to what is to go."""
+
+
+class DatabaseFault(Exception):
     """What a database said against a statement; `meaning` is what it comes to, `said` its own words."""
 
     def __init__(self, meaning: Meaning, said: str) -> None:
@@ -101,6 +109,10 @@ class Fault(Exception):
         """As an error of ours, for a statement without which nothing goes on."""
         known = _TOLD.get(self.meaning)
         told = f"{what}: {known} ({self.said})" if known else f"{what}: {self.said}"
+        if self.meaning == "crowded":
+            return TooManyLocks(told, reason="server")
+        if self.meaning == "needed":
+            return Needed(told, reason="client")
         if self.meaning in ("busy", "locked"):
             return Retryable(told, reason="server")
         if self.meaning == "lost":
@@ -108,7 +120,7 @@ class Fault(Exception):
         return ActionError(told, reason=_REASONS.get(self.meaning, "client"))
 
 
-def read(error: Any, kind: Kind) -> Fault:
+def read(error: Any, kind: Kind) -> DatabaseFault:
     """What the driver's error means, which SQLAlchemy wraps."""
     cause = getattr(error, "orig", None) or error
     if kind == "postgresql":
@@ -118,35 +130,35 @@ def read(error: Any, kind: Kind) -> Fault:
     return _of_sqlite(cause)
 
 
-def _of_postgres(cause: Any) -> Fault:
+def _of_postgres(cause: Any) -> DatabaseFault:
     state = getattr(cause, "sqlstate", None)
     # Only the first line: the others may show rows.
     said = getattr(getattr(cause, "diag", None), "message_primary", None) or str(cause).partition("\n")[0]
     if state is None:
         whole = str(cause)
         if _LOGIN.search(whole):
-            return Fault("login", said)
-        return Fault("wrong" if _NO_DATABASE.search(whole) or not _is_operational(cause) else "lost", said)
+            return DatabaseFault("login", said)
+        return DatabaseFault("wrong" if _NO_DATABASE.search(whole) or not _is_operational(cause) else "lost", said)
     if state == "53200" and "max_locks" in str(getattr(cause.diag, "message_hint", "")):
-        return Fault("wrong", "too many locks at a time: raise max_locks_per_transaction")
-    return Fault(_POSTGRES.get(state) or _POSTGRES.get(state[:2]) or "wrong", said)
+        return DatabaseFault("crowded", "too many locks at a time: raise max_locks_per_transaction")
+    return DatabaseFault(_POSTGRES.get(state) or _POSTGRES.get(state[:2]) or "wrong", said)
 
 
-def _of_mysql(cause: Any) -> Fault:
+def _of_mysql(cause: Any) -> DatabaseFault:
     code = cause.args[0] if cause.args and isinstance(cause.args[0], int) else 0
     said = str(cause.args[1]) if len(cause.args) > 1 else str(cause)
     if code == 0 and _is_operational(cause):  # the driver's own words for a connection that is closed
-        return Fault("lost", said or "the connection is closed")
-    return Fault(_MYSQL.get(code, "wrong"), said)
+        return DatabaseFault("lost", said or "the connection is closed")
+    return DatabaseFault(_MYSQL.get(code, "wrong"), said)
 
 
-def _of_sqlite(cause: Any) -> Fault:
+def _of_sqlite(cause: Any) -> DatabaseFault:
     code, said = getattr(cause, "sqlite_errorcode", None), str(cause)
     if code is None:
-        return Fault("wrong", said)
+        return DatabaseFault("wrong", said)
     if code == sqlite3.SQLITE_ERROR and said.startswith("no such table"):
-        return Fault("gone", said)
-    return Fault(_SQLITE.get(code) or _SQLITE.get(code & 0xFF) or "wrong", said)
+        return DatabaseFault("gone", said)
+    return DatabaseFault(_SQLITE.get(code) or _SQLITE.get(code & 0xFF) or "wrong", said)
 
 
 def _is_operational(cause: Any) -> bool:

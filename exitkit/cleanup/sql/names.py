@@ -4,24 +4,32 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
+from exitkit.cleanup.engine.ownership import Uid, is_unmistakable
+
 LIKE_ESCAPE = "!"
 """Not a backslash, which MySQL reads in a literal as well."""
 
-_PARTS = re.compile(r'"((?:[^"]|"")+)"|([^".]+)')
+_SIGN = re.compile(r'\[([*?."\[])\]|(.)', re.DOTALL)  # [*] is a star and no wildcard
+_PARTS = re.compile(r'"((?:[^"]|"")+)"|((?:\[[*?."\[]\]|[^".])+)')
+_SPECIAL = re.compile(r'[*?."\[]')
 _PLAIN = re.compile(r"\w+")
 _ALNUM = r"[^\W_]"
+_ANY, _ONE = "\0*", "\0?"  # no name has a NUL
 
 
 @dataclass(frozen=True)
 class Glob:
-    """One name, in which `*` stands for any text and `?` for one character, unless it is `exact`."""
+    """One name, in which `*` stands for any text and `?` for one character, unless it is `exact`.
+
+    A sign in brackets such as `[*]` is that sign itself.
+    """
 
     text: str
     exact: bool = False
 
     @property
     def is_pattern(self) -> bool:
-        return not self.exact and ("*" in self.text or "?" in self.text)
+        return any(sign in (_ANY, _ONE) for sign in self._signs)
 
     @property
     def says_something(self) -> bool:
@@ -29,30 +37,33 @@ class Glob:
         return any(sign.isalnum() for sign in self.text)
 
     @property
+    def plain(self) -> str:
+        """The one name that it stands for, if it is no pattern."""
+        return "".join(self._signs)
+
+    @property
     def like(self) -> str:
         """The pattern of a LIKE with `LIKE_ESCAPE`. It may match more: some databases do not tell A from a."""
-        text = re.sub(r"[%_!]", lambda match: LIKE_ESCAPE + match[0], self.text)
-        return text.replace("*", "%").replace("?", "_") if self.is_pattern else text
+        return like_of(self._signs)
 
     def matches(self, name: str) -> bool:
         return self._regex.fullmatch(name) is not None
 
     def bears(self, own: str) -> bool:
-        """Whether what it stands for always has the name in it, with no letter or digit right beside it.
+        """Whether what it stands for always has the name in it, so that it can be nobody else's; see `bears`."""
+        return bears("".join(self._signs), own)
 
-        `-` and `_` are the same sign, because names in databases are written with `_`. A wildcard may
-        stand for a letter, so `train_1*` does not bear `train-1`; `train_1_*` does.
-        """
-        if not Glob(own).says_something or (self.is_pattern and Glob(own).is_pattern):
-            return False
-        beside = f"{_ALNUM}|[*?]" if self.is_pattern else _ALNUM
-        found = rf"(?<!{_ALNUM}){'(?<![*?])' if self.is_pattern else ''}{re.escape(_level(own))}(?!{beside})"
-        return re.search(found, _level(self.text)) is not None
+    @cached_property
+    def _signs(self) -> tuple[str, ...]:
+        if self.exact:
+            return tuple(self.text)
+        wild = {"*": _ANY, "?": _ONE}
+        return tuple(match[1] or wild.get(match[2], match[2]) for match in _SIGN.finditer(self.text))
 
     @cached_property
     def _regex(self) -> re.Pattern[str]:
-        text = re.escape(self.text)
-        return re.compile(text.replace(r"\*", ".*").replace(r"\?", ".") if self.is_pattern else text, re.DOTALL)
+        wild = {_ANY: ".*", _ONE: "."}
+        return re.compile("".join(wild.get(sign) or re.escape(sign) for sign in self._signs), re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,41 @@ class Name:
         return any(part.bears(own) for part in self.parts)
 
 
+def bears(text: str, own: str) -> bool:
+    """Whether the name is in a text so that it can be nobody else's; a NUL in the text is a wildcard.
+
+    `-` and `_` are the same sign, because names in databases are written with `_`. A uid may stand anywhere, a name
+    that Kubernetes generated where no letter, digit or wildcard is right beside it. Any other one stands for itself,
+    between signs that no name has: `train_*` is for `train_10_a` as well, which is the workflow `train-10`'s.
+    """
+    text, name = text.replace("-", "_"), own.replace("-", "_")
+    if not any(sign.isalnum() for sign in name):
+        return False
+    if isinstance(own, Uid):
+        return name in text
+    beside = rf"{_ALNUM}|\0" if is_unmistakable(own) else r"[\w.\0]"
+    before = rf"(?<!{_ALNUM})(?<!\0[*?])" if is_unmistakable(own) else r"(?<![\w.])(?<!\0[*?])"
+    return re.search(rf"{before}{re.escape(name)}(?!{beside})", text) is not None
+
+
+def like_of(signs: "tuple[str, ...] | list[str]") -> str:
+    """Signs and wildcards as the pattern of a LIKE with `LIKE_ESCAPE`."""
+    wild = {_ANY: "%", _ONE: "_"}
+    return "".join(wild.get(sign) or (LIKE_ESCAPE + sign if sign in "%_!" else sign) for sign in signs)
+
+
+def signs_of_like(text: str) -> tuple[str, ...]:
+    """The signs and wildcards of a LIKE's pattern, in which a backslash makes the next sign a plain one."""
+    wild = {"%": _ANY, "_": _ONE}
+    found = re.finditer(r"\\(.)|(.)", text, re.DOTALL)
+    return tuple(match[1] or wild.get(match[2], match[2]) for match in found)
+
+
+def escaped(text: str) -> str:
+    """The text as part of a pattern that stands for nothing but itself."""
+    return _SPECIAL.sub(r"[\g<0>]", text)
+
+
 def read(text: str, *, parts: int = 2) -> Name:
     """A pattern as it is written: `train_*`, `results.train_?`, or in double quotes exactly that name.
 
@@ -80,7 +126,7 @@ def read(text: str, *, parts: int = 2) -> Name:
     found = list(_PARTS.finditer(text))
     if ".".join(match[0] for match in found) != text:
         raise ValueError(f"{text!r} has an empty part: was a template filled in with nothing?")
-    globs = [Glob(one[1].replace('""', '"'), exact=True) if one[1] else Glob(one[2]) for one in found]
+    globs = [Glob(one[1].replace('""', '"'), exact=True) if one[1] else _glob(one[2]) for one in found]
     if len(globs) > parts:
         raise ValueError(f"{text!r} has a dot too many: put a name that has one in double quotes")
     for one in globs:
@@ -105,5 +151,6 @@ def is_text(text: str) -> bool:
     return True
 
 
-def _level(text: str) -> str:
-    return text.replace("-", "_")
+def _glob(text: str) -> Glob:
+    glob = Glob(text)
+    return glob if glob.is_pattern or glob.plain == text else Glob(glob.plain, exact=True)

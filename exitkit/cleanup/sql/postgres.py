@@ -1,19 +1,21 @@
 """PostgreSQL, as a cleanup needs to know it."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from exitkit.cleanup.sql.dialect import Rows, Victim
-from exitkit.cleanup.sql.errors import Fault
-from exitkit.cleanup.sql.names import LIKE_ESCAPE, Glob, Name, shown
-from exitkit.cleanup.sql.session import Session, parsed
-from exitkit.cleanup.sql.url import Address
+from exitkit.cleanup.sql.dialect import ForeignKey, Rows, Victim
+from exitkit.cleanup.sql.errors import DatabaseFault
+from exitkit.cleanup.sql.names import LIKE_ESCAPE, Glob, Name, like_of, shown
+from exitkit.cleanup.sql.session import Transaction, parsed
+from exitkit.cleanup.sql.url import DatabaseAddress
 
 _LIKE = f"LIKE :{{}} ESCAPE '{LIKE_ESCAPE}'"
 
 _SCHEMAS = f"""
-SELECT n.oid::text, n.nspname, n.nspname = current_schema(), CASE WHEN :sized THEN (
+SELECT n.oid::text, n.nspname, n.nspname = current_schema(), (
+    SELECT count(*) FROM pg_catalog.pg_class c
+    WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')), CASE WHEN :sized THEN (
     SELECT coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0) FROM pg_catalog.pg_class c
     WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'm')) END
 FROM pg_catalog.pg_namespace n
@@ -53,14 +55,26 @@ CROSS JOIN LATERAL pg_catalog.pg_identify_object(r.classid, r.objid, 0) o
 WHERE o.schema NOT IN (quote_ident(CAST(:name AS text)), 'pg_toast') ORDER BY 1 LIMIT 1
 """
 
+# Those that keep a row or take others along; not the copies that partitions have of them.
+_REFERRING = """
+SELECT n.nspname, c.relname,
+    ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY u(attnum, place)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum ORDER BY u.place),
+    ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY u(attnum, place)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum ORDER BY u.place),
+    k.confdeltype::text
+FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE k.contype = 'f' AND k.confrelid = to_regclass(:name) AND k.confdeltype IN ('a', 'r', 'c') AND k.conparentid = 0
+"""
+_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+
 
 class Postgres:
     atomic = True
     tells_commits = True
-    drops_schemas = True
-    cascades = True
 
-    def engine(self, address: Address, seconds: float, lock_timeout: float, *, readonly: bool) -> Any:  # noqa: ARG002 - told in `begin`
+    def engine(self, address: DatabaseAddress, seconds: float, lock_timeout: float, *, readonly: bool) -> Any:  # noqa: ARG002 - told in `begin`
         import sqlalchemy as sa
 
         # https://www.postgresql.org/docs/current/libpq-connect.html: whole seconds, at least 2.
@@ -74,7 +88,7 @@ class Postgres:
             hide_parameters=True,
         )
 
-    def begin(self, session: Session, seconds: float, *, readonly: bool) -> None:
+    def begin(self, session: Transaction, seconds: float, *, readonly: bool) -> None:
         session.rows(
             "SELECT set_config('statement_timeout', :all, true), set_config('lock_timeout', :lock, true), "
             "set_config('idle_in_transaction_session_timeout', :all, true), set_config('TimeZone', 'UTC', true)",
@@ -84,14 +98,15 @@ class Postgres:
         if readonly:
             session.command("SET TRANSACTION READ ONLY")
 
-    def fold(self, session: Session, name: str) -> str:  # noqa: ARG002 - as in the others
+    def fold(self, session: Transaction, name: str) -> str:  # noqa: ARG002 - as in the others
         return name
 
-    def schemas(self, session: Session, pattern: Glob) -> Iterable[Victim]:
-        for oid, name, default, size in self._sized(session, _SCHEMAS, name=pattern.like):
-            yield Victim((name,), None if size is None else int(size), oid, default=bool(default))
+    def schemas(self, session: Transaction, pattern: Glob) -> Iterable[Victim]:
+        for oid, name, default, holds, size in self._sized(session, _SCHEMAS, name=pattern.like):
+            size_of = None if size is None else int(size)
+            yield Victim((name,), size_of, oid, default=bool(default), holds=int(holds))
 
-    def tables(self, session: Session, pattern: Name) -> Iterable[Victim]:
+    def tables(self, session: Transaction, pattern: Name) -> Iterable[Victim]:
         asked = {
             "name": pattern.name.like,
             "anywhere": pattern.schema is None,
@@ -100,7 +115,7 @@ class Postgres:
         for oid, schema, name, size, parts in self._sized(session, _TABLES, **asked):
             yield Victim((schema, name), size, oid, tuple(parts))
 
-    def still(self, session: Session, victims: Sequence[Victim]) -> set[Victim]:
+    def still(self, session: Transaction, victims: Sequence[Victim]) -> set[Victim]:
         oids = [one.identity for one in victims]
         found = session.rows(
             "SELECT c.oid::text, n.nspname, c.relname FROM pg_catalog.pg_class c "
@@ -111,66 +126,114 @@ class Postgres:
         there = {(oid, tuple(one for one in names if one is not None)) for oid, *names in found}
         return {one for one in victims if (one.identity, one.names) in there}
 
-    def drop(self, session: Session, victims: Sequence[Victim], *, cascade: bool) -> None:
+    def drop(self, session: Transaction, victims: Sequence[Victim], *, cascade: bool) -> None:
         one = victims[0]
         if len(one.names) == 1:
-            if not cascade:
-                # Dropped just after, with all that is in it and nothing else.
-                outside = session.value(_OUTSIDE, schema=one.identity, name=one.names[0])
-                if outside:
-                    raise Fault("needed", f"{outside} refers to what is in it")
+            self._check_outside(
+                session, one, cascade=cascade
+            )  # dropped just after, with all that is in it and nothing else
             session.command(f"DROP SCHEMA {session.quote(*one.names)} CASCADE")
             return
         names = ", ".join(session.quote(*one.names) for one in victims)
         session.command(f"DROP TABLE {names} {'CASCADE' if cascade else 'RESTRICT'}")
 
-    def rows_are_safe(self, session: Session, rows: Rows) -> bool:
+    def drop_part(self, session: Transaction, schema: Victim, most: int, *, cascade: bool) -> int:
+        self._check_outside(session, schema, cascade=cascade)
+        found = session.rows(
+            "SELECT c.relname FROM pg_catalog.pg_class c WHERE c.relnamespace = CAST(CAST(:schema AS text) AS oid) "
+            "AND c.relkind IN ('r', 'p') ORDER BY c.relispartition DESC, c.oid LIMIT :most",
+            schema=schema.identity,
+            most=most,
+        )
+        if found:
+            names = ", ".join(session.quote(*schema.names, name) for (name,) in found)
+            session.command(f"DROP TABLE {names} CASCADE")
+        return len(found)
+
+    def _check_outside(self, session: Transaction, schema: Victim, *, cascade: bool) -> None:
+        outside = None if cascade else session.value(_OUTSIDE, schema=schema.identity, name=schema.names[0])
+        if outside:
+            raise DatabaseFault("needed", f"{outside} refers to what is in it")
+
+    def rows_are_safe(self, session: Transaction, rows: Rows) -> bool:
         kind = session.value(
             "SELECT relkind::text FROM pg_catalog.pg_class WHERE oid = to_regclass(:name)",
             name=self._table(session, rows),
         )
         if kind is None:
-            raise Fault("gone", f"there is no table {shown(*(one.text for one in rows.table.parts))}")
+            raise DatabaseFault("gone", f"there is no table {shown(*(one.text for one in rows.table.parts))}")
         if kind not in ("r", "p"):
-            raise Fault("wrong", "it is no plain table")
+            raise DatabaseFault("wrong", "it is no plain table")
         return True
 
-    def count(self, session: Session, rows: Rows) -> int:
-        where, values = self._where(session, rows)
-        return int(session.value(f"SELECT count(*) FROM {self._embedded(session, rows)} WHERE {where}", **values))  # noqa: S608 - quoted
+    def columns(self, session: Transaction, table: tuple[str, ...]) -> Mapping[str, bool]:
+        found = session.rows(
+            "SELECT a.attname, t.typcategory = 'S' OR t.typname = 'uuid' FROM pg_catalog.pg_attribute a "
+            "JOIN pg_catalog.pg_type t ON t.oid = a.atttypid "
+            "WHERE a.attrelid = to_regclass(:name) AND a.attnum > 0 AND NOT a.attisdropped",
+            name=session.quote(*table),
+        )
+        return {name: bool(is_text) for name, is_text in found}
 
-    def delete(self, session: Session, rows: Rows, most: int) -> int:
-        where, values = self._where(session, rows)
+    def folded(self, column: str, *, quoted: bool) -> str:
+        return column if quoted else column.translate(_LOWER)
+
+    def is_text(self, column: str, parameter: str) -> str:
+        # As a text, for a type such as citext has an = of its own.
+        return f'CAST({column} AS text) COLLATE pg_catalog."C" = CAST(:{parameter} AS text)'
+
+    def is_like(self, column: str, parameter: str) -> str:
+        return f'CAST({column} AS text) COLLATE pg_catalog."C" {_LIKE.format(parameter)}'
+
+    def like(self, signs: tuple[str, ...]) -> str:
+        return like_of(signs)
+
+    def table(self, session: Transaction, rows: Rows) -> tuple[str, ...]:
+        found = session.rows(
+            "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c "
+            "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass(:name)",
+            name=self._table(session, rows),
+        )
+        return tuple(found[0])
+
+    def foreign_keys(self, session: Transaction, table: tuple[str, ...]) -> Sequence[ForeignKey]:
+        return [
+            ForeignKey((schema, name), tuple(own), table, tuple(theirs), cascades=action == "c")
+            for schema, name, own, theirs, action in session.rows(_REFERRING, name=session.quote(*table))
+        ]
+
+    def delete(self, session: Transaction, rows: Rows, most: int) -> int:
+        where, values = self.where(session, rows)
         table = self._embedded(session, rows)
         # A ctid is one of its own only within a partition.
         picked = f"SELECT tableoid, ctid FROM {table} WHERE {where} LIMIT {most:d}"  # noqa: S608 - quoted
         return session.change(f"DELETE FROM {table} WHERE (tableoid, ctid) IN ({picked})", values)  # noqa: S608 - quoted
 
-    def mark(self, session: Session) -> str:
+    def mark(self, session: Transaction) -> str:
         return str(session.value("SELECT txid_current_if_assigned()::text") or "")
 
-    def committed(self, session: Session, mark: str) -> bool | None:
+    def committed(self, session: Transaction, mark: str) -> bool | None:
         # https://www.postgresql.org/docs/current/functions-info.html: txid_status
         status = session.value("SELECT txid_status(CAST(CAST(:mark AS text) AS bigint))", mark=mark)
         return {"committed": True, "aborted": False}.get(str(status))
 
-    def _sized(self, session: Session, query: str, **values: Any) -> Sequence[Any]:
+    def _sized(self, session: Transaction, query: str, **values: Any) -> Sequence[Any]:
         """With sizes, unless a table is locked so that nobody can measure it."""
         try:
             with session.savepoint():
                 return session.rows(query, **values, sized=True)
-        except Fault as fault:
+        except DatabaseFault as fault:
             if fault.meaning != "locked":
                 raise
             return session.rows(query, **values, sized=False)
 
-    def _table(self, session: Session, rows: Rows) -> str:
+    def _table(self, session: Transaction, rows: Rows) -> str:
         return session.quote(*(one.text for one in rows.table.parts))
 
-    def _embedded(self, session: Session, rows: Rows) -> str:
+    def _embedded(self, session: Transaction, rows: Rows) -> str:
         return session.embed(*(one.text for one in rows.table.parts))
 
-    def _where(self, session: Session, rows: Rows) -> tuple[str, dict[str, Any]]:
+    def where(self, session: Transaction, rows: Rows) -> tuple[str, dict[str, Any]]:
         if not rows.age_column:
             return rows.where, dict(rows.values)
         column = session.embed(rows.age_column)

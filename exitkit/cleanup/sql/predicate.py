@@ -1,14 +1,15 @@
 """A predicate that says which rows go: read far enough to know that it ends where it seems to, and whose rows it means."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from exitkit.cleanup.sql import tokens
-from exitkit.cleanup.sql.names import Glob, is_text
+from exitkit.cleanup.sql.names import LIKE_ESCAPE, bears, is_text, like_of, signs_of_like
 from exitkit.cleanup.sql.tautology import is_always
 from exitkit.cleanup.sql.tokens import bare, is_closed, is_column, is_parameter, is_word, joined, split, words
+from exitkit.cleanup.sql.url import Kind
 
 Value = str | int | float | bool
 
@@ -16,6 +17,22 @@ Value = str | int | float | bool
 # it can do stands between its own parentheses.
 _REFUSED = re.compile(r"--|/\*|\*/|[';\\#$\[\]{}\x00]")
 _PREFIX = "exitkit_"  # so that no parameter has the name of one that SQLAlchemy or exitkit adds
+_LIKES = ("like", "ilike")
+# Operators whose right side is a pattern in a language of its own.
+_PATTERNS = ("glob", "regexp", "rlike", "match", "to", "~", "*")
+_ENDS = ("", ")", "and", "or", "xor")  # what can stand behind a whole condition
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What each row has in a column: the `text`, or if `like` something that is LIKE it.
+
+    The column is its name, with its table's before it if that is written, each in quotes or not.
+    """
+
+    column: tuple[str, ...]
+    text: str
+    like: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,35 +53,82 @@ class Predicate:
             )
         if not is_text(self.text):
             raise ValueError("where has a part that is no text")
-        if any(one in '"`' for one in self._signs):
+        if any(sign in '"`' for sign in self._signs):
             raise ValueError("where has a quote that is not closed")
         if not is_closed(self._signs):
             raise ValueError("where has parentheses that do not match")
-        if not any(is_word(one) for one in self._signs):
+        if not any(is_word(sign) for sign in self._signs):
             raise ValueError("where names no column, so that it is for every row or for none")
         self._check_parameters()
-        everything = {f":{key}".lower() for key, one in self.parameters.items() if not str(one).strip("%")}
+        everything = {f":{key}".lower() for key, value in self.parameters.items() if not str(value).strip("%")}
         if is_always(self._signs, everything):
             raise ValueError("where holds for every row: write a condition that is not always true")
 
-    def bears(self, own: str) -> bool:
-        """Whether every row that it holds for has a column equal to a parameter that bears the name.
+    def owned(self, own: str) -> tuple[Comparison, ...]:
+        """What every row has one of for which it holds, each of which bears the name; nothing if that cannot be told.
 
         That is read off its form alone: `column = :p`, `column LIKE :p`, or `column IN (:p, :q)`, joined to
         whatever else by AND; and so on either side of an OR.
         """
-        equal = {f":{key}" for key, one in self.parameters.items() if Glob(str(one), exact=True).bears(own)}
-        like = {f":{key}" for key, one in self.parameters.items() if _as_glob(str(one)).bears(own)}
-        return _is_owned(self._signs, equal, like)
+        texts = {
+            f":{key}": str(value)
+            for key, value in self.parameters.items()
+            if isinstance(value, str | int) and not isinstance(value, bool)
+        }
+        equal = {key: text for key, text in texts.items() if bears(text, own)}
+        like = {key: text for key, text in texts.items() if bears("".join(signs_of_like(text)), own)}
+        return tuple(_owned(self._signs, equal, like))
 
-    @property
-    def bound(self) -> tuple[str, dict[str, Value]]:
-        """The text for SQLAlchemy, in parentheses, and the values by the names in it."""
-        told = [f":{_PREFIX}{one[1:]}" if is_parameter(one) else one.replace(":", "\\:") for one in self._all]
-        return f"({''.join(told)})", {f"{_PREFIX}{key}": one for key, one in self.parameters.items()}
+    def bound(self, kind: Kind) -> tuple[str, dict[str, Value]]:
+        """The text for SQLAlchemy, in parentheses, and the values by the names in it.
+
+        Names are quoted as that database does, since what one takes for a name another takes for a text. In the
+        pattern of a LIKE, a backslash makes the next sign a plain one, whatever the database makes of it.
+        """
+        parts: list[str] = []
+        values: dict[str, Value] = {}
+        before = ""
+        for at, sign in enumerate(self._all):
+            if is_parameter(sign):
+                key = sign[1:]
+                if before in _LIKES and self._after(at) in _ENDS:
+                    parts.append(f":{_PREFIX}like_{key} ESCAPE '{LIKE_ESCAPE}'")
+                    values[f"{_PREFIX}like_{key}"] = like_of(signs_of_like(str(self.parameters[key])))
+                else:
+                    parts.append(f":{_PREFIX}{key}")
+                    values[f"{_PREFIX}{key}"] = self.parameters[key]
+            else:
+                told = quoted(tokens.name(sign), kind) if sign[0] in '"`' else sign
+                parts.append(told.replace(":", "\\:"))
+            before = before if sign.isspace() else sign.lower()
+        return f"({''.join(parts)})", values
+
+    def check_data(self, key: str, data: str) -> bool:
+        """Whether a parameter is the pattern of a LIKE, in which data is to be escaped.
+
+        Raises ValueError where the data that a template put into it would mean something else in each place.
+        """
+        places = set(self._places(key))
+        if "pattern" in places and not re.fullmatch(r"[\w /:,=@-]*", data):
+            raise ValueError(f"parameter {key} has signs put in that mean something in a pattern: use LIKE or =")
+        if "like" in places and len(places) > 1 and re.search(r"[%_\\]", data):
+            raise ValueError(f"parameter {key} has signs put in that mean something to LIKE alone: give it twice")
+        return places == {"like"}
+
+    def _places(self, key: str) -> Iterator[str]:
+        for at, sign in enumerate(self._all):
+            if sign == f":{key}":
+                before = next((one.lower() for one in reversed(self._all[:at]) if not one.isspace()), "")
+                if before in _LIKES:
+                    yield "like" if self._after(at) in _ENDS else "pattern"
+                else:
+                    yield "pattern" if before in _PATTERNS else "value"
+
+    def _after(self, at: int) -> str:
+        return next((sign.lower() for sign in self._all[at + 1 :] if not sign.isspace()), "")
 
     def _check_parameters(self) -> None:
-        used = {one[1:] for one in self._signs if is_parameter(one)}
+        used = {sign[1:] for sign in self._signs if is_parameter(sign)}
         for name in sorted(used - set(self.parameters)):
             raise ValueError(f"where has :{name}, and values do not")
         for name, value in sorted(self.parameters.items()):
@@ -81,39 +145,48 @@ class Predicate:
 
     @cached_property
     def _signs(self) -> list[str]:
-        return [one for one in self._all if not one.isspace()]
+        return [sign for sign in self._all if not sign.isspace()]
 
 
-def _as_glob(like: str) -> Glob:
-    """What a LIKE with this text stands for; with a backslash, databases do not agree on that."""
-    if set(like) & set("*?\\"):
-        return Glob("*")
-    return Glob(like.replace("%", "*").replace("_", "?"))
+def quoted(name: str, kind: Kind) -> str:
+    """A name as the database quotes it. SQLite takes one in double quotes for a text if there is no such column."""
+    mark = '"' if kind == "postgresql" else "`"
+    return mark + name.replace(mark, mark * 2) + mark
 
 
-def _is_owned(signs: Sequence[str], equal: set[str], like: set[str]) -> bool:
+def _owned(signs: Sequence[str], equal: Mapping[str, str], like: Mapping[str, str]) -> list[Comparison]:
     signs = bare(signs)
     if "case" in words(signs):  # its AND and OR do not join what stands beside it
-        return False
-    arms = split(signs, {"or", "xor", "||"})
-    return all(any(_is_own(part, equal, like) for part in joined(arm)) for arm in arms)
+        return []
+    found: list[Comparison] = []
+    for arm in split(signs, {"or", "xor", "||"}):
+        own = next((own for part in joined(arm) if (own := _compared(part, equal, like))), None)
+        if own is None:
+            return []
+        found += own
+    return found
 
 
-def _is_own(signs: Sequence[str], equal: set[str], like: set[str]) -> bool:
+def _compared(signs: Sequence[str], equal: Mapping[str, str], like: Mapping[str, str]) -> list[Comparison]:
     inside = bare(signs)
     if len(inside) < len(signs):
-        return _is_owned(inside, equal, like)
+        return _owned(inside, equal, like)
     if len(signs) < 3:
-        return False
+        return []
     if signs[1] == "=" and signs[0] in equal:
-        return is_column(signs[2:])
+        return [Comparison(tuple(signs[2::2]), equal[signs[0]])] if is_column(signs[2:]) else []
     before, word, last = signs[:-2], signs[-2].lower(), signs[-1]
-    if (word == "=" and last in equal) or (word == "like" and last in like):
-        return is_column(before)
+    if word == "=" and last in equal and is_column(before):
+        return [Comparison(tuple(before[::2]), equal[last])]
+    if word == "like" and last in like and is_column(before):
+        return [Comparison(tuple(before[::2]), like[last], like=True)]
     if "(" not in signs or last != ")":
-        return False
+        return []
     begin = list(signs).index("(")
     if begin < 2 or signs[begin - 1].lower() != "in" or not is_column(signs[: begin - 1]):
-        return False
+        return []
     # Not with a query: a column that it does not have is silently the outer one, and then all rows match.
-    return all(len(one) == 1 and one[0] in equal for one in split(signs[begin + 1 : -1], {","}))
+    items = list(split(signs[begin + 1 : -1], {","}))
+    if not all(len(item) == 1 and item[0] in equal for item in items):
+        return []
+    return [Comparison(tuple(signs[: begin - 1 : 2]), equal[item[0]]) for item in items]

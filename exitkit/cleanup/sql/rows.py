@@ -1,16 +1,20 @@
 """Rows by a predicate: counted, and deleted at most so many at a time."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import overload
 
-from exitkit.cleanup.engine.deletion import Outcome
+from exitkit.cleanup.engine.deletion import DeletionOutcome
 from exitkit.cleanup.sql.database import Database
 from exitkit.cleanup.sql.dialect import Rows
+from exitkit.cleanup.sql.errors import DatabaseFault
+from exitkit.cleanup.sql.exact import exact
 from exitkit.cleanup.sql.names import shown
-from exitkit.cleanup.sql.session import Session
+from exitkit.cleanup.sql.references import Table, references
+from exitkit.cleanup.sql.session import Transaction
 from exitkit.clients.deletion import Refusal
 from exitkit.context import Context
+from exitkit.errors import ActionError
 
 
 class Numbers(Sequence[str]):
@@ -31,7 +35,7 @@ class Numbers(Sequence[str]):
 
 
 @dataclass(frozen=True)
-class Some:
+class RowBatch:
     """So many rows that go in one transaction."""
 
     names: Numbers
@@ -39,25 +43,46 @@ class Some:
     sizes: Sequence[int] = ()
 
 
-class Deletion:
-    """The table, while one run deletes rows of it; `batch` is how many at a time, or 0 for all."""
+class RowSweeper:
+    """The table, while one run deletes rows of it; `batch` is how many at a time, or 0 for all.
 
-    def __init__(self, rows: Rows, database: Database, batch: int) -> None:
-        self.rows, self.database, self.batch = rows, database, batch
-        self.deleted = self._missed = 0
+    Rows of other tables that go along by ON DELETE CASCADE are counted with them, against the `limit` too. What a
+    foreign key keeps is left, and keeps no other.
+    """
+
+    def __init__(self, rows: Rows, database: Database, batch: int, limit: int) -> None:
+        self.asked = self.rows = rows
+        self.database, self.batch, self.limit = database, batch, limit
+        self.deleted = self._missed = self._held = 0
+        self._along: dict[Table, int] = {}
+        self._gone_along: dict[Table, int] = {}
         self._safe = True
+        self._is_own = False
 
     @property
     def table(self) -> str:
-        return shown(*(one.text for one in self.rows.table.parts))
+        return shown(*(part.text for part in self.rows.table.parts))
 
-    def find(self, context: Context) -> Iterator[Some | Refusal]:
+    def find(self, context: Context) -> Iterator[RowBatch | Refusal]:
         left = self.database.read(self._look, f"count rows of {self.table}")
+        for _ in range(self._held):
+            yield Refusal(f"{self.table} row", "something else refers to it by a foreign key")
+        if context.dry_run:
+            for table, count in self._along.items():
+                yield RowBatch(Numbers(range(1, count + 1)), f"{shown(*table)} row, by ON DELETE CASCADE, ")
+        elif (self._along or self._is_own) and left + sum(self._along.values()) > self.limit:
+            raise ActionError(
+                f"nothing was deleted: {left} rows of {self.table}{self._told()} by ON DELETE CASCADE are more than "
+                f"limit={self.limit}; raise it if all of it is to go",
+                reason="client",
+            )
+        together = 0 if self._is_own else self.batch  # or one would take some of the next along
         while left:
             self._missed, before = 0, self.deleted
             begin = self.deleted + 1
-            for at in range(begin, begin + left, self.batch or left):
-                yield Some(Numbers(range(at, min(begin + left, at + (self.batch or left)))), f"{self.table} row ")
+            for at in range(begin, begin + left, together or left):
+                names = Numbers(range(at, min(begin + left, at + (together or left))))
+                yield RowBatch(names, f"{self.table} row ")
             if not self._missed or context.dry_run:
                 return
             # Some were changed meanwhile, and either went otherwise or still match.
@@ -66,18 +91,57 @@ class Deletion:
                 yield Refusal(self.table, "rows that match are not deleted: does a trigger keep them")
                 return
 
-    def delete(self, batch: Some, context: Context, most: int) -> Outcome:  # noqa: ARG002 - it is the database's own
-        def work(session: Session) -> int:
-            return self.database.dialect.delete(session, self.rows, most)
+    def delete(self, batch: RowBatch, context: Context, most: int) -> DeletionOutcome:  # noqa: ARG002 - it is the database's own
+        def work(session: Transaction) -> tuple[int, dict[Table, int]]:
+            dialect = self.database.dialect
+            if not self._along and not self._is_own:
+                return dialect.delete(session, self.rows, most), {}
+            # The database tells how many rows of the table went, and not how many elsewhere.
+            known = references(session, dialect, self.rows)
+            before, there = known.along(session), self._count(session)
+            dialect.delete(session, self.rows, most)
+            after, went = known.along(session), there - self._count(session)
+            return went, {table: count - after.get(table, 0) for table, count in before.items()}
 
-        went = self.database.write(work, f"delete rows of {self.table}", safe=self._safe)
+        went, along = self.database.write(work, f"delete rows of {self.table}", safe=self._safe)
         self.deleted += went
-        self._missed += most - went
-        return Outcome(again=batch.names[went:most])
+        self._missed += max(0, most - went)
+        return DeletionOutcome(again=batch.names[went:most], along=list(self._went_along(along)))
 
-    def _look(self, session: Session) -> int:
-        self._safe = self.database.dialect.rows_are_safe(session, self.rows)
-        return self._count(session)
+    def _look(self, session: Transaction) -> int:
+        dialect = self.database.dialect
+        self._safe = dialect.rows_are_safe(session, self.asked)
+        rows = exact(session, dialect, self.asked)
+        known = references(session, dialect, rows)
+        self._held = 0
+        if held := known.held(session):
+            free = replace(rows, where=f"{rows.where} AND ({held}) IS NOT TRUE")
+            try:
+                with session.savepoint():
+                    self._held = self._count_of(session, rows) - self._count_of(session, free)
+            except DatabaseFault as fault:
+                if fault.meaning != "denied":  # who may not read what refers to a row learns of it as it is deleted
+                    raise
+            else:
+                rows = free
+                known = references(session, dialect, rows)
+        self._along, self._is_own = known.along(session), known.is_own
+        self.rows = rows
+        return self._count_of(session, rows)
 
-    def _count(self, session: Session) -> int:
-        return self.database.dialect.count(session, self.rows)
+    def _count(self, session: Transaction) -> int:
+        return self._count_of(session, self.rows)
+
+    def _count_of(self, session: Transaction, rows: Rows) -> int:
+        where, values = self.database.dialect.where(session, rows)
+        table = session.embed(*(part.text for part in rows.table.parts))
+        return int(session.value(f"SELECT count(*) FROM {table} WHERE {where}", **values))  # noqa: S608 - quoted
+
+    def _told(self) -> str:
+        return "".join(f" and {count} of {shown(*table)}" for table, count in self._along.items())
+
+    def _went_along(self, along: dict[Table, int]) -> Iterator[str]:
+        for table, count in along.items():
+            begin = self._gone_along.get(table, 0) + 1
+            self._gone_along[table] = begin + count - 1
+            yield from (f"{shown(*table)} row {number}" for number in range(begin, begin + count))

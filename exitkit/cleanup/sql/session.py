@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from exitkit.cleanup.sql import errors
-from exitkit.cleanup.sql.url import Address, Kind
+from exitkit.cleanup.sql.url import DatabaseAddress, Kind
 from exitkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection
 
 
-def parsed(address: Address) -> "URL":
+def parsed(address: DatabaseAddress) -> "URL":
     """The URL with its password. Raises ConfigError."""
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
@@ -24,8 +24,8 @@ def parsed(address: Address) -> "URL":
     return url.set(password=address.password) if address.password else url
 
 
-class Session:
-    """What runs statements; each raises Fault. `left` gives the seconds that its attempt may still take."""
+class Transaction:
+    """What runs statements; each raises DatabaseFault. `left` gives the seconds that its attempt may still take."""
 
     def __init__(self, connection: "Connection", kind: Kind, left: Callable[[], float], lock_timeout: float) -> None:
         self.connection, self.kind, self.left, self.lock_timeout = connection, kind, left, lock_timeout
@@ -72,7 +72,7 @@ class Session:
             nested = self.connection.begin_nested()
         try:
             yield
-        except errors.Fault as fault:
+        except errors.DatabaseFault as fault:
             if fault.meaning not in ("lost", "busy"):  # else there is no transaction that could go on
                 with self.faults():
                     nested.rollback()
@@ -83,7 +83,7 @@ class Session:
 
     @contextlib.contextmanager
     def faults(self) -> Iterator[None]:
-        """What the driver raises inside becomes a Fault."""
+        """What the driver raises inside becomes a DatabaseFault."""
         from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
         try:
@@ -91,6 +91,6 @@ class Session:
         except DBAPIError as error:
             raise errors.read(error, self.kind) from None
         except InvalidRequestError:
-            raise errors.Fault("lost", "the connection is closed") from None
+            raise errors.DatabaseFault("lost", "the connection is closed") from None
         except (ValueError, OverflowError) as error:  # the driver cannot write a value
-            raise errors.Fault("wrong", f"a value cannot be sent: {error}") from None
+            raise errors.DatabaseFault("wrong", f"a value cannot be sent: {error}") from None

@@ -6,6 +6,12 @@ from collections.abc import Iterator, Sequence
 _SIGN = re.compile(r'"(?:[^"]|"")+"|`(?:[^`]|``)+`|::|:\w+|\w+|\|\||<=|>=|<>|!=|\s+|.', re.DOTALL)
 _CONSTANT = re.compile(r"true|false|null|not|and|or|xor|is|in|like|between|[0-9]\w*", re.IGNORECASE)
 
+# Words that are functions without parentheses, in one database or another, and never a column as they stand.
+_FUNCTIONS = re.compile(
+    r"current_\w+|session_user|system_user|local(time|timestamp)|utc_(date|time|timestamp)|sysdate|rownum",
+    re.IGNORECASE,
+)
+
 
 def read(text: str) -> list[str]:
     """All of it, blanks included."""
@@ -22,9 +28,16 @@ def is_word(sign: str) -> bool:
 
 
 def is_column(signs: Sequence[str]) -> bool:
-    """A name, or several with dots between them."""
+    """A name, or several with dots between them; what the name is of, only the database knows."""
     names, dots = signs[::2], signs[1::2]
-    return len(names) == len(dots) + 1 and all(is_word(one) for one in names) and all(one == "." for one in dots)
+    if len(names) != len(dots) + 1 or not all(is_word(one) for one in names) or not all(one == "." for one in dots):
+        return False
+    return not _FUNCTIONS.fullmatch(names[0])
+
+
+def name(sign: str) -> str:
+    """The name in a word, without its quotes."""
+    return sign[1:-1].replace(sign[0] * 2, sign[0]) if sign[0] in '"`' else sign
 
 
 def is_closed(signs: Sequence[str]) -> bool:

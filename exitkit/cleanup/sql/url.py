@@ -28,7 +28,7 @@ _SYSTEM = (
 
 
 @dataclass(frozen=True)
-class Address:
+class DatabaseAddress:
     """Which database: `text` is a URL for SQLAlchemy with its driver, and a secret; of SQLite it is the file.
 
     `database` is the one that the URL names, or nothing; `password` goes before one in the URL.
@@ -40,7 +40,7 @@ class Address:
     password: str = ""
 
     def __repr__(self) -> str:
-        return f"Address({self.kind})"
+        return f"DatabaseAddress({self.kind})"
 
     @property
     def default_schemas(self) -> tuple[str, ...]:
@@ -69,7 +69,7 @@ class Address:
             raise ValueError(f"{pattern.name.text!r} stands for every table of the default schema: write out more")
 
 
-def read(url: str, password: str = "") -> Address:
+def read(url: str, password: str = "") -> DatabaseAddress:
     """The address in a URL such as `postgresql://user:secret@host/database`. Raises ValueError, without the URL."""
     found = _URL.fullmatch(url.strip())
     if found is None or found[1] not in _KINDS:
@@ -88,13 +88,13 @@ def read(url: str, password: str = "") -> Address:
             raise ValueError("is a file, which has no password")
         if not rest.startswith("/") or not rest.strip("/") or rest[1:].startswith((":memory:", "file:")) or "?" in rest:
             raise ValueError("names no file: SQLite's is written sqlite:////absolute/path.db, without options")
-        return Address(kind, rest[1:], "main")
+        return DatabaseAddress(kind, rest[1:], "main")
     try:
         parts = urlsplit(f"//{rest}")
         _ = parts.port
     except ValueError:
         raise ValueError("has a host or port that is none") from None
-    return Address(kind, f"{kind}+{driver}://{rest}", parts.path.removeprefix("/"), password)
+    return DatabaseAddress(kind, f"{kind}+{driver}://{rest}", parts.path.removeprefix("/"), password)
 
 
 def is_system(schema: str) -> bool:

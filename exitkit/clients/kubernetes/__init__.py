@@ -66,6 +66,7 @@ class ObjectMetadata:
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     node_id: str = ""
     owners: tuple[str, ...] = ()
+    namespace: str = ""
 
 
 @dataclass(frozen=True)
@@ -234,6 +235,7 @@ def _metadata_of(one: Any) -> Mapping[str, Any]:
 
 def _found(one: Any) -> ObjectMetadata:
     metadata = _metadata_of(one)
+    labels = metadata.get("labels")
     created = parse_moment(str(metadata.get("creationTimestamp") or ""))
     return ObjectMetadata(
         name=str(metadata.get("name") or ""),
@@ -241,7 +243,8 @@ def _found(one: Any) -> ObjectMetadata:
         created=created.timestamp() if created else None,
         terminating=bool(metadata.get("deletionTimestamp")),
         finalizers=tuple(map(str, metadata.get("finalizers") or ())),
-        labels=metadata.get("labels") or {},
+        labels=labels if isinstance(labels, dict) else {},
         node_id=str((metadata.get("annotations") or {}).get(_NODE_ID) or ""),
+        namespace=str(metadata.get("namespace") or ""),
         owners=tuple(str(owner.get("uid")) for owner in metadata.get("ownerReferences") or ()),
     )

@@ -5,9 +5,11 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from exitkit.clients.kubernetes import ObjectPage, Resource
+from exitkit.clients.objects import check_advance
 from exitkit.errors import ActionError
 from exitkit.retry import Retry
 
+_MOST_EMPTY = 50  # pages in a row with nothing in them that was not seen before
 _MOST_EXPIRED = 5  # pages in a row that are not kept any more: something else is wrong then
 
 
@@ -35,17 +37,25 @@ def listed(
     A page is kept for some minutes only (410 Gone). The API then gives a token that leads on through what
     there is now, which is what a deletion wants; without one the listing begins again.
     """
-    token, seen, expired = "", set[str](), 0
+    what = f"listing {resource.label} in {namespace}"
+    token, seen, expired, tokens, empty = "", set[str](), 0, set[object](), 0
     while True:
         page = retry(partial(kube.page, resource, namespace, query, token), safe=True)
         expired += page.expired
         if expired > _MOST_EXPIRED:
-            raise ActionError(f"listing {resource.label} in {namespace}: each page is gone before it is read")
+            raise ActionError(f"{what}: each page is gone before it is read", reason="server")
         fresh = tuple(one for one in page.objects if one.uid not in seen)
         seen.update(one.uid for one in fresh)
         if fresh:
             expired = 0
             yield fresh
+        empty = 0 if fresh else empty + 1
+        if empty > _MOST_EMPTY:
+            raise ActionError(f"{what}: page after page has nothing new", reason="server")
         token = page.token
         if not token and not page.expired:
             return
+        if not token:
+            tokens.clear()  # it begins again
+        elif not page.expired:
+            check_advance(token, tokens, what)

@@ -10,7 +10,7 @@ from exitkit.action import Result
 from exitkit.clients.appendfile import Sink, open_file
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted, ExitkitError, Skip
-from exitkit.retry.workers import Crew
+from exitkit.retry.workers import Workers
 from exitkit.ship.pipeline.batch import Batch, Limits, Packer, Post
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.pipeline.counts import Proof, count_of
@@ -43,7 +43,7 @@ class Shipment:
         self._unacknowledged: dict[int, Counter[str]] = {}  # how many of each source wait for which acknowledgement
         self._read_whole: list[Source] = []
         self._sink: Sink | None = None
-        self.crew: Crew[Landed] = Crew(target.in_flight, context.deadline.clock, "exitkit-ship")
+        self.workers: Workers[Landed] = Workers(target.in_flight, context.deadline.clock, "exitkit-ship")
 
     def ship(self, sources: Iterable[Source]) -> Result:
         """Raises ActionError where something did not arrive, with the counts as its facts, and Skip for nothing."""
@@ -106,17 +106,17 @@ class Shipment:
         if self.target.in_flight <= 1:
             self._landed(self._post(batch, post))
             return
-        while self.crew.full:
-            self._landed(self.crew.take())
-        self.crew.start(lambda: self._post(batch, post))
-        for done in self.crew.taken():
+        while self.workers.full:
+            self._landed(self.workers.take())
+        self.workers.start(lambda: self._post(batch, post))
+        for done in self.workers.taken():
             self._landed(done)
 
     def _land(self) -> None:
         first: ActionError | None = None
-        while self.crew.busy:
+        while self.workers.busy:
             try:
-                self._landed(self.crew.take())
+                self._landed(self.workers.take())
             except ActionError as error:
                 first = first or error
         if first is not None:

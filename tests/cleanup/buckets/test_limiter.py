@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exitkit.cleanup.buckets.limiter import Pace
+from exitkit.cleanup.buckets.limiter import Limiter
 from exitkit.errors import ActionError, Retryable
 from exitkit.retry.clock import CLOCK, Clock
 from exitkit.testing.clock import FakeClock
@@ -33,10 +33,10 @@ class Counted:
     """A place that counts the requests in it."""
 
     def __init__(self, pace):
-        self.pace, self.now, self.most, self.lock = pace, 0, 0, threading.Lock()
+        self.limiter, self.now, self.most, self.lock = pace, 0, 0, threading.Lock()
 
     def visit(self, stay):
-        with self.pace.request():
+        with self.limiter.request():
             with self.lock:
                 self.now += 1
                 self.most = max(self.most, self.now)
@@ -67,13 +67,13 @@ def crowd(pace, clock, count, seconds):
 def test_so_many_go_at_a_time_and_no_more():
     """The others wait for their turn, and none is forgotten."""
     clock = FakeClock()
-    assert crowd(Pace(3, clock), clock, 9, 1) == (3, 3)
+    assert crowd(Limiter(3, clock), clock, 9, 1) == (3, 3)
 
 
 def test_after_a_complaint_half_as_many_go():
     """And never fewer than one, however often it complains."""
     clock = FakeClock()
-    pace = Pace(8, clock)
+    pace = Limiter(8, clock)
     allowed = []
     for _ in range(5):
         complain(pace)
@@ -84,7 +84,7 @@ def test_after_a_complaint_half_as_many_go():
 
 def test_those_under_way_complain_once():
     """Thirty requests that are all told to slow down are one sign, and not thirty."""
-    pace = Pace(32, CLOCK)
+    pace = Limiter(32, CLOCK)
     with pytest.raises(Retryable), ExitStack() as under_way:
         others = [under_way.enter_context(pace.request()) and None for _ in range(10)]
         raise slow()
@@ -96,7 +96,7 @@ def test_those_under_way_complain_once():
 
 def test_a_request_begun_before_the_slowing_does_not_slow_again():
     """One that began after it does."""
-    pace = Pace(8, CLOCK)
+    pace = Limiter(8, CLOCK)
     early, late = pace.request(), pace.request()
     early.__enter__()
     complain(pace)
@@ -110,7 +110,7 @@ def test_a_request_begun_before_the_slowing_does_not_slow_again():
 
 def test_it_grows_by_one_in_the_time_that_all_of_them_take():
     """Four successes where four go at a time; and not beyond what it began with."""
-    pace = Pace(8, CLOCK)
+    pace = Limiter(8, CLOCK)
     complain(pace)
     assert pace.allowed == 4
     for _ in range(4):
@@ -126,7 +126,7 @@ def test_it_grows_by_one_in_the_time_that_all_of_them_take():
 )
 def test_only_a_word_of_too_much_slows(error):
     """A broken line or a refusal says nothing of how fast it may go; each error leaves as it is."""
-    pace = Pace(4, CLOCK)
+    pace = Limiter(4, CLOCK)
     with pytest.raises(type(error)) as caught:
         ask(pace, error)
     assert caught.value is error
@@ -135,7 +135,7 @@ def test_only_a_word_of_too_much_slows(error):
 
 def test_room_is_given_back_whatever_a_request_ends_as():
     """Else each failure would take a place for ever."""
-    pace = Pace(1, CLOCK)
+    pace = Limiter(1, CLOCK)
     for error in (slow(), ValueError(), SystemExit(), None):
         try:
             ask(pace, error)
@@ -151,7 +151,7 @@ def test_a_slot_that_is_free_is_had_without_waiting():
         def wait(self, event, seconds):
             pytest.fail("it waited")
 
-    pace = Pace(2, Still())
+    pace = Limiter(2, Still())
     with pace.request(), pace.request():
         pass
 
@@ -159,7 +159,7 @@ def test_a_slot_that_is_free_is_had_without_waiting():
 @given(st.lists(st.booleans(), max_size=60), st.integers(1, 64))
 def test_it_stays_between_one_and_the_most(complaints, most):
     """After any course of complaints and successes, and a whole request always may go."""
-    pace = Pace(most, CLOCK)
+    pace = Limiter(most, CLOCK)
     for bad in complaints:
         if bad:
             complain(pace)
@@ -170,7 +170,7 @@ def test_it_stays_between_one_and_the_most(complaints, most):
 
 def test_many_threads_keep_to_it_while_it_changes():
     """With real threads: never more at a time than was ever allowed, and all of them come through."""
-    pace = Pace(6, CLOCK)
+    pace = Limiter(6, CLOCK)
     place, lock, done = Counted(pace), threading.Lock(), []
 
     def body(number):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exitkit.cleanup.buckets.listing import Span, spread
+from exitkit.cleanup.buckets.listing import Span, parallel_listing
 from exitkit.clients.objects import Page, in_bytes
 from exitkit.errors import ActionError
 from exitkit.retry.clock import Clock
@@ -90,7 +90,7 @@ KEYS = st.lists(st.text(SIGNS, min_size=1, max_size=6), max_size=120, unique=Tru
 def test_every_key_is_found_exactly_once(keys, size, most, seed, gaps):
     """Whatever the keys are, in pages of any size, answered in any order, also where pages without keys come."""
     store, clock = Store(keys, size, gaps=gaps), Shuffled(seed)
-    found = listed(spread(store, Span(""), clock, most=most), store)
+    found = listed(parallel_listing(store, Span(""), clock, most=most), store)
     assert sorted(found, key=in_bytes) == store.keys
     assert clock.most <= most
     assert clock.begun == []
@@ -103,7 +103,7 @@ def test_a_span_is_listed_from_its_beginning_to_its_end(keys, after, last, seed)
     if last is not None and in_bytes(last) <= in_bytes(after):
         after = ""
     store = Store(keys, 3)
-    found = listed(spread(store, Span("", after, last), Shuffled(seed), most=5), store)
+    found = listed(parallel_listing(store, Span("", after, last), Shuffled(seed), most=5), store)
     assert sorted(found, key=in_bytes) == between(store.keys, after, last)
 
 
@@ -112,7 +112,7 @@ def test_a_prefix_stays_the_prefix(keys, prefix, seed):
     """No guess leaves it, so that none asks for what is somebody else's."""
     keys = [*keys, *(prefix + key for key in keys)]
     store = Store(dict.fromkeys(keys), 3, prefix)
-    found = listed(spread(store, Span(prefix), Shuffled(seed), most=5), store)
+    found = listed(parallel_listing(store, Span(prefix), Shuffled(seed), most=5), store)
     assert sorted(found, key=in_bytes) == store.keys
     assert all(after.startswith(prefix) for after, _ in store.asked if after)
 
@@ -121,7 +121,7 @@ def test_a_prefix_stays_the_prefix(keys, prefix, seed):
 def test_what_is_deleted_meanwhile_hides_nothing(keys, size, seed):
     """A cleanup deletes each page that it gets, while the others are listed."""
     store, found = Store(keys, size), []
-    for page in spread(store, Span(""), Shuffled(seed), most=6):
+    for page in parallel_listing(store, Span(""), Shuffled(seed), most=6):
         found.extend(page.keys)
         store.keys = [key for key in store.keys if key not in page.keys]
     assert sorted(found) == sorted(keys)
@@ -132,7 +132,7 @@ def test_what_is_deleted_meanwhile_hides_nothing(keys, size, seed):
 def test_what_comes_meanwhile_hides_nothing_that_was_there(keys, more, seed):
     """New keys are found or not, and none twice."""
     store, found, more = Store(keys, 3), [], [one for one in more if one not in keys]
-    for page in spread(store, Span(""), Shuffled(seed), most=6):
+    for page in parallel_listing(store, Span(""), Shuffled(seed), most=6):
         found.extend(page.keys)
         store.keys = sorted([*store.keys, *more[:3]], key=in_bytes)
         more = more[3:]
@@ -175,7 +175,7 @@ def test_requests_overlap_as_far_as_is_allowed(most, rounds):
         clock.now += clock.away
         return store(after, token)
 
-    found = [key for page in spread(fetch, Span("runs/"), clock, most=most) for key in page.keys]
+    found = [key for page in parallel_listing(fetch, Span("runs/"), clock, most=most) for key in page.keys]
     assert sorted(found) == store.keys
     assert clock.most == most
     assert round(clock.now / clock.away) <= rounds
@@ -184,7 +184,7 @@ def test_requests_overlap_as_far_as_is_allowed(most, rounds):
 def test_a_server_nearby_is_asked_for_its_pages_and_nothing_else():
     """Below a hundredth of a second, guesses would only take time from the same core."""
     store, clock = paged(), Shuffled(tick=0.001)
-    list(spread(store, Span("runs/"), clock, most=16))
+    list(parallel_listing(store, Span("runs/"), clock, most=16))
     assert len(store.asked) == 40
     assert clock.most == 1
 
@@ -193,21 +193,21 @@ def test_guesses_are_no_multiple_of_pages():
     """Each costs money: two for each page, and fourteen to begin with."""
     for seed in range(5):
         store = paged()
-        list(spread(store, Span("runs/"), Shuffled(seed), most=32))
+        list(parallel_listing(store, Span("runs/"), Shuffled(seed), most=32))
         assert len(store.asked) <= 40 + 16 + 2 * (40 + 16) + 14
 
 
 def test_a_small_folder_is_one_request():
     """What fits into a page is known after it."""
     store = Store(["a", "b"], 1000)
-    assert [list(page.keys) for page in spread(store, Span(""), Shuffled(), most=32)] == [["a", "b"]]
+    assert [list(page.keys) for page in parallel_listing(store, Span(""), Shuffled(), most=32)] == [["a", "b"]]
     assert store.asked == [("", "")]
 
 
 def test_an_empty_place_is_one_request():
     """And no page."""
     store = Store([], 1000)
-    assert list(spread(store, Span("x/"), Shuffled(), most=32)) == []
+    assert list(parallel_listing(store, Span("x/"), Shuffled(), most=32)) == []
     assert store.asked == [("", "")]
 
 
@@ -222,13 +222,13 @@ def test_an_error_of_one_request_ends_the_listing():
             return store(after, token)
 
         with pytest.raises(ActionError, match="403"):
-            list(spread(fetch, Span("runs/"), Shuffled(number), most=8))
+            list(parallel_listing(fetch, Span("runs/"), Shuffled(number), most=8))
 
 
 def test_pages_are_told_as_they_come():
     """The first is there after one request, and nothing is listed far ahead of whoever deletes."""
     store = paged()
-    pages = spread(store, Span("runs/"), Shuffled(), most=4)
+    pages = parallel_listing(store, Span("runs/"), Shuffled(), most=4)
     next(pages)
     assert len(store.asked) == 1
     pages.close()

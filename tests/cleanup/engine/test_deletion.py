@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exitkit.cleanup.engine.deletion import EXAMPLES, Outcome, Tally, insist
+from exitkit.cleanup.engine.deletion import EXAMPLES, DeletionOutcome, Tally, delete_all
 from exitkit.clients.deletion import PartialResult, Refusal, readable
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
 from exitkit.retry import Retry, RetryPolicy
@@ -41,7 +41,7 @@ def later(*names, why="SlowDown", after=None):
 def test_what_goes_at_once_is_one_request():
     """And nothing is to be told of it."""
     _, retry = fresh()
-    assert insist(retry, ["a", "b"], str, store := Store(PartialResult())) == Outcome(gone=[], refused=[])
+    assert delete_all(retry, ["a", "b"], str, store := Store(PartialResult())) == DeletionOutcome(gone=[], refused=[])
     assert store.asked == [["a", "b"]]
 
 
@@ -53,9 +53,9 @@ def test_only_what_failed_is_sent_again():
         PartialResult(gone=["b"], later={"c": "SlowDown"}),
         PartialResult(refused=[Refusal("c", "locked")]),
     )
-    found = insist(retry, list("abcgr"), str, store)
+    found = delete_all(retry, list("abcgr"), str, store)
     assert store.asked == [list("abcgr"), ["b", "c"], ["c"]]
-    assert found == Outcome(gone=["g", "b"], refused=[Refusal("r", "locked"), Refusal("c", "locked")])
+    assert found == DeletionOutcome(gone=["g", "b"], refused=[Refusal("r", "locked"), Refusal("c", "locked")])
     assert clock.slept == [0.5, 1]
 
 
@@ -63,7 +63,7 @@ def test_what_fails_until_the_tries_are_used_up_is_refused():
     """With the last reason and the name that is shown; the rest went."""
     _, retry = fresh(attempts=3)
     store = Store(later(1, 2), later(1, 2, why="InternalError"))
-    found = insist(retry, [1, 2, 3], lambda one: f"key-{one}", store)
+    found = delete_all(retry, [1, 2, 3], lambda one: f"key-{one}", store)
     assert found.refused == [Refusal("key-1", "InternalError"), Refusal("key-2", "InternalError")]
     assert len(store.asked) == 3
 
@@ -71,14 +71,14 @@ def test_what_fails_until_the_tries_are_used_up_is_refused():
 def test_the_server_says_how_long_to_wait():
     """Never sooner than that."""
     clock, retry = fresh()
-    insist(retry, ["a"], str, Store(later("a", after=7.0), PartialResult()))
+    delete_all(retry, ["a"], str, Store(later("a", after=7.0), PartialResult()))
     assert clock.slept == [pytest.approx(7 * 1.2)]
 
 
 def test_a_wait_beyond_the_end_refuses_what_is_left_now():
     """There will be no next try."""
     clock, retry = fresh(seconds=5)
-    found = insist(retry, ["a", "b"], str, Store(later("b", after=60.0)))
+    found = delete_all(retry, ["a", "b"], str, Store(later("b", after=60.0)))
     assert found.refused == [Refusal("b", "SlowDown")]
     assert clock.slept == []
 
@@ -88,7 +88,7 @@ def test_what_a_request_raises_for_good_ends_the_whole(error):
     """Also after others of the batch went."""
     _, retry = fresh()
     with pytest.raises(type(error)) as caught:
-        insist(retry, ["a", "b"], str, Store(later("b"), error))
+        delete_all(retry, ["a", "b"], str, Store(later("b"), error))
     assert caught.value is error
 
 
@@ -97,7 +97,7 @@ def test_a_store_that_never_answers_ends_the_whole():
     for error, kind in ((Retryable("reset"), Exhausted), (Unknown("lost"), Unknown)):
         _, retry = fresh(attempts=2)
         with pytest.raises(kind):
-            insist(retry, ["a"], str, store := Store(error))
+            delete_all(retry, ["a"], str, store := Store(error))
         assert store.asked == [["a"], ["a"]]
 
 
@@ -105,7 +105,7 @@ def test_an_answer_that_was_lost_is_asked_for_again():
     """A deletion does no harm if it comes twice."""
     _, retry = fresh()
     store = Store(Unknown("lost"), later("b"), Unknown("lost"), PartialResult())
-    assert insist(retry, ["a", "b"], str, store) == Outcome(gone=[], refused=[])
+    assert delete_all(retry, ["a", "b"], str, store) == DeletionOutcome(gone=[], refused=[])
     assert store.asked == [["a", "b"], ["a", "b"], ["b"], ["b"]]
 
 
@@ -114,7 +114,7 @@ def test_what_failed_is_refused_also_where_an_answer_was_lost(lost):
     """Before it or after it: what is known of each stays known, and does not end the whole."""
     for answers in ((lost, later("b")), (later("b"), lost)):
         _, retry = fresh(attempts=3)
-        assert insist(retry, ["a", "b"], str, Store(*answers)).refused == [Refusal("b", "SlowDown")]
+        assert delete_all(retry, ["a", "b"], str, Store(*answers)).refused == [Refusal("b", "SlowDown")]
 
 
 def test_an_answer_that_comes_too_late_changes_nothing():
@@ -129,9 +129,9 @@ def test_an_answer_that_comes_too_late_changes_nothing():
             return PartialResult(gone=["c"], later={"a": "SlowDown"})
         return PartialResult(gone=["c"], later={"b": "SlowDown"}) if len(asked) == 2 else PartialResult()
 
-    found = insist(retry, ["a", "b", "c"], str, once)
+    found = delete_all(retry, ["a", "b", "c"], str, once)
     assert asked == [(0, ["a", "b", "c"]), (17, ["a", "b", "c"]), (21, ["b"])]
-    assert found == Outcome(gone=["c"], refused=[])
+    assert found == DeletionOutcome(gone=["c"], refused=[])
 
 
 def test_an_answer_that_comes_before_the_next_request_counts():
@@ -146,7 +146,7 @@ def test_an_answer_that_comes_before_the_next_request_counts():
             return later("b")
         return PartialResult()
 
-    assert insist(retry, ["a", "b"], str, once) == Outcome(gone=[], refused=[])
+    assert delete_all(retry, ["a", "b"], str, once) == DeletionOutcome(gone=[], refused=[])
     assert asked == [["a", "b"], ["b"]]
 
 
@@ -167,7 +167,7 @@ def test_every_victim_ends_as_one_thing(lot, attempts):
             later={one: "SlowDown" for one in rest if fates[one] == "later"},
         )
 
-    found = insist(retry, victims, str, once)
+    found = delete_all(retry, victims, str, once)
     refused = {one.name: one.reason for one in found.refused}
     assert len(refused) == len(found.refused)
     assert sorted(found.gone) == [str(one) for one in victims if ended.get(one) == "gone"]

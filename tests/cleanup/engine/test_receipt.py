@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exitkit.cleanup.engine.deletion import Tally
-from exitkit.cleanup.engine.receipt import Ledger
+from exitkit.cleanup.engine.receipt import DeletionReceipt
 from exitkit.clients.appendfile import open_file
 from exitkit.errors import ActionError, ConfigError
 from exitkit.testing.clock import FakeClock
@@ -45,8 +45,8 @@ class Terminal(io.StringIO):
         return True
 
 
-def ledger(sink=None, *, zipped=False, progress="", clock=None):
-    return Ledger(sink, zipped=zipped, progress=str(progress), clock=(clock or FakeClock()).monotonic)
+def receipt(sink=None, *, zipped=False, progress="", clock=None):
+    return DeletionReceipt(sink, zipped=zipped, progress=str(progress), clock=(clock or FakeClock()).monotonic)
 
 
 def read(data):
@@ -60,7 +60,7 @@ def read(data):
 def test_every_name_is_a_line_of_json(batches, zipped):
     """Whatever is in it; the list is ASCII, so that any reader of lines reads it."""
     sink = Sink()
-    with ledger(sink, zipped=zipped) as list_:
+    with receipt(sink, zipped=zipped) as list_:
         for names in batches:
             list_.write(names)
     assert read(gzip.decompress(sink.data) if zipped else sink.data) == [name for names in batches for name in names]
@@ -71,7 +71,7 @@ def test_every_name_is_a_line_of_json(batches, zipped):
 def test_a_line_looks_like_this():
     """One object, whose one key says what happened; a name that is no UTF-8 has its bytes as Python reads them."""
     sink = Sink()
-    with ledger(sink) as list_:
+    with receipt(sink) as list_:
         list_.write(["/data/a b", "é\n", "\udcff"])
     assert sink.data == b'{"deleted": "/data/a b"}\n{"deleted": "\\u00e9\\n"}\n{"deleted": "\\udcff"}\n'
 
@@ -79,7 +79,7 @@ def test_a_line_looks_like_this():
 def test_lines_leave_at_once():
     """So that a kill loses nothing of what was told."""
     sink = Sink()
-    with ledger(sink) as list_:
+    with receipt(sink) as list_:
         list_.write(["a"])
         assert read(sink.data) == ["a"]
         list_.write([])
@@ -90,29 +90,29 @@ def test_lines_leave_at_once():
 def test_gzip_is_one_member_and_small():
     """And an empty one where nothing went, which is a valid file all the same."""
     sink = Sink()
-    with ledger(sink, zipped=True) as list_:
+    with receipt(sink, zipped=True) as list_:
         for number in range(1000):
             list_.write([f"s3://models/runs/{number}"])
     assert len(sink.data) < 10_000
     assert len(read(gzip.decompress(sink.data))) == 1000
-    with ledger(empty := Sink(), zipped=True):
+    with receipt(empty := Sink(), zipped=True):
         pass
     assert gzip.decompress(empty.data) == b""
 
 
 def test_without_a_place_nothing_is_listed():
     """And names are not even looked at."""
-    with ledger() as list_:
+    with receipt() as list_:
         list_.write(pytest.fail("looked") for _ in range(1))
     assert not list_.listed
-    assert ledger(Sink()).listed
+    assert receipt(Sink()).listed
 
 
 @pytest.mark.parametrize("zipped", [False, True])
 def test_it_is_whole_after_an_error(zipped):
     """What went is listed however the run ended, and the error leaves."""
     sink = Sink()
-    with pytest.raises(ActionError, match="403"), ledger(sink, zipped=zipped) as list_:
+    with pytest.raises(ActionError, match="403"), receipt(sink, zipped=zipped) as list_:
         list_.write(["a"])
         raise ActionError("403")
     assert read(gzip.decompress(sink.data) if zipped else sink.data) == ["a"]
@@ -134,7 +134,7 @@ def test_it_is_whole_after_an_error(zipped):
 def test_a_list_that_breaks_stops_nothing_and_is_told(error, told):
     """After it nothing more is written, which would leave a hole; what was there stays, and is closed."""
     sink = Sink(writing=error, after=1)
-    with ledger(sink) as list_:
+    with receipt(sink) as list_:
         for name in "abc":
             list_.write([name])
         sink.writing = None
@@ -147,7 +147,7 @@ def test_a_list_that_breaks_stops_nothing_and_is_told(error, told):
 def test_a_zipped_list_that_breaks_has_no_end_put_after_the_hole():
     """It would look whole, with a part that is missing."""
     sink = Sink(writing=OSError(28, "No space left on device"))
-    with ledger(sink, zipped=True) as list_:
+    with receipt(sink, zipped=True) as list_:
         list_.write(os.urandom(50_000).hex() for _ in range(2))
         sink.writing = None
     assert sink.data == b""
@@ -158,7 +158,7 @@ def test_a_zipped_list_that_breaks_has_no_end_put_after_the_hole():
 @pytest.mark.parametrize("zipped", [False, True])
 def test_an_end_that_cannot_be_written_is_told(zipped):
     """By an object store that takes all of it at the end."""
-    with ledger(Sink(closing=ActionError("denied", reason="auth")), zipped=zipped) as list_:
+    with receipt(Sink(closing=ActionError("denied", reason="auth")), zipped=zipped) as list_:
         list_.write(["a"])
     assert list_.failure == "the receipt is not complete: denied"
 
@@ -166,14 +166,14 @@ def test_an_end_that_cannot_be_written_is_told(zipped):
 def test_it_is_closed_also_where_its_end_cannot_be_written():
     """Else a descriptor, or an upload, would be left."""
     sink = Sink(writing=OSError(28, "No space left on device"))
-    with ledger(sink, zipped=True):
+    with receipt(sink, zipped=True):
         pass
     assert sink.closed == 1
 
 
 def test_a_bug_is_no_broken_list():
     """It leaves as it is."""
-    with pytest.raises(ZeroDivisionError), ledger(Sink(writing=ZeroDivisionError())) as list_:
+    with pytest.raises(ZeroDivisionError), receipt(Sink(writing=ZeroDivisionError())) as list_:
         list_.write(["a"])
 
 
@@ -183,7 +183,7 @@ def test_a_bug_is_no_broken_list():
 def test_progress_is_argos_way_to_write_it(tmp_path):
     """N/M and nothing else, anew each time."""
     path = tmp_path / "progress"
-    with ledger(progress=path) as list_:
+    with receipt(progress=path) as list_:
         list_.progress(Tally(found=1000, deleted=1000))
         assert path.read_text() == "1000/1000\n"
         list_.progress(Tally(found=3, deleted=2))
@@ -193,7 +193,7 @@ def test_progress_is_argos_way_to_write_it(tmp_path):
 def test_progress_that_cannot_be_told_stops_nothing(tmp_path):
     """A folder that is not there, or one in the file's place."""
     for path in (tmp_path / "no" / "progress", tmp_path):
-        with ledger(progress=path) as list_:
+        with receipt(progress=path) as list_:
             list_.progress(Tally())
         assert list_.failure == ""
 
@@ -202,7 +202,7 @@ def test_a_terminal_has_one_line_that_is_gone_at_the_end(monkeypatch):
     """Written anew a few times a second, however many batches there are."""
     monkeypatch.setattr("sys.stderr", shown := Terminal())
     clock = FakeClock()
-    with ledger(clock=clock) as list_:
+    with receipt(clock=clock) as list_:
         for number in range(1, 101):
             list_.progress(Tally(found=2 * number, deleted=number, bytes=1024 * number))
             clock.advance(0.01)
@@ -216,7 +216,7 @@ def test_a_terminal_has_one_line_that_is_gone_at_the_end(monkeypatch):
 def test_a_terminal_where_nothing_was_shown_is_left_alone(monkeypatch):
     """A run of nothing writes nothing."""
     monkeypatch.setattr("sys.stderr", shown := Terminal())
-    with ledger():
+    with receipt():
         pass
     assert shown.getvalue() == ""
 
@@ -224,7 +224,7 @@ def test_a_terminal_where_nothing_was_shown_is_left_alone(monkeypatch):
 def test_a_log_has_no_line_written_anew(monkeypatch):
     """Standard error of a pod is no terminal."""
     monkeypatch.setattr("sys.stderr", shown := io.StringIO())
-    with ledger() as list_:
+    with receipt() as list_:
         list_.progress(Tally(found=1, deleted=1))
     assert shown.getvalue() == ""
 
@@ -238,7 +238,7 @@ def test_a_terminal_that_goes_away_stops_nothing(monkeypatch, error):
             raise error
 
     monkeypatch.setattr("sys.stderr", Gone())
-    with ledger(Sink()) as list_:
+    with receipt(Sink()) as list_:
         list_.progress(Tally(found=1, deleted=1))
     assert list_.failure == ""
 
@@ -265,7 +265,7 @@ def test_a_second_run_adds_to_the_file(tmp_path, zipped):
     """What the first one listed stays; gzip members one after the other are one file."""
     path = tmp_path / "gone"
     for name in "ab":
-        with ledger(open_file(str(path)), zipped=zipped) as list_:
+        with receipt(open_file(str(path)), zipped=zipped) as list_:
             list_.write([name])
     data = path.read_bytes()
     assert read(gzip.decompress(data) if zipped else data) == ["a", "b"]
@@ -317,6 +317,6 @@ def test_a_full_disk_is_told():
         pytest.skip("there is no /dev/full here")
     from exitkit.clients.appendfile import _File
 
-    with ledger(_File(Path("/dev/full").open("ab"))) as list_:
+    with receipt(_File(Path("/dev/full").open("ab"))) as list_:
         list_.write(["a"])
     assert list_.failure == "the receipt is not complete: no space left on device"

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exitkit.argo.workflow import Workflow
-from exitkit.cleanup.engine.deletion import Outcome, insist
-from exitkit.cleanup.engine.receipt import Ledger
+from exitkit.cleanup.engine.deletion import DeletionOutcome, delete_all
+from exitkit.cleanup.engine.receipt import DeletionReceipt
 from exitkit.cleanup.engine.removal import Removal
 from exitkit.clients.deletion import PartialResult, Refusal
 from exitkit.context import Context
@@ -97,7 +97,7 @@ class Shelf:
             raise self.breaks[names[0]]
         stays = self.refuses | self.absent | self.again
         self.went += [name for name in names if name not in stays]
-        return Outcome(
+        return DeletionOutcome(
             gone=[name for name in names if name in self.absent],
             again=[name for name in names if name in self.again],
             refused=[Refusal(name, "locked") for name in names if name in self.refuses],
@@ -121,8 +121,10 @@ def made(clock=None, seconds=300.0, **more):
 
 def carry_out(shelf, context=None, sink=None):
     context = context or made()
-    ledger = Ledger(sink, zipped=False, progress=context.workflow.progress_file, clock=context.deadline.clock.monotonic)
-    return Removal(shelf, context).carry_out(ledger)
+    receipt = DeletionReceipt(
+        sink, zipped=False, progress=context.workflow.progress_file, clock=context.deadline.clock.monotonic
+    )
+    return Removal(shelf, context).carry_out(receipt)
 
 
 def refused(shelf, context=None, kind=ActionError):
@@ -339,7 +341,7 @@ def test_only_what_failed_is_sent_again():
                 self.went += [name for name in rest if name not in slow]
                 return PartialResult(later=dict.fromkeys(slow, "SlowDown"))
 
-            return insist(context.retry, batch.names[:most], str, once)
+            return delete_all(context.retry, batch.names[:most], str, once)
 
     facts = carry_out(shelf := Store(stacks(3, 2)), made(FakeClock())).facts
     assert sorted(requests) == [["n0", "n1", "n2"], ["n1"], ["n1"], ["n3", "n4"]]
@@ -395,7 +397,7 @@ def test_a_dry_run_sends_nothing_and_says_all_that_would_go():
     """Nothing is deleted, whatever the limits; it counts on, so that they can be set."""
     shelf = Shelf([*stacks(12, 3, sizes=lambda number: 100), Refusal("shelf/held", "on hold")], limit=4, limit_bytes=50)
     shelf.before = lambda names: pytest.fail("a dry run deleted something")
-    result = Removal(shelf, made(dry_run=True)).rehearse()
+    result = Removal(shelf, made(dry_run=True)).dry_run()
     assert result.summary == (
         "would delete 15 (1.5 KiB), 1 more cannot go; more than limit=4 or limit_bytes=50 B, so it would stop there"
     )
@@ -412,7 +414,7 @@ def test_a_dry_run_sends_nothing_and_says_all_that_would_go():
 def test_a_dry_run_is_over_the_limit_where_the_run_would_be(limit, over):
     """To the one; what cannot go does not count."""
     shelf = Shelf([Refusal("shelf/held", "on hold"), *stacks(5)], limit=limit)
-    assert ("would stop" in Removal(shelf, made(dry_run=True)).rehearse().summary) == over
+    assert ("would stop" in Removal(shelf, made(dry_run=True)).dry_run().summary) == over
     with pytest.raises(ActionError) as caught:
         carry_out(shelf)
     assert ("raise it" in str(caught.value)) == over
@@ -426,7 +428,7 @@ def test_a_dry_run_that_runs_out_of_time_says_what_it_has_seen():
         setattr(clock, "now", 200.0 * number) or batch for number, batch in enumerate(stacks(2, 2, 2))
     )
     with pytest.raises(Exhausted) as caught:
-        Removal(shelf, made(clock, dry_run=True)).rehearse()
+        Removal(shelf, made(clock, dry_run=True)).dry_run()
     assert (caught.value.facts["found"], caught.value.facts["complete"]) == (4, False)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from exitkit.cleanup.buckets.listing import Span
 from exitkit.cleanup.gcs import GCS
-from exitkit.cleanup.gcs.sweeper import Sweep
+from exitkit.cleanup.gcs.sweeper import GCSSweeper
 from exitkit.clients.gcp import GoogleAccess
 from exitkit.clients.gcs import GCSBucket
 from exitkit.clients.gcs.json import Object
@@ -28,7 +28,7 @@ def storage():
 def sweep(storage):
     bucket = GCSBucket("models", GoogleAccess(anonymous=True), GCSOptions(endpoint_url=storage.url))
     settings = GCS(bucket="models", prefixes=["runs/train-x7k2p/"], concurrency=32)
-    yield Sweep(settings, bucket, context())
+    yield GCSSweeper(settings, bucket, context())
     bucket.close()
 
 
@@ -37,7 +37,7 @@ def test_a_word_to_be_slower_slows_all_down(storage, sweep, status):
     """Also where only a part of a batch got it, whose own status is 200; and what was achieved counts."""
     storage.trouble("/o/", status, "rateLimitExceeded", "slow down")
     done = sweep._delete_once([Object("a", "1"), Object("b", "1")])
-    assert sweep.pace.allowed == 16
+    assert sweep.limiter.allowed == 16
     assert (list(done.later), done.gone) == ([Object("a", "1")], ["b"])
 
 
@@ -47,14 +47,14 @@ def test_a_batch_that_was_too_fast_as_a_whole_slows_down_too(storage, sweep, sta
     storage.fault("POST", "/batch", answer(status, "later"))
     with pytest.raises(Retryable):
         sweep._delete_once([Object("a", "1")])
-    assert sweep.pace.allowed == 16
+    assert sweep.limiter.allowed == 16
 
 
 def test_a_failure_that_is_no_word_to_be_slower_slows_nothing(storage, sweep):
     """A server's error is not about the pace."""
     storage.trouble("/o/", 500, "internalError", "oops")
     sweep._delete_once([Object("a", "1")])
-    assert sweep.pace.allowed == 32
+    assert sweep.limiter.allowed == 32
 
 
 @pytest.mark.parametrize("worth", [0.0, 1000.0])
@@ -85,7 +85,7 @@ def test_each_object_goes_with_the_generation_that_it_was_listed_with(storage, s
 def test_folders_wait_for_what_is_being_deleted(storage, sweep):
     """A folder is asked for only when its objects are gone, or it would not be empty."""
     settings = GCS(bucket="models", prefixes=["runs/train-x7k2p/"], managed_folders=True)
-    sweep = Sweep(settings, sweep.bucket, context(clock=Clock()))
+    sweep = GCSSweeper(settings, sweep.bucket, context(clock=Clock()))
     storage.add("runs/train-x7k2p/a/x")
     storage.add_folder("runs/train-x7k2p/a/")
     found = sweep.find(sweep.context)

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from exitkit.cleanup.kubernetes.deletion import Deletion
+from exitkit.cleanup.kubernetes.deletion import KindDeletion
 from exitkit.clients.kubernetes import Kube, Resource, find
 from exitkit.retry import RetryPolicy
 from exitkit.testing import context
@@ -32,7 +32,7 @@ def remove(cluster, tmp_path):
         with Kube(lambda: find.find(path, "", retry.deadline.clock)) as kube:
             victims = kube.page(PODS, "ml", {"labelSelector": "app=train"}).objects
             cluster.requests.clear()
-            deletion = Deletion(kube, retry, PODS, "ml", "app=train", options, wait)
+            deletion = KindDeletion(kube, retry, PODS, "ml", "app=train", options, wait)
             return deletion.remove(victims)
 
     return run

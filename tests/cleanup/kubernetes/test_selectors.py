@@ -13,11 +13,11 @@ from exitkit.errors import ConfigError
     [
         ("a=b", [Requirement("a", ("b",))]),
         ("a==b", [Requirement("a", ("b",))]),
-        ("a!=b", [Requirement("a")]),
+        ("a!=b", [Requirement("a", others=("b",))]),
         ("a", [Requirement("a")]),
-        ("!a", [Requirement("a")]),
+        ("!a", [Requirement("a", absent=True)]),
         ("a in (b, c)", [Requirement("a", ("b", "c"))]),
-        ("a notin (b)", [Requirement("a")]),
+        ("a notin (b)", [Requirement("a", others=("b",))]),
         ("x.io/a = b , c", [Requirement("x.io/a", ("b",)), Requirement("c")]),
         ("a in (b,c),d=e", [Requirement("a", ("b", "c")), Requirement("d", ("e",))]),
     ],
@@ -74,3 +74,26 @@ def test_any_text_is_conditions_or_an_error(text):
         assert parse(text)
     except ConfigError as error:
         assert str(error)
+
+
+@pytest.mark.parametrize(
+    ("selector", "labels", "fits"),
+    [
+        ("a=b", {"a": "b"}, True),
+        ("a=b", {"a": "c"}, False),
+        ("a=b", {}, False),
+        ("a!=b", {}, True),
+        ("a!=b", {"a": "b"}, False),
+        ("a in (b,c)", {"a": "c"}, True),
+        ("a notin (b,c)", {"a": "c"}, False),
+        ("a notin (b,c)", {}, True),
+        ("a", {"a": ""}, True),
+        ("a", {}, False),
+        ("!a", {}, True),
+        ("!a", {"a": "x"}, False),
+        ("a=b,!c", {"a": "b", "c": "d"}, False),
+    ],
+)
+def test_what_a_selector_fits_is_known_here_too(selector, labels, fits):
+    """As Kubernetes reads it, so that what it lists can be checked."""
+    assert all(part.fits(labels) for part in parse(selector)) is fits

@@ -3,7 +3,7 @@
 import pytest
 
 from exitkit.cleanup.kubernetes import Kubernetes, sweeper
-from exitkit.cleanup.kubernetes.sweeper import Herd
+from exitkit.cleanup.kubernetes.sweeper import KindBatch
 from exitkit.clients.deletion import Refusal
 from exitkit.errors import Exhausted
 from exitkit.retry import RetryPolicy
@@ -67,7 +67,7 @@ def test_a_kind_that_may_not_be_listed_is_refused_and_the_next_is_found(cluster,
     refused, found = find("pods", "configmaps")
     assert isinstance(refused, Refusal)
     assert refused.name == f"{SPACE}/pods"
-    assert isinstance(found, Herd)
+    assert isinstance(found, KindBatch)
 
 
 def test_an_api_that_does_not_answer_is_not_asked_for_the_next_kind(cluster, find):

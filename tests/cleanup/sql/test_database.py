@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exitkit.cleanup.sql.database import Database
-from exitkit.cleanup.sql.errors import Fault
+from exitkit.cleanup.sql.errors import DatabaseFault
 from exitkit.cleanup.sql.mysql import MySQL
 from exitkit.cleanup.sql.url import read
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
@@ -45,7 +45,7 @@ def test_what_fails_is_undone_and_done_again(database):
     def work(session):
         tries.append(session.change("DELETE FROM t WHERE id <= :n", {"n": 2}))
         if len(tries) < 3:
-            raise Fault("busy", "deadlock")
+            raise DatabaseFault("busy", "deadlock")
         return tries[-1]
 
     assert database.write(work, "delete") == 2
@@ -65,7 +65,7 @@ def test_a_savepoint_undoes_its_own_part(database):
 
     def work(session):
         session.change("DELETE FROM t WHERE id = 1", {})
-        with pytest.raises(Fault):
+        with pytest.raises(DatabaseFault):
             with session.savepoint():
                 session.change("DELETE FROM t WHERE id = 2", {})
                 session.command("DROP TABLE absent")
@@ -82,7 +82,7 @@ def test_nothing_can_be_changed_while_reading(database):
 
 
 def lost(session):
-    raise Fault("lost", "the connection is closed")
+    raise DatabaseFault("lost", "the connection is closed")
 
 
 class Telling:
@@ -185,12 +185,12 @@ def test_the_secret_is_remembered_as_the_driver_gets_it():
 def test_mysql_compares_names_as_it_is_set(setting, name):
     """lower_case_table_names says how."""
 
-    class Session:
+    class Transaction:
         def value(self, text):
             assert "lower_case_table_names" in text
             return setting
 
-    assert MySQL().fold(Session(), "Train") == name
+    assert MySQL().fold(Transaction(), "Train") == name
 
 
 @settings(max_examples=60)
@@ -201,11 +201,11 @@ def test_any_name_is_quoted_so_that_it_is_that_name(name):
         return
     import sqlalchemy as sa
 
-    from exitkit.cleanup.sql.session import Session
+    from exitkit.cleanup.sql.session import Transaction
 
     engine = sa.create_engine("sqlite://")
     with engine.connect() as connection:
-        session = Session(connection, "sqlite", lambda: 1.0, 1.0)
+        session = Transaction(connection, "sqlite", lambda: 1.0, 1.0)
         session.command(f"CREATE TABLE {session.quote(name)} ({session.quote('c' + name)})")
         assert session.value("SELECT name FROM sqlite_schema") == name
         session.change(
@@ -228,5 +228,5 @@ def test_importing_the_client_does_not_import_sqlalchemy():
 def test_retryable_faults_end_as_exhausted(database):
     """With the database's own words."""
     with pytest.raises(Exhausted, match="deadlock found") as caught:
-        database.write(lambda session: (_ for _ in ()).throw(Fault("busy", "deadlock found")), "delete")
+        database.write(lambda session: (_ for _ in ()).throw(DatabaseFault("busy", "deadlock found")), "delete")
     assert isinstance(caught.value.__cause__, Retryable)

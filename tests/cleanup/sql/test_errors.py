@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from exitkit.cleanup.sql.errors import Fault, read
+from exitkit.cleanup.sql.errors import DatabaseFault, Needed, read
 from exitkit.errors import ActionError, Retryable
 
 
@@ -111,13 +111,13 @@ def test_sqlites_codes():
         ("denied", ActionError, "auth"),
         ("login", ActionError, "auth"),
         ("slow", ActionError, "timeout"),
-        ("needed", ActionError, "client"),
+        ("needed", Needed, "client"),
         ("wrong", ActionError, "client"),
     ],
 )
 def test_what_may_be_cured_is_tried_again(meaning, kind, reason):
     """And nothing else is."""
-    error = Fault(meaning, "said").error("drop a")
+    error = DatabaseFault(meaning, "said").error("drop a")
     assert type(error) is kind
     assert error.reason == reason
     assert str(error).startswith("drop a: ")
@@ -125,6 +125,6 @@ def test_what_may_be_cured_is_tried_again(meaning, kind, reason):
 
 def test_what_a_database_says_is_one_line_without_secrets():
     """It may hold anything."""
-    told = Fault("wrong", "at postgresql://u:s3cr3t-made-up@h/d\x1b[31m\nnext").told
+    told = DatabaseFault("wrong", "at postgresql://u:s3cr3t-made-up@h/d\x1b[31m\nnext").told
     assert "s3cr3t" not in told
     assert told.isprintable()

@@ -57,7 +57,7 @@ EVERYTHING = list(itertools.product((0, 1, 2), (0, 1, 2), (OWN, "other")))
 )
 def test_what_bears_the_name_holds_for_no_other_rows(text):
     """As the database itself sees it, however conditions are joined."""
-    if Predicate(text, {"w": OWN}).bears(OWN):
+    if Predicate(text, {"w": OWN}).owned(OWN):
         assert all(row[2] == OWN for row in rows_for(text, EVERYTHING, w=OWN))
 
 
@@ -87,7 +87,7 @@ def test_what_holds_for_every_row_is_seen(text):
 
 def test_parameters_get_names_that_nobody_else_has():
     """And what only looks like one is left as it is."""
-    text, values = Predicate("at::date = :limit AND b = :w", {"limit": 1, "w": "x"}).bound
+    text, values = Predicate("at::date = :limit AND b = :w", {"limit": 1, "w": "x"}).bound("postgresql")
     assert text == "(at\\:\\:date = :exitkit_limit AND b = :exitkit_w)"
     assert values == {"exitkit_limit": 1, "exitkit_w": "x"}
 
@@ -96,7 +96,7 @@ def test_a_name_in_quotes_is_a_column():
     """Also one with signs in it."""
     made = Predicate('"my ) column" = :w AND `a``b` = 1', {"w": OWN})
     made.check()
-    assert made.bears(OWN)
+    assert made.owned(OWN)
 
 
 def test_many_conditions_take_no_time():
@@ -108,4 +108,4 @@ def test_many_conditions_take_no_time():
 @pytest.mark.parametrize("text", ["((((w = :w))))", "(" * 200 + "w = :w" + ")" * 200])
 def test_parentheses_around_it_change_nothing(text):
     """However many."""
-    assert Predicate(text, {"w": OWN}).bears(OWN)
+    assert Predicate(text, {"w": OWN}).owned(OWN)

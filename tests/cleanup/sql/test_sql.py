@@ -272,12 +272,15 @@ def test_signs_that_drivers_replace_are_only_signs(database, path):
 
 
 def test_rows_that_others_refer_to_stay(database, path):
-    """All of the transaction is undone."""
+    """And keep no other: one row that is held must not keep a whole run's."""
     metrics(database)
-    database("CREATE TABLE holder (id REFERENCES metrics (id))", "INSERT INTO holder VALUES (5)")
-    with pytest.raises(ActionError, match="refers to it"):
+    database("CREATE TABLE holder (id REFERENCES metrics (id))", "INSERT INTO holder VALUES (5), (NULL)")
+    told = rows(path).run(context(dry_run=True))
+    assert (told.facts["found"], sum(told.facts["refused"].values())) == (10, 1)
+    with pytest.raises(ActionError, match="refers to it") as caught:
         rows(path).run(context())
-    assert database("SELECT count(*) FROM metrics") == [(13,)]
+    assert (caught.value.facts["deleted"], sum(caught.value.facts["refused"].values())) == (9, 1)
+    assert database("SELECT id FROM metrics WHERE id < 10") == [(5,)]
 
 
 def test_a_trigger_that_keeps_rows_does_not_keep_the_run(database, path):

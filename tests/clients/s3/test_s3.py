@@ -5,7 +5,7 @@ import hashlib
 
 import pytest
 
-from exitkit.cleanup.s3.sweeper import Objects
+from exitkit.cleanup.s3.sweeper import S3Batch
 from exitkit.clients.aws import AWSAccess
 from exitkit.clients.objects import NoSuchObject
 from exitkit.clients.s3 import S3Bucket, name_of
@@ -158,10 +158,10 @@ def test_an_upload_without_an_id_is_an_error():
 
 def test_names_say_which_version_or_upload():
     """As the S3 console's URLs do."""
-    batch = Objects([Version("a", "1"), Version("b", "null")], [0, 0], "s3://models/")
+    batch = S3Batch([Version("a", "1"), Version("b", "null")], [0, 0], "s3://models/")
     assert batch.names == ["a?versionId=1", "b?versionId=null"]
     assert name_of(Upload("k", "u")) == "k?uploadId=u"
-    assert Objects(["a"], [1], "s3://models/").names == ["a"]
+    assert S3Batch(["a"], [1], "s3://models/").names == ["a"]
 
 
 PORTAL = answer(200, "<html><body>Welcome to the guest network</body></html>", {"Content-Type": "text/html"})

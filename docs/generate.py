@@ -20,12 +20,16 @@ from unittest import mock
 import yaml
 from pydantic import TypeAdapter
 
-from exitkit import cli, commands, fields, options, registry, schema, tree
+from exitkit import cli
 from exitkit.action import Action
-from exitkit.actions import BUILTIN, KINDS
+from exitkit.argo.facts import FACTS
+from exitkit.builtin import BUILTIN, KINDS
+from exitkit.cli import commands, typerapp
+from exitkit.cli import flags as options
+from exitkit.plan import registry, schema
+from exitkit.settings import fields
 from exitkit.testing import failed_workflow
-from exitkit.units import Bytes, Seconds
-from exitkit.workflow import FACTS
+from exitkit.text.units import Bytes, Seconds
 
 DOCS = Path(__file__).resolve().parent
 # The help is wrapped at this width wherever the pages are made.
@@ -131,7 +135,7 @@ def actions_page() -> str:
 
 
 def cli_page() -> str:
-    lines: list[list[str]] = [[], *([name] for name in tree.COMMANDS)]
+    lines: list[list[str]] = [[], *([name] for name in typerapp.COMMANDS)]
     lines += [[kind] for kind in KINDS]  # an action's own flags stand on its page
     parts = ["# The command line\n", _GENERATED, _ABOUT_THE_COMMAND_LINE]
     for words in lines:

@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
+from exitkit.version import __version__
+
 if TYPE_CHECKING:
     from exitkit.action import Action, Result
-    from exitkit.actions.cleanup import Cleanup
-    from exitkit.actions.notify import Notify, Refused
-    from exitkit.actions.ship import Ship
+    from exitkit.argo.workflow import Workflow
+    from exitkit.cleanup import Cleanup
     from exitkit.context import Context, Entry
     from exitkit.errors import (
         ActionError,
@@ -19,15 +20,15 @@ if TYPE_CHECKING:
         Unknown,
     )
     from exitkit.message import Message
-    from exitkit.workflow import Workflow
+    from exitkit.notify import Notify, Refused
+    from exitkit.ship import Ship
 
-__version__ = "0.1.0"
 
 _WHERE = {
     "exitkit.action": ("Action", "Result"),
-    "exitkit.actions.cleanup": ("Cleanup",),
-    "exitkit.actions.notify": ("Notify", "Refused"),
-    "exitkit.actions.ship": ("Ship",),
+    "exitkit.cleanup": ("Cleanup",),
+    "exitkit.notify": ("Notify", "Refused"),
+    "exitkit.ship": ("Ship",),
     "exitkit.context": ("Context", "Entry"),
     "exitkit.errors": (
         "ActionError",
@@ -40,7 +41,7 @@ _WHERE = {
         "Unknown",
     ),
     "exitkit.message": ("Message",),
-    "exitkit.workflow": ("Workflow",),
+    "exitkit.argo.workflow": ("Workflow",),
 }
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "Skip",
     "Unknown",
     "Workflow",
+    "__version__",
 ]
 
 

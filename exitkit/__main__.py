@@ -15,7 +15,7 @@ def main() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started this
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - for as long as the process lives
-    from exitkit.stop import Stop
+    from exitkit.signals import Stop
 
     stop = Stop().install()
     from exitkit.cli import run

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from exitkit.clock import Deadline
+from exitkit.argo.workflow import Workflow
+from exitkit.receipts import Nowhere, State
 from exitkit.retry import Retry
-from exitkit.state import Nowhere, State
-from exitkit.workflow import Workflow
+from exitkit.retry.clock import Deadline
 
 Outcome = Literal["ok", "skipped", "failed", "unknown", "duplicate"]
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from exitkit import fields, plan, registry
-from exitkit.actions import BUILTIN
+from exitkit.builtin import BUILTIN
+from exitkit.plan import check, registry
+from exitkit.settings import fields
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -86,7 +87,7 @@ def test_example_is_a_plan_without_fault(name, schema_validator):
     """What a page shows runs as it stands, and an editor has nothing to say about it."""
     text = (DOCS / "examples" / f"{name}.yaml").read_text("utf-8")
     environ = dict.fromkeys(VARIABLE.findall(text), "made-up-secret-value")
-    read = plan.read(text, f"{name}.yaml", environ)
+    read = check.read(text, f"{name}.yaml", environ)
     assert name in [step.uses for step in read.each()]
     assert [one.message for one in schema_validator.iter_errors(yaml.safe_load(text))] == []
 
@@ -99,7 +100,7 @@ def test_plans_in_prose_are_without_fault(schema_validator):
             if not re.search(r"^steps:", block, re.MULTILINE):
                 continue
             found += 1
-            plan.read(block, path.name, {"EXITKIT_NOTIFY_SLACK_TOKEN": "xoxb-made-up-secret-value"})
+            check.read(block, path.name, {"EXITKIT_NOTIFY_SLACK_TOKEN": "xoxb-made-up-secret-value"})
             assert [one.message for one in schema_validator.iter_errors(yaml.safe_load(block))] == [], path
     assert found >= 2
 
@@ -147,6 +148,6 @@ def test_committed_schema_is_json(pages):
 def schema_validator():
     import jsonschema
 
-    from exitkit import schema
+    from exitkit.plan import schema
 
     return jsonschema.Draft202012Validator(schema.plan_schema(BUILTIN))

@@ -11,7 +11,7 @@ import re
 import sys
 from html import escape, unescape
 
-from exitkit.actions.notify.slack import Slack
+from exitkit.notify.slack import Slack
 from exitkit.testing.scene import context, failed_workflow
 
 PAGE = """<!DOCTYPE html>

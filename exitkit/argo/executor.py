@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from exitkit.argo.argument import read_regular
-from exitkit.argo.nodes import node_hash, workflow_of
+from exitkit.argo.nodenames import node_hash, workflow_of
 
 # workflow/executor/emissary writes it for every container, readable for all.
 _TEMPLATE = "var/run/argo/template"

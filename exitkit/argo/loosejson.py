@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from json.decoder import JSONDecoder
 from typing import NamedTuple
 
-from exitkit import gostring
+from exitkit.argo import gostring
 
 # Argo quotes once; toJson and a helpful wrapper each once more. Beyond this it is no value but a puzzle.
 _MOST_LAYERS = 8

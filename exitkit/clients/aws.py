@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from exitkit import extras, redact
 from exitkit.errors import ActionError, ConfigError, Retryable
+from exitkit.settings import extras
+from exitkit.text import redact
 
 if TYPE_CHECKING:
     from botocore.session import Session

@@ -11,10 +11,11 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from exitkit import extras, redact
 from exitkit.clients import http
 from exitkit.clients.http import Headers, Timeouts
 from exitkit.errors import ActionError, ConfigError, ExitkitError, Retryable
+from exitkit.settings import extras
+from exitkit.text import redact
 
 _LIMIT = 1 << 20  # bytes of an answer with a token in it, which has some thousand
 _WHAT = "Google Cloud credentials"

@@ -4,7 +4,7 @@ import math
 import threading
 from collections.abc import Callable
 
-from exitkit.clock import Clock
+from exitkit.retry.clock import Clock
 
 _LOOK = 0.002
 """Real seconds after which a waiting thread looks again whether anything happened."""

@@ -21,13 +21,16 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from exitkit import fields, redact, registry, settings
+from exitkit import settings
 from exitkit.action import Action, Result
+from exitkit.argo.workflow import Workflow
 from exitkit.errors import ExitkitError, Skip
+from exitkit.plan import registry
+from exitkit.settings import fields
 from exitkit.testing import declaration
 from exitkit.testing.scene import context, failed_workflow, hostile_workflow
 from exitkit.testing.touches import watch
-from exitkit.workflow import Workflow
+from exitkit.text import redact
 
 _SHORTEST_SECRET = 12
 # Written as nothing that an action could take for well-formed; each must be cut from the complaint about it.

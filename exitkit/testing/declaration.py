@@ -7,14 +7,17 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from exitkit import actions, commands, fields, options, plan, registry, schema
+from exitkit import builtin
 from exitkit.action import Action
+from exitkit.cli import commands, flags
+from exitkit.plan import check, registry, schema
+from exitkit.settings import fields
 
 SDKS = frozenset(
     {"apprise", "boto3", "botocore", "duckdb", "google", "kubernetes", "lightkube", "slack_sdk", "sqlalchemy"}
@@ -55,8 +58,8 @@ def name_faults(name: str, action: type[Action]) -> list[str]:
     found = []
     if action.__name__.lower() != leaf.replace("_", ""):
         found.append(f"the class {action.__name__} is not named after {leaf}")
-    if name in actions.BUILTIN and action.__module__ != f"exitkit.actions.{name}":
-        found.append(f"the module {action.__module__} is not exitkit.actions.{name}")
+    if name in builtin.BUILTIN and action.__module__ != f"exitkit.{name}":
+        found.append(f"the module {action.__module__} is not exitkit.{name}")
     if leaf not in action.__module__.rpartition(".")[2]:
         found.append(f"the module {action.__module__} does not bear the name {leaf}")
     if kind in _kinds() and not issubclass(action, _kinds()[kind]):
@@ -67,9 +70,9 @@ def name_faults(name: str, action: type[Action]) -> list[str]:
 
 
 def method_faults(action: type[Action]) -> list[str]:
-    # A kind may have several classes to begin with, all in one module.
-    modules = {one.__module__ for one in (Action, *_kinds().values())}
-    kind = next(one for one in action.__mro__ if one.__module__ in modules)
+    # A kind may have several classes to begin with, all in its wing and none an action of its own.
+    leaves = {one.where.partition(":")[0] for one in builtin.BUILTIN.values()}
+    kind = next(one for one in action.__mro__ if issubclass(one, Action) and _is_trunk(one.__module__, leaves))
     own = action.__mro__[: action.__mro__.index(kind)]
     extra = sorted(
         {
@@ -85,14 +88,18 @@ def method_faults(action: type[Action]) -> list[str]:
     return [f"{name} is public, and nobody calls it: begin it with an underscore" for name in extra]
 
 
+def _is_trunk(module: str, leaves: Collection[str]) -> bool:
+    return module.startswith("exitkit.") and module not in leaves
+
+
 def flag_faults(name: str, action: type[Action]) -> list[str]:
-    given = options.flags("action", action, registry.prefix(name))
+    given = flags.flags("action", action, registry.prefix(name))
     reached = {flag.field for flag in given}
     wanted = {one.alias or field for field, one in action.model_fields.items()}
     wanted |= {f"{secret}_file" for secret in fields.secrets_of(action)}
     found = [f"{field} has no flag" for field in sorted(wanted - reached)]
     spoken = {"--help"}
-    for flag in [*given, *commands.run_flags(), *commands.fact_flags(), *options.flags("terms", plan.When, "")]:
+    for flag in [*given, *commands.run_flags(), *commands.fact_flags(), *flags.flags("terms", check.When, "")]:
         names = {flag.name, f"--no-{flag.name[2:]}"} if flag.switch else {flag.name}
         found += [f"{one} is the flag of something else, too" for one in sorted(names & spoken)]
         spoken |= names
@@ -147,8 +154,8 @@ def _below(folder: Path) -> Iterator[Path]:
 def _kinds() -> dict[str, type[Action]]:
     """The kinds that have a class of their own: those of the name's module that are an Action."""
     found: dict[str, type[Action]] = {}
-    for kind in actions.KINDS:
-        one = getattr(importlib.import_module(f"exitkit.actions.{kind}"), kind.capitalize(), None)
+    for kind in builtin.KINDS:
+        one = getattr(importlib.import_module(f"exitkit.{kind}"), kind.capitalize(), None)
         if inspect.isclass(one) and issubclass(one, Action):
             found[kind] = one
     return found

@@ -5,13 +5,14 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from exitkit import demo
 from exitkit.argo.argument import encodable
-from exitkit.clock import Clock, Deadline
+from exitkit.argo.gather import gather
+from exitkit.argo.workflow import Workflow
+from exitkit.cli import demo
 from exitkit.context import Context
 from exitkit.retry import Retry, Terms
+from exitkit.retry.clock import Clock, Deadline
 from exitkit.testing.clock import FakeClock
-from exitkit.workflow import Workflow, gather
 
 NASTY = (
     "\"quotes\" 'and' `ticks` $(id) ; rm -rf / \\\\ %s {0} {{ workflow.name }} {% raw %}\r\n"
@@ -24,7 +25,7 @@ NASTY = (
 def failed_workflow(**facts: Any) -> Workflow:
     """A training run of which four steps failed, as Argo tells it; `facts` replaces what is said of it.
 
-    The keys are those of `exitkit.workflow.FACTS`, the values text as Argo sends it.
+    The keys are those of `exitkit.argo.workflow.FACTS`, the values text as Argo sends it.
     """
     return gather({**demo.facts(), **facts}, {})
 

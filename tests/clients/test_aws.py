@@ -7,11 +7,11 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from exitkit import redact
 from exitkit.clients.aws import Access, Account
 from exitkit.errors import ActionError, ConfigError, Retryable
 from exitkit.testing import ScriptedHTTP
 from exitkit.testing.http import answer, answer_json
+from exitkit.text import redact
 
 
 def s3(**more):

@@ -9,12 +9,12 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from exitkit import redact
 from exitkit.clients import gcp
 from exitkit.clients.gcp import Access, Account
 from exitkit.errors import ActionError, ConfigError, MissingExtra, Retryable
 from exitkit.testing import ScriptedHTTP, context
 from exitkit.testing.http import answer, answer_json, reset
+from exitkit.text import redact
 
 SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
 
@@ -66,7 +66,7 @@ def account(file="", **more):
 
 def test_nobody_is_asked_for_an_anonymous_request(monkeypatch):
     """No credentials are looked for, and not even the library has to be there."""
-    monkeypatch.setattr("exitkit.extras._is_installed", lambda package: False)
+    monkeypatch.setattr("exitkit.settings.extras._is_installed", lambda package: False)
     assert account(anonymous=True).headers() == {}
     with pytest.raises(MissingExtra, match="gcp"):
         account().headers()
@@ -295,7 +295,7 @@ def test_the_answer_to_a_token_is_bounded(service_account):
 
 def test_only_credentials_may_come_from_a_metadata_server(monkeypatch):
     """A bucket's URL that leads there is refused, whatever the name says."""
-    from exitkit.clients.gcsrequest import Reach, Requests
+    from exitkit.clients.gcs.request import Reach, Requests
 
     with pytest.raises(ConfigError, match="link-local"):
         Requests("models", Access(anonymous=True), Reach(endpoint_url="http://169.254.169.254"))

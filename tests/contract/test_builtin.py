@@ -2,8 +2,8 @@
 
 import pytest
 
-from exitkit import registry
-from exitkit.actions import BUILTIN
+from exitkit.builtin import BUILTIN
+from exitkit.plan import registry
 from exitkit.testing import ActionContract
 
 

@@ -1,54 +1,32 @@
-"""Imports only go down: a module knows what is below it, and nothing of what is above."""
+"""The house: imports only go down its floors, wings do not know each other, and no trunk knows a leaf."""
 
 import graphlib
 
 import pytest
 
-# From the ground up; modules of one floor may know each other, but not in a circle.
+from exitkit.builtin import BUILTIN
+
+# From the ground up. Rooms of one floor may know each other, but no module needs itself, however indirectly.
 FLOORS = (
-    # What knows nothing of exitkit: errors, time, and texts as others write them.
-    {
-        "errors",
-        "fields",
-        "units",
-        "clock",
-        "crew",
-        "extras",
-        "redact",
-        "gostring",
-        "plaintext",
-        "protobuf",
-        "scrub",
-        "yamltext",
-    },
-    # Argo's facts, and the terms of trying again.
-    {"argo", "attempt", "retry", "secretfile", "settings", "stop", "workflow"},
-    # What an action is, and what it tells.
-    {"action", "context", "state", "delivery", "template", "message", "records", "render", "sweep"},
-    # Records in columns, and their way to a target.
-    {"batch", "chunk", "handover", "lines", "proof"},
-    {"clients"},
-    {"sources"},
-    {"steps", "rehearsal", "removal", "shipment"},
-    {"actions"},
-    {"registry", "plan", "report"},
-    {"binding", "choice", "dispatch", "options", "schema", "output", "about", "log"},
-    {"demo"},
-    {"commands"},
-    {"tree"},
+    {"errors", "text", "builtin", "version"},
+    {"settings", "argo"},
+    {"retry", "message", "signals", "receipts"},
+    {"context"},
+    {"action", "clients"},
+    {"notify", "cleanup", "ship", "process", "plan"},
+    {"run"},
     {"cli"},
     {"__main__"},
     {"testing"},
 )
 FLOOR_OF = {name: number for number, floor in enumerate(FLOORS) for name in floor}
+WINGS = {"notify", "cleanup", "ship", "process"}
 
 # Doors for people outside, which stand above everything and are used by nothing inside.
 OUTSIDE = {"exitkit", "exitkit.testing"}
-# Both tell the version, which stands on the door.
-THROUGH_THE_DOOR = {("exitkit.tree", "exitkit"), ("exitkit.clients.http", "exitkit")}
 
 
-def part(name):
+def room(name):
     """`clients` of `exitkit.clients.http.Response`, and nothing of the package itself."""
     return name.split(".")[1] if name.startswith("exitkit.") else ""
 
@@ -61,9 +39,7 @@ def climbs(sources):
         for imported in one.imports():
             if imported.name.partition(".")[0] != "exitkit" or one.name == "exitkit":
                 continue
-            if (one.name, imported.name) in THROUGH_THE_DOOR:
-                continue
-            here, there = part(one.name), part(imported.name)
+            here, there = room(one.name), room(imported.name)
             where = f"{one.name}:{imported.line} imports {imported.name}"
             if there not in FLOOR_OF or here not in FLOOR_OF:
                 is_door = not any(
@@ -73,40 +49,39 @@ def climbs(sources):
                 found.append(f"{where}: {why}")
             elif FLOOR_OF[there] > FLOOR_OF[here]:
                 found.append(f"{where}: that is {FLOOR_OF[there] - FLOOR_OF[here]} up")
+            elif there != here and there in WINGS and here in WINGS | {"plan"}:
+                found.append(f"{where}: a wing is known by none beside it")
     return found
 
 
-def between_actions(sources, leaves):
-    """Every import by which an action would know another one, or another kind."""
-    found = []
-    for one in sources:
-        if part(one.name) != "actions":
-            continue
-        kind = ".".join(one.name.split(".")[:3])
-        for imported in one.imports():
-            if not imported.name.startswith("exitkit.actions."):
-                continue
-            is_leaf = any(imported.name == leaf or imported.name.startswith(f"{leaf}.") for leaf in leaves - {one.name})
-            is_own_kind = imported.name == kind or imported.name.startswith(f"{kind}.")
-            if is_leaf or not is_own_kind:
-                found.append(f"{one.name}:{imported.line} imports {imported.name}")
-    return found
+def leaf_of(name, leaves):
+    """The action whose module, or package, this is in."""
+    return next((leaf for leaf in leaves if name == leaf or name.startswith(f"{leaf}.")), None)
+
+
+def into_leaves(sources, leaves):
+    """Every import by which another module of its wing would know an action."""
+    return [
+        f"{one.name}:{imported.line} imports {imported.name}"
+        for one in sources
+        if room(one.name) in WINGS
+        for imported in one.imports()
+        if (leaf := leaf_of(imported.name, leaves)) and leaf != leaf_of(one.name, leaves)
+    ]
 
 
 def circle(sources):
-    """The modules of a circle of imports that happen as modules load, if there is one."""
-    modules = {one.name for one in sources}
-    graph = {
-        one.name: {
-            owner
+    """The modules of a circle of imports, if there is one; an import inside a function counts as well."""
+    modules = {one.name for one in sources} - {"exitkit"}
+    graph = {}
+    for one in sources:
+        if one.name not in modules:
+            continue
+        needed = {
+            imported.name if imported.name in modules else imported.name.rpartition(".")[0]
             for imported in one.imports()
-            if imported.at_load
-            for owner in (imported.name, imported.name.rpartition(".")[0])
-            if owner in modules - {"exitkit", one.name}
         }
-        for one in sources
-        if one.name != "exitkit"
-    }
+        graph[one.name] = (needed & modules) - {one.name}
     try:
         tuple(graphlib.TopologicalSorter(graph).static_order())
     except graphlib.CycleError as error:
@@ -116,25 +91,23 @@ def circle(sources):
 
 @pytest.fixture(scope="session")
 def leaves():
-    from exitkit.actions import BUILTIN
-
     return {one.where.partition(":")[0] for one in BUILTIN.values()}
 
 
 def test_imports_only_go_down(sources):
-    """Every module has a floor, and imports nothing above it."""
-    unplaced = sorted({part(one.name) for one in sources} - {""} - set(FLOOR_OF))
+    """Every module has a floor, and imports nothing above it and no wing beside it."""
+    unplaced = sorted({room(one.name) for one in sources} - {""} - set(FLOOR_OF))
     assert unplaced == []
     assert climbs(sources) == []
 
 
-def test_actions_do_not_know_each_other(sources, leaves):
-    """An action imports no other action and nothing of another kind."""
-    assert between_actions(sources, leaves) == []
+def test_no_trunk_and_no_leaf_knows_a_leaf(sources, leaves):
+    """An action is imported by its own package alone."""
+    assert into_leaves(sources, leaves) == []
 
 
 def test_there_is_no_circle(sources):
-    """No module needs itself to load."""
+    """No module needs itself, at once or later."""
     assert circle(sources) == []
 
 
@@ -155,19 +128,23 @@ def test_the_guard_sees_the_door_used_inside_and_a_module_without_floor(source):
     assert climbs([source("exitkit.testing.clock", ""), source("exitkit.plan", "from exitkit.testing import clock")])
 
 
-def test_the_guard_sees_actions_that_know_each_other(source):
-    """Another leaf and another kind are seen; the own kind's common part is not."""
-    slack = "exitkit.actions.notify.slack"
-    email = source("exitkit.actions.notify.email", "from exitkit.actions.notify.slack import blocks")
-    assert between_actions([email], {slack}) != []
-    other = source("exitkit.actions.ship.file", "from exitkit.actions.notify import Notify")
-    assert between_actions([other], {slack}) != []
-    own = source(slack, "from exitkit.actions.notify import Notify")
-    assert between_actions([own], {slack}) == []
+def test_the_guard_sees_wings_and_leaves_that_know_each_other(source):
+    """Another wing, and another leaf or a leaf under its trunk, are seen; the own trunk is not."""
+    slack = "exitkit.notify.slack"
+    tree = [source(slack, ""), source("exitkit.notify", "")]
+    assert climbs([*tree, source("exitkit.ship.file", "from exitkit.notify import Notify")])
+    assert climbs([*tree, source("exitkit.plan.find", "def f():\n    from exitkit.notify import Notify")])
+    assert into_leaves([source("exitkit.notify.email", "from exitkit.notify.slack import blocks")], {slack})
+    assert into_leaves([source("exitkit.notify.delivery", f"from {slack}.client import Client")], {slack})
+    own = source(f"{slack}.blocks", "from exitkit.notify import Notify\nfrom exitkit.notify.slack import client")
+    assert into_leaves([own], {slack}) == []
+    assert climbs([*tree, own]) == []
 
 
 def test_the_guard_sees_a_circle(source):
-    """Two modules that need each other to load are seen."""
-    one, two = source("exitkit.a", "from exitkit import b"), source("exitkit.b", "from exitkit.a import x")
-    assert circle([one, two]) != []
-    assert circle([one, source("exitkit.b", "def f():\n    from exitkit import a")]) == []
+    """Modules that need each other are seen, whether as they load or later; what only a type needs is not."""
+    one = source("exitkit.a", "from exitkit import b")
+    for text in ("from exitkit.a import x", "def f():\n    from exitkit import a", "import exitkit.a"):
+        assert circle([one, source("exitkit.b", text)]) != []
+    typed = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from exitkit import a"
+    assert circle([one, source("exitkit.b", typed)]) == []

@@ -2,30 +2,28 @@
 
 import ast
 
-CLIENTS = "exitkit.clients."
-
-# Libraries that talk to the outside world: in clients only.
+# Libraries that talk to the outside world, each with the room that owns it.
 OUTWARD = {
-    "apprise",
-    "boto3",
-    "botocore",
-    "duckdb",
-    "google",
-    "http.client",
-    "lightkube",
-    "slack_sdk",
-    "smtplib",
-    "sqlalchemy",
-    "urllib3",
+    "apprise": "exitkit.notify.apprise",
+    "boto3": "exitkit.clients.aws",
+    "botocore": "exitkit.clients.aws",
+    "duckdb": "exitkit.process.query",
+    "google": "exitkit.clients.gcp",
+    "http.client": "exitkit.clients.http",
+    "lightkube": "exitkit.clients.kubernetes.kubeconfig",
+    "slack_sdk": "exitkit.notify.slack.client",
+    "smtplib": "exitkit.notify.email",
+    "sqlalchemy": "exitkit.cleanup.sql",
+    "urllib3": "exitkit.clients.http",
 }
 # Those that take long to load: there only inside a function, so that no other action pays for them.
-HEAVY = OUTWARD - {"http.client", "smtplib", "urllib3"}
+HEAVY = set(OUTWARD) - {"http.client", "smtplib", "urllib3"}
 # One HTTP client is enough, and the retry loop and the templates each have one home.
 REFUSED = {"aiohttp", "httpx", "requests", "urllib.request"}
-HOMES = {"tenacity": {"exitkit.retry"}, "jinja2": {"exitkit.template"}}
+HOMES = {"tenacity": {"exitkit.retry"}, "jinja2": {"exitkit.plan.template"}}
 # Where a missing library becomes an error that names the extra, and where a test checks more if it can.
-MAY_CATCH_IMPORT_ERROR = {"exitkit.extras", "exitkit.testing.declaration"}
-SLEEPS = {"exitkit.clock"}
+MAY_CATCH_IMPORT_ERROR = {"exitkit.settings.extras", "exitkit.testing.declaration"}
+SLEEPS = {"exitkit.retry.clock"}
 
 
 def within(name, tops):
@@ -38,8 +36,9 @@ def misplaced(one):
         where = f"{one.name}:{imported.line} imports {imported.name}"
         if top := within(imported.name, REFUSED):
             yield f"{where}: {top} has no place here"
-        if within(imported.name, OUTWARD) and not f"{one.name}.".startswith(CLIENTS):
-            yield f"{where}: only exitkit/clients talks to the outside world"
+        library = within(imported.name, OUTWARD)
+        if library and not within(one.name, {OUTWARD[library]}):
+            yield f"{where}: {library} belongs in {OUTWARD[library]}"
         if within(imported.name, HEAVY) and imported.at_load:
             yield f"{where}: inside a function, please, it takes long to load"
         home = within(imported.name, HOMES)
@@ -71,7 +70,7 @@ def catching_import_errors(one):
 
 
 def test_each_library_has_its_place(sources):
-    """SDKs are imported in clients, the slow ones when they are needed; tenacity in retry; no second HTTP client."""
+    """SDKs are imported in the room that owns them, the slow ones when they are needed; no second HTTP client."""
     assert [found for one in sources for found in misplaced(one)] == []
 
 
@@ -88,14 +87,14 @@ def test_a_missing_library_is_never_passed_over(sources):
 def test_the_guard_sees_a_misplaced_import(source):
     """Each rule is seen broken, and a proper import is let through."""
     for name, text in (
-        ("exitkit.actions.notify.slack", "import slack_sdk"),
-        ("exitkit.actions.notify.slack", "def f():\n    from slack_sdk.web import WebClient"),
-        ("exitkit.actions.notify.email", "import smtplib"),
+        ("exitkit.notify.slack", "import slack_sdk"),
+        ("exitkit.notify.slack", "def f():\n    from slack_sdk.web import WebClient"),
+        ("exitkit.notify.slack", "import smtplib"),
         ("exitkit.clients.aws", "import boto3"),
         ("exitkit.clients.gcp", "from google.cloud import storage"),
         ("exitkit.clients.http", "import requests"),
         ("exitkit.clients.http", "from urllib import request"),
-        ("exitkit.dispatch", "from tenacity import Retrying"),
+        ("exitkit.run", "from tenacity import Retrying"),
         ("exitkit.cli", "import jinja2"),
     ):
         assert list(misplaced(source(name, text))), text
@@ -112,7 +111,7 @@ def test_the_guard_sees_a_sleep_and_a_caught_import_error(source):
     """By whatever name it is called."""
     for text in ("import time\ntime.sleep(1)", "self.clock.sleep(1)", "from time import sleep", "sleep(1)"):
         assert list(sleeping(source("exitkit.retry", text))), text
-    assert list(sleeping(source("exitkit.clock", "import time\ntime.sleep(1)"))) == []
+    assert list(sleeping(source("exitkit.retry.clock", "import time\ntime.sleep(1)"))) == []
     for name in ("ImportError", "(ValueError, ModuleNotFoundError)"):
         text = f"try:\n    import boto3\nexcept {name}:\n    boto3 = None"
-        assert list(catching_import_errors(source("exitkit.actions.ship.s3", text))), text
+        assert list(catching_import_errors(source("exitkit.ship.s3", text))), text

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from exitkit.actions import BUILTIN
+from exitkit.builtin import BUILTIN
 
 SDKS = {"apprise", "boto3", "botocore", "google", "kubernetes", "lightkube", "slack_sdk", "sqlalchemy"}
 SLOW = SDKS | {"jinja2", "urllib3"}
@@ -65,10 +65,17 @@ def test_help_loads_nothing_slow(words, tmp_path):
 def test_a_plain_line_loads_what_it_needs(words, tmp_path):
     """Not what help, what is typed wrong, a second try, and a list of failures need."""
     found = modules(command(*words), tmp_path)
-    assert "exitkit.dispatch" in found
+    assert "exitkit.run" in found
     assert found & {"difflib", "html", "tenacity", "typer"} == set()
     assert (
-        found & {"exitkit.tree", "exitkit.argo.failurelist", "exitkit.argo.leaves", "exitkit.argo.loosejson"} == set()
+        found
+        & {
+            "exitkit.cli.typerapp",
+            "exitkit.argo.failures.parse",
+            "exitkit.argo.failures.rootcause",
+            "exitkit.argo.loosejson",
+        }
+        == set()
     )
 
 
@@ -76,8 +83,11 @@ def test_shipping_the_status_loads_no_other_source(tmp_path):
     """The clients of Kubernetes and of archives are for those who ship logs."""
     words = ("ship", "file", "--path", str(tmp_path / "log"), "--status", "Failed", "--name", "train-x7k2p")
     found = modules(command(*words), tmp_path)
-    assert "exitkit.sources" in found
-    assert found & {"exitkit.sources.logs", "exitkit.clients.kube", "exitkit.clients.store"} == set()
+    assert "exitkit.ship.sources" in found
+    assert (
+        found & {"exitkit.ship.sources.workflowlogs", "exitkit.clients.kubernetes", "exitkit.ship.sources.store"}
+        == set()
+    )
 
 
 @pytest.mark.parametrize("name", BUILTIN)

@@ -15,7 +15,7 @@ SUFFIXES = {".md", ".py", ".toml", ".yaml"}
 # This file has to name what it looks for.
 OWN = "test_shape.py"
 # Standard output belongs to what was asked for; everything else is logged.
-MAY_PRINT = {"exitkit.about", "exitkit.output"}
+MAY_PRINT = {"exitkit.cli.about", "exitkit.run.output"}
 
 
 def too_long(one):
@@ -90,8 +90,8 @@ def test_the_guard_sees_names_prints_and_left_overs(source):
         assert list(badly_named(source("exitkit.a", f"class {name}: ..."))), name
     for name in ("Baseline", "Handled", "Management"):
         assert list(badly_named(source("exitkit.a", f"class {name}: ..."))) == [], name
-    assert list(printing(source("exitkit.plan", "print('x')")))
-    assert list(printing(source("exitkit.plan", "report.print()"))) == []
+    assert list(printing(source("exitkit.plan.check", "print('x')")))
+    assert list(printing(source("exitkit.plan.check", "report.print()"))) == []
     assert list(left_over("a", "# TODO: later"))
     assert list(left_over("a", "raise NotImplementedError"))
     assert list(left_over("a", "METHODOLOGY")) == []

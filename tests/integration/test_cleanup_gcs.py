@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 import pytest
 
-from exitkit.actions.cleanup.gcs import GCS
-from exitkit.clock import Clock
+from exitkit.cleanup.gcs import GCS
 from exitkit.errors import ActionError
 from exitkit.retry import Terms
+from exitkit.retry.clock import Clock
 from exitkit.testing import context
 
 NAME = "train-x7k2p"  # the workflow's, as exitkit.testing tells it

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import boto3
 import pytest
 
-from exitkit.actions.cleanup.s3 import S3
+from exitkit.cleanup.s3 import S3
 from exitkit.errors import ActionError
 from exitkit.retry import Terms
 from exitkit.testing import context
@@ -46,7 +46,7 @@ def keys(client):
 
 def ours():
     """Real time, and no patience beyond it."""
-    from exitkit.clock import Clock
+    from exitkit.retry.clock import Clock
 
     return context(clock=Clock(), seconds=120, terms=Terms(attempts=3))
 

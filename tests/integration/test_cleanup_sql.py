@@ -15,10 +15,10 @@ import psycopg
 import pymysql
 import pytest
 
-from exitkit.actions.cleanup.sql import SQL
-from exitkit.clock import Clock
+from exitkit.cleanup.sql import SQL
 from exitkit.errors import ActionError, Unknown
 from exitkit.retry import Terms
+from exitkit.retry.clock import Clock
 from exitkit.testing import context
 
 NAME = "train-x7k2p"  # the workflow's, as exitkit.testing tells it
@@ -396,7 +396,7 @@ def test_what_is_not_ours_to_drop_is_refused(server):
 
 def test_a_table_that_was_made_anew_is_another_one(server, monkeypatch):
     """It has the name that was listed, and stays; MariaDB tells it by the second in which it was made."""
-    from exitkit.clients.sqldrop import Drop
+    from exitkit.cleanup.sql.drop import Drop
 
     server.run(f"CREATE TABLE {OWN}_a (id INT)")
     original = Drop.delete

@@ -1,4 +1,4 @@
-"""exitkit.gostring against the Go that is installed here, string by string."""
+"""exitkit.argo.gostring against the Go that is installed here, string by string."""
 
 import re
 import shutil
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exitkit.gostring import quote, unquote
+from exitkit.argo.gostring import quote, unquote
 
 SOURCE = Path(__file__).parents[1] / "data/gostring/generate.go"
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from exitkit.actions.ship.syslog import Syslog
-from exitkit.clock import Clock
 from exitkit.errors import ActionError
 from exitkit.retry import Terms
+from exitkit.retry.clock import Clock
 from exitkit.settings import load
+from exitkit.ship.syslog import Syslog
 from exitkit.testing import context
 
 LINES = ['say "hi" ] \\ bye', "ünï/👍", "{{x}} %s", "", "x" * 5000]

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from exitkit import registry
-from exitkit.clock import Clock
+from exitkit.plan import registry
 from exitkit.retry import Terms
+from exitkit.retry.clock import Clock
 from exitkit.settings import load
 from exitkit.testing import context, failed_workflow
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from exitkit import Action, ActionError, ConfigError, Context, Exhausted, Result, Retryable, Skip, Unknown
 from exitkit.retry import sending
-from exitkit.units import Bytes, Seconds
+from exitkit.text.units import Bytes, Seconds
 
 NUMBER = 7
 STUCK = threading.Event()

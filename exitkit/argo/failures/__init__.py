@@ -1,0 +1,131 @@
+"""`workflow.failures` decoded and cleaned: which steps failed, how often the same way, and which was first."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from exitkit.argo.argument import resolve
+from exitkit.argo.failures import reason
+from exitkit.argo.failures.failure import Failure
+
+__all__ = ["Failure", "Failures", "Group", "decode"]
+
+_LATEST = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Failures of one template with one message, numbers and ids aside; the likeliest cause of them first."""
+
+    message: str
+    failures: tuple[Failure, ...]
+
+    @property
+    def count(self) -> int:
+        return len(self.failures)
+
+    @property
+    def first(self) -> Failure:
+        return self.failures[0]
+
+
+@dataclass(frozen=True)
+class Failures:
+    """The failed nodes that say why, in the order in which they finished; falsy when there are none.
+
+    `raw_count` counts the nodes that Argo listed. `recovered` are attempts that failed before one succeeded, `handlers`
+    failed exit handlers and hooks. `total` is how many steps there were: Argo does not say it here, so it is
+    None until somebody who knows fills it in. `truncated` means that some may be missing, and `notes` says why.
+    """
+
+    all: tuple[Failure, ...] = ()
+    raw_count: int = 0
+    recovered: tuple[Failure, ...] = ()
+    handlers: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = ()
+    truncated: bool = False
+    total: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.all)
+
+    def __iter__(self) -> Iterator[Failure]:
+        return iter(self.all)
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """Alike failures together; the group of the root cause first, the others by when they began."""
+        found: dict[tuple[str, str], list[Failure]] = {}
+        for one in sorted(self.all, key=_precedence):
+            found.setdefault((one.template_name, reason.normalise(one.message)), []).append(one)
+        return tuple(Group(alike[0].message, tuple(alike)) for alike in found.values())
+
+    @property
+    def first(self) -> Failure | None:
+        """The root cause: the first that failed of those that were not stopped, killed or cut off by something else."""
+        return self.groups[0].first if self.all else None
+
+    @property
+    def headline(self) -> str:
+        """Such as "12 of 340 steps failed, the same message 11 times"; "" if nothing failed."""
+        if not self.all:
+            return ""
+        if len(self.all) == 1 and not self.truncated and self.total is None:
+            return _headline_of_one(self.all[0])
+        most = max(group.count for group in self.groups)
+        count = f"{'at least ' if self.truncated else ''}{len(self.all)}{f' of {self.total}' if self.total else ''}"
+        steps = "step" if (self.total or len(self.all)) == 1 else "steps"
+        if most < 2:
+            return f"{count} {steps} failed"
+        same = "all with the same message" if most == len(self.all) else f"the same message {most} times"
+        return f"{count} {steps} failed, {same}"
+
+
+def decode(value: str | None, *, root: Path = Path("/"), succeeded: bool = False) -> Failures:
+    """Read `workflow.failures` in any form in which it may arrive; what cannot be read becomes a note. Never raises.
+
+    The forms: quoted by Go, once or more often; plain JSON; `null`, empty or a tag that was not filled; one object;
+    `@/tmp/argo_arg_<n>.txt`, where `root` is what that path is under; and any of them cut or damaged.
+    `succeeded` says that the workflow did, so that failed attempts in the list are known to have been made good.
+    """
+    argument = resolve(value, root=root)
+    notes = (f"workflow.failures: {argument.note}",) if argument.note else ()
+    if argument.text in ("", "null") and not argument.cut:  # as of most workflows
+        return Failures(notes=notes)
+    from exitkit.argo.failures import parse, rootcause
+
+    found = parse.read(argument.text)
+    truncated = argument.cut or found.truncated
+    nodes = [Failure.of(entry) for entry in found.entries]
+    sorted_out = rootcause.sort_out(nodes, whole=not truncated, succeeded=succeeded)
+    return Failures(
+        all=sorted_out.leaves,
+        raw_count=len(nodes),
+        recovered=sorted_out.recovered,
+        handlers=sorted_out.handlers,
+        notes=notes + found.notes,
+        truncated=truncated,
+    )
+
+
+def _precedence(one: Failure) -> tuple[int, datetime, bool, str, str]:
+    """First what no other failure explains, then by time; within one second, Argo's own, a container's before others."""
+    return (
+        reason.consequence(one.cause),
+        one.finished_at or _LATEST,
+        one.exit_code is None,
+        one.display_name,
+        one.pod_name,
+    )
+
+
+def _headline_of_one(one: Failure) -> str:
+    """Such as "train failed (OOMKilled, exit code 137, 3 tries)"."""
+    said = one.reason if one.reason not in ("", "Error", reason.PARENT) else ""
+    code = f"exit code {one.exit_code}" if one.exit_code is not None else ""
+    tries = f"{one.tries} tries" if one.tries > 1 else ""
+    why = ", ".join(part for part in (said, code, tries) if part)
+    name = " ".join((one.display_name or one.pod_name or "1 step").split())[:200]
+    return f"{name} failed ({why})" if why else f"{name} failed"

@@ -1,0 +1,152 @@
+"""What every cleanup shares: the guard, the limits, the dry run, the counting and the receipt."""
+
+import re
+from abc import abstractmethod
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any, ClassVar, Literal, cast
+
+from pydantic import Field, field_validator
+
+from exitkit.action import Action, Result
+from exitkit.cleanup.engine import confirm
+from exitkit.cleanup.engine.deletion import Sweeper
+from exitkit.cleanup.engine.globs import Globs, is_magic
+from exitkit.cleanup.engine.receipt import Ledger
+from exitkit.cleanup.engine.removal import Removal
+from exitkit.clients.appendfile import Sink, open_file
+from exitkit.context import Context
+from exitkit.errors import ConfigError, Skip
+from exitkit.text.units import Bytes, Seconds
+
+# https://www.rfc-editor.org/rfc/rfc9562#section-4: long enough that it is nowhere by chance.
+_UID = 36
+
+
+class Cleanup(Action):
+    """A place where a workflow leaves things.
+
+    A leaf says what its `targets` are, and opens the Sweeper that finds and deletes them.
+    """
+
+    older_than: Seconds = Field(0.0, description="Only what was last changed at least so long ago.")
+    include: list[str] = Field(
+        [],
+        description="Only what matches one of these globs: *.tmp is a name at any depth, logs/*.txt a path from the "
+        "place given, ** any depth. What matches a folder matches all that is in it.",
+    )
+    exclude: list[str] = Field([], description="Not what matches one of these globs.")
+    limit: int = Field(100_000, ge=0, description="The most to delete; it stops before the first one beyond.")
+    limit_bytes: Bytes | None = Field(None, description="The most to delete in bytes; it stops before going beyond.")
+    keep_on: list[Literal["Succeeded", "Failed", "Error"]] = Field(
+        [], description="Delete nothing when the workflow ended so, to keep the evidence."
+    )
+    anything: bool = Field(
+        False, description="Delete also what does not bear the workflow's name or uid, such as a shared folder."
+    )
+    receipt: str = Field(
+        "",
+        description="A file or s3://bucket/key that lists what was deleted, as NDJSON; gzipped if it ends in .gz.",
+    )
+    interactive: bool = Field(False, description="Show what would go, and ask on the terminal before it does.")
+
+    reads_in_dry_run: ClassVar[bool] = False
+    """Whether a dry run sends requests, which only read."""
+
+    @property
+    def in_flight(self) -> int:
+        """How many batches are deleted at a time; with more than one, `delete` is called from several threads."""
+        return 1
+
+    @abstractmethod
+    def targets(self) -> list[str]:
+        """What is to be cleaned up, each of which must bear the workflow's name or uid."""
+
+    @abstractmethod
+    def open(self, context: Context) -> AbstractContextManager[Sweeper]:
+        """What finds and deletes in one run, and is closed after it."""
+
+    @field_validator("include", "exclude")
+    @classmethod
+    def _are_globs(cls, globs: list[str]) -> list[str]:
+        if not all(one.strip("/") for one in globs):
+            raise ValueError("a glob is empty: was a template filled in with nothing?")
+        try:
+            Globs(globs)
+        except re.error:
+            raise ValueError("a glob has brackets that mean nothing") from None
+        return globs
+
+    @field_validator("receipt")
+    @classmethod
+    def _is_a_place(cls, receipt: str) -> str:
+        if receipt.startswith("s3://"):
+            bucket, _, key = receipt.removeprefix("s3://").partition("/")
+            if not bucket or not key or key.endswith("/"):
+                raise ValueError("is s3://bucket/key, with a key that does not end in /")
+        elif receipt and (not receipt.startswith("/") or ".." in receipt.split("/") or receipt.endswith("/")):
+            raise ValueError("is the absolute path of a file, without '..', or s3://bucket/key")
+        return receipt
+
+    def guard(self, context: Context) -> None:
+        """Refuse, before any step runs, what is not this workflow's own. Raises ConfigError."""
+        if self.interactive and not context.dry_run and not confirm.is_there():
+            raise ConfigError("interactive asks on a terminal, and here is none: leave it out, or try --dry-run")
+        if self.anything or self._keeps(context):
+            return
+        own = [one for one in (context.workflow.name, context.workflow.uid) if one]
+        for target in self.targets():
+            if not any(self.bears(target, one) for one in own):
+                who = (
+                    f"the workflow's name {own[0][:100]!r}"
+                    if own
+                    else "the name of a workflow, which is not known here"
+                )
+                raise ConfigError(
+                    f"{target} does not bear {who} or its uid as a part of its own, so it may be somebody else's; "
+                    "say anything: true if it is to be deleted all the same"
+                )
+
+    def run(self, context: Context) -> Result:
+        if self._keeps(context):
+            raise Skip(f"kept, because the workflow is {context.workflow.status or 'of unknown status'}")
+        self.guard(context)
+        if context.dry_run:
+            return Removal(self, context).rehearse()
+        if self.interactive:
+            self._ask(context)
+        sink = self.open_receipt(context) if self.receipt else None
+        clock = context.deadline.clock.monotonic
+        progress = context.workflow.progress_file
+        ledger = Ledger(sink, zipped=self.receipt.endswith(".gz"), progress=progress, clock=clock)
+        return Removal(self, context).carry_out(ledger)
+
+    def open_receipt(self, context: Context) -> Sink:
+        """Where the list of what went is written. Raises ActionError, and then nothing is deleted."""
+        if self.receipt.startswith("s3://"):
+            from exitkit.clients.s3.upload import open_upload
+
+            return open_upload(self.receipt, self.receipt_access(), context)
+        return open_file(self.receipt)
+
+    def receipt_access(self) -> dict[str, Any]:
+        """How the bucket of a receipt is reached, where a leaf knows more than the environment does."""
+        return {}
+
+    def bears(self, target: str, own: str) -> bool:
+        """Whether one part of the target is the name, or holds the uid: `train` is not in `/data/train-x7k2p`.
+
+        A part with a wildcard says nothing of what it will stand for.
+        """
+        parts = [part for part in target.split("/") if not is_magic(part)]
+        return any(part == own or (len(own) == _UID and own in part) for part in parts)
+
+    def _keeps(self, context: Context) -> bool:
+        """Without a status nobody knows that all went well, and there may be evidence."""
+        return (context.workflow.status or "Error") in self.keep_on
+
+    def _ask(self, context: Context) -> None:
+        rehearsal = Removal(self, replace(context, dry_run=True)).rehearse()
+        shown = "".join(f"  {one}\n" for one in cast("list[str]", rehearsal.facts["examples"]))
+        if not confirm.agrees(f"{shown}{rehearsal.summary}; go on?"):
+            raise Skip("nothing was deleted, because the answer was no")

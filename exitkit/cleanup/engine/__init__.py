@@ -1,0 +1,1 @@
+"""One cleanup under way, whatever is deleted: limits, counts, receipt."""

@@ -1,0 +1,138 @@
+"""What a cleanup found and deleted: batches of victims, what became of each, and the counts."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from exitkit.clients.deletion import Partly, Refusal, T, readable
+from exitkit.context import Context
+from exitkit.errors import Exhausted, Retryable, Unknown
+from exitkit.retry import Retry
+from exitkit.text.units import human_size
+
+EXAMPLES = 10
+"""How many names a report shows."""
+
+
+class Batch(Protocol):
+    """Some victims: their names, and their sizes in bytes or nothing where these are not known."""
+
+    @property
+    def names(self) -> Sequence[str]: ...
+    @property
+    def sizes(self) -> Sequence[int]: ...
+    @property
+    def place(self) -> str:
+        """What stands before each name to make it whole."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a batch.
+
+    All of it was deleted but for `gone`, which were not there any more and need not be; `again`, which are
+    left for a later batch; and `refused`, whose names are those of the batch.
+    """
+
+    gone: Sequence[str] = ()
+    again: Sequence[str] = ()
+    refused: Sequence[Refusal] = ()
+
+
+def insist(
+    retry: Retry, victims: Sequence[T], name: Callable[[T], str], once: Callable[[Sequence[T]], Partly[T]]
+) -> Outcome:
+    """Delete all of them, and those that fail once more by themselves, as often as the terms allow.
+
+    `once` sends one request for those it is given. What it raises ends the whole; a victim that fails for
+    as long as there are tries is refused, with the last reason.
+    """
+    rest, why = list(victims), dict[T, str]()
+    gone: list[str] = []
+    refused: list[Refusal] = []
+    turn, lock = 0, threading.Lock()
+
+    def attempt() -> None:
+        nonlocal rest, why, turn
+        with lock:
+            turn += 1
+            mine, asked = turn, rest
+        done = once(asked)
+        with lock:
+            if mine != turn:  # it was given up, and a later request tells what became of these
+                return
+            gone.extend(done.gone)
+            refused.extend(done.refused)
+            rest, why = list(done.later), dict(done.later)
+        if rest:
+            reason = why[rest[0]]
+            raise Retryable(
+                f"{len(rest)} of {len(victims)} failed, such as {readable(name(rest[0]))}: {reason}",
+                reason="server",
+                after=done.after,
+            )
+
+    try:
+        retry(attempt, safe=True)
+    except (Exhausted, Unknown):
+        with lock:
+            turn += 1
+        if not why:
+            raise
+        refused += [Refusal(name(one), reason) for one, reason in why.items()]
+    return Outcome(gone=gone, refused=refused)
+
+
+class Sweeper(Protocol):
+    """What finds victims and deletes them, in one run."""
+
+    def find(self, context: Context) -> Iterator[Any]:
+        """Batches of victims, and a Refusal for what is seen to be impossible.
+
+        With one deletion in flight, a batch is done before the next is asked for.
+        """
+
+    def delete(self, batch: Any, context: Context, most: int) -> Outcome:
+        """Delete the first so many of the batch. What is gone already is fine."""
+
+
+@dataclass
+class Tally:
+    """The counts so far; `bytes` of what was deleted, or would be, as far as sizes are known."""
+
+    found: int = 0
+    deleted: int = 0
+    gone: int = 0
+    bytes: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    examples: list[str] = field(default_factory=list)
+    why: list[str] = field(default_factory=list)
+
+    def refuse(self, refusals: Iterable[Refusal]) -> None:
+        for one in refusals:
+            self.refused[one.reason] += 1
+            if len(self.why) < EXAMPLES:
+                self.why.append(f"{readable(one.name)}: {one.reason}")
+
+    def show(self, names: Iterable[str]) -> None:
+        """Keep the first few names for people."""
+        for name in names:
+            if len(self.examples) >= EXAMPLES:
+                return
+            self.examples.append(readable(name))
+
+    def facts(self, *, dry_run: bool) -> dict[str, object]:
+        counts: dict[str, object] = {"found": self.found}
+        if not dry_run:
+            counts |= {"deleted": self.deleted, "gone": self.gone}
+        return counts | {"refused": dict(self.refused), "bytes": self.bytes, "examples": list(self.examples)}
+
+    def __str__(self) -> str:
+        gone = f", {self.gone} were gone already" if self.gone else ""
+        return f"deleted {self.deleted}{self.size}{gone}"
+
+    @property
+    def size(self) -> str:
+        return f" ({human_size(self.bytes)})" if self.bytes else ""

@@ -1,0 +1,208 @@
+"""What a cleanup finds in a bucket of Google's and deletes there: listings that overlap, batches of a hundred, folders last."""
+
+import functools
+import math
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby
+from typing import Protocol, TypeVar
+
+from exitkit.cleanup.buckets.filters import Filters, Wanted, moment
+from exitkit.cleanup.buckets.limiter import Pace
+from exitkit.cleanup.buckets.listing import Span, spread
+from exitkit.cleanup.buckets.shards import Shard
+from exitkit.cleanup.engine.deletion import Outcome, insist
+from exitkit.clients.deletion import Partly, Refusal
+from exitkit.clients.gcs import Bucket, Victim, name_of, under
+from exitkit.clients.gcs.batch import MOST_CALLS
+from exitkit.clients.gcs.json import About, Folder, Listed, Object
+from exitkit.context import Context
+from exitkit.errors import ActionError, Exhausted
+from exitkit.retry import Retry
+
+T = TypeVar("T")
+
+
+@dataclass
+class Objects:
+    """Some victims, which go with one request, or each managed folder with its own."""
+
+    victims: Sequence[Victim]
+    sizes: Sequence[int]
+    place: str
+
+    @cached_property
+    def names(self) -> Sequence[str]:
+        return [name_of(one) for one in self.victims]
+
+
+class Picks(Filters, Protocol):
+    """What of the bucket is to go; the fields are those of the action."""
+
+    @property
+    def prefixes(self) -> Sequence[str]: ...
+    @property
+    def versions(self) -> bool: ...
+    @property
+    def managed_folders(self) -> bool: ...
+    @property
+    def shard(self) -> str: ...
+    @property
+    def concurrency(self) -> int: ...
+
+
+class Sweep:
+    """The bucket, while one run finds and deletes in it."""
+
+    def __init__(self, settings: Picks, bucket: Bucket, context: Context) -> None:
+        self.settings, self.bucket, self.context = settings, bucket, context
+        self.clock = context.deadline.clock
+        self.pace = Pace(settings.concurrency, self.clock)
+        self.wanted = Wanted(settings, self.clock.time())
+        self._told = self._done = 0  # batches that were told, and deletions that came to an end
+        self._ended, self._lock = threading.Event(), threading.Lock()
+
+    def find(self, context: Context) -> Iterator[Objects | Refusal]:  # noqa: ARG002 - it is the one that this was opened with
+        shard = Shard.read(self.settings.shard) if self.settings.shard else Shard()
+        for prefix in self.settings.prefixes:
+            span = Span(prefix, shard.after, shard.last)
+            for page in self._generations(prefix) if self.settings.versions else self.pages(span):
+                yield from self._picked(page, prefix)
+        if self.settings.managed_folders:
+            for prefix in self.settings.prefixes:
+                yield from self._folders(prefix)
+
+    def pages(self, span: Span) -> Iterator[Listed]:
+        """Every live object of the span, once."""
+
+        def fetch(after: str, token: str) -> Listed:
+            return self._listed(span.prefix, after, token=token)
+
+        return spread(fetch, span, self.clock, most=self.settings.concurrency)  # type: ignore[return-value]  # pages of its own are cut ones of ours
+
+    def delete(self, batch: Objects, context: Context, most: int) -> Outcome:
+        try:
+            folders = [one for one in batch.victims[:most] if isinstance(one, Folder)]
+            if folders:
+                return self._delete_folders(folders, context)
+            objects = [one for one in batch.victims[:most] if isinstance(one, Object)]
+            return insist(context.retry, objects, name_of, self._delete_once)
+        finally:
+            with self._lock:
+                self._done += 1
+            self._ended.set()
+
+    def about(self) -> About | None:
+        """The bucket's settings, or None where they cannot be had; that is no reason to fail, or to try for long."""
+        once = self.context.retry.terms.model_copy(update={"attempts": 1})
+        try:
+            return self._asked(self.bucket.about, replace(self.context.retry, terms=once))
+        except ActionError:
+            return None
+
+    def _delete_once(self, victims: Sequence[Object]) -> Partly[Object]:
+        """One batch. A word to be slower that only some of it got counts for the pace as well."""
+        with self.pace.request() as turn:
+            found = self.bucket.delete(victims)
+            turn.slow = found.slow
+        return found
+
+    def _delete_folders(self, folders: Sequence[Folder], context: Context) -> Outcome:
+        """One request for each. One that cannot go does not keep the others."""
+        refused, gone = [], []
+        for one in folders:
+            try:
+                if not self._asked(functools.partial(self.bucket.delete_folder, one), context.retry):
+                    gone.append(one.name)
+            except Exhausted:
+                raise
+            except ActionError as error:
+                refused.append(Refusal(one.name, str(error)))
+        return Outcome(gone=gone, refused=refused)
+
+    def _asked(self, request: Callable[[], T], retry: Retry | None = None) -> T:
+        """A request that does no harm if it comes twice, sent when there is room for it."""
+
+        def paced() -> T:
+            with self.pace.request():
+                return request()
+
+        return (retry or self.context.retry)(paced, safe=True)
+
+    def _listed(self, prefix: str, after: str = "", *, token: str = "", versions: bool = False) -> Listed:
+        # What cannot go is told by the deletion itself; only a dry run has to know it from the listing.
+        kept = self.context.dry_run
+        timed = bool(self.wanted.before)
+        ask = functools.partial(self.bucket.page, prefix, after, token=token, timed=timed, kept=kept, versions=versions)
+        return self._asked(ask)
+
+    def _generations(self, prefix: str) -> Iterator[Listed]:
+        """Every generation, whose pages lead from one to the next: a page may end between two of one name."""
+        token, more = "", True
+        while more:
+            page = self._listed(prefix, token=token, versions=True)
+            yield page
+            more, before, token = page.more, token, page.token
+            if more and token == before:
+                raise ActionError(f"listing {self.bucket.name}: a page leads to itself", reason="server")
+
+    def _picked(self, page: Listed, prefix: str) -> Iterator[Objects | Refusal]:
+        """What of a page is to go, in batches."""
+        picked = list(range(len(page.keys)))
+        if not self.wanted.anything:
+            changed = page.changed or [""] * len(page.keys)
+            picked = [n for n in picked if self.wanted.has(page.keys[n], changed[n], prefix)]
+        if self.context.dry_run:
+            kept = {n: why for n in picked if (why := self._keeps(page.kept[n]))}
+            picked = [n for n in picked if n not in kept]
+            yield from (Refusal(f"{self._place}{page.keys[n]}", why) for n, why in kept.items())
+        pinned = self.settings.versions
+        for begin in range(0, len(picked), MOST_CALLS):
+            some = picked[begin : begin + MOST_CALLS]
+            victims = [Object(page.keys[n], page.generations[n], pinned) for n in some]
+            self._told += 1
+            yield Objects(victims, [page.sizes[n] for n in some], self._place)
+
+    def _folders(self, prefix: str) -> Iterator[Objects]:
+        """Managed folders, the deepest first, once what was in them is gone."""
+        found: list[Folder] = []
+        token, more = "", True
+        while more:
+            some, token = self._asked(functools.partial(self.bucket.folders, prefix, token))
+            found += [one for one in some if self.wanted.has(one.name, one.changed, prefix)]
+            more = bool(token)
+        for _, level in groupby(sorted(found, key=_depth), key=_depth):
+            self._wait()
+            self._told += 1
+            folders = list(level)
+            yield Objects(folders, [0] * len(folders), self._place)
+
+    def _wait(self) -> None:
+        """Until all that was told is deleted; in a dry run nothing is."""
+        while not self.context.dry_run and self._done < self._told:
+            self._ended.clear()
+            if self._done < self._told:
+                self.clock.wait(self._ended, math.inf)
+
+    def _keeps(self, why: str) -> str:
+        """Why an object cannot go; nothing where it can, or where the bucket keeps a version of it anyway."""
+        if not why or (why[0].isdigit() and why <= moment(self.clock.time())):
+            return ""
+        if not self.settings.versions and self._is_versioned:
+            return ""
+        return under("retention policy" if why[0].isdigit() else why)
+
+    @functools.cached_property
+    def _is_versioned(self) -> bool:
+        about = self.about()
+        return about is not None and about.versioned
+
+    @property
+    def _place(self) -> str:
+        return f"gs://{self.bucket.name}/"
+
+
+def _depth(folder: Folder) -> int:
+    return -folder.name.count("/")

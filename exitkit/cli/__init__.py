@@ -1,0 +1,86 @@
+"""The command line: from what was typed to a plan, a run, and an exit code."""
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from exitkit.builtin import KINDS
+from exitkit.errors import ExitkitError
+
+if TYPE_CHECKING:
+    from exitkit.cli.commands import Session
+    from exitkit.cli.flags import Command
+    from exitkit.signals import Stop
+
+
+def run(argv: list[str], stop: "Stop | None" = None, environ: Mapping[str, str] | None = None) -> int:
+    """The exit code of a command line without the program's name."""
+    line = _Line(argv, dict(os.environ if environ is None else environ), stop)
+    try:
+        if not line.plainly():
+            from exitkit.cli import typerapp
+
+            typerapp.build(argv, line.session)(argv, prog_name="exitkit", standalone_mode=True)
+    except SystemExit as ended:  # how Typer says that it is done, also with usage errors, which are 2
+        if ended.code:
+            return ended.code if isinstance(ended.code, int) else 1
+    except ExitkitError as error:
+        _say(str(error))
+        return error.exit_code
+    except BrokenPipeError:
+        return 1  # as Typer has it
+    return line.made.exit_code if line.made else 0
+
+
+class _Line:
+    """What was typed, and the session that it leads to, made only by a command that needs it."""
+
+    def __init__(self, argv: list[str], environ: Mapping[str, str], stop: "Stop | None") -> None:
+        self.argv, self.environ, self.stop = argv, environ, stop
+        self.made: Session | None = None
+
+    def plainly(self) -> bool:
+        """Run a line about which Typer has nothing to say; whether this was one."""
+        word, *words = self.argv or [""]
+        if (word not in KINDS and word != "run") or "--help" in words:
+            return False
+        from exitkit.cli import flags
+
+        short = words.pop(0) if word in KINDS and words and not words[0].startswith("-") else ""
+        command = self._command(word, short)
+        if command is None:
+            return False
+        found = flags.plain(command, words)
+        if found is None:
+            return False
+        command.run(*found)
+        return True
+
+    def session(self) -> "Session":
+        from exitkit.cli import log
+        from exitkit.cli.commands import Session
+
+        if self.made is None:
+            log.set_up(self.environ.get("EXITKIT_LOG", "warning"))
+            self.made = Session(self.environ, self.stop)
+        return self.made
+
+    def _command(self, word: str, short: str) -> "Command | None":
+        """The command for a plan, an action, or all channels; None where there is no such thing."""
+        from exitkit.cli import commands
+        from exitkit.plan import registry
+
+        if word == "run":
+            return commands.run_plan(self.session())
+        name = f"{word}.{short}"
+        if short and registry.is_known(name):
+            return commands.action_command(name, registry.find(name), self.session())
+        return commands.notify_all(self.session()) if word == "notify" and not short else None
+
+
+def _say(text: str) -> None:
+    from exitkit.text import redact
+
+    for line in redact.redact(text).splitlines() or [""]:
+        sys.stderr.write(f"exitkit: {redact.printable(line, 4000)}\n")

@@ -1,0 +1,177 @@
+"""A bucket of Google Cloud Storage: what can be asked of it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from exitkit.clients.deletion import Partly, Refusal
+from exitkit.clients.gcs import json
+from exitkit.clients.gcs.batch import Call, Reply
+from exitkit.clients.gcs.json import About, Folder, Listed, Object
+from exitkit.clients.gcs.request import Fault, Refused, Requests, fault_of
+from exitkit.errors import ActionError
+
+MOST_NAMES = 1000
+"""Objects of a page: https://cloud.google.com/storage/docs/json_api/v1/objects/list."""
+
+_HOLD = re.compile(r"under active (temporary|event-based) hold", re.IGNORECASE)
+_REPLACED = "replaced meanwhile"
+
+Victim = Object | Folder
+"""What can go."""
+
+
+@dataclass(frozen=True)
+class Answered(Partly[Object]):
+    """What a batch achieved, and whether a part of the answer was a word to be slower."""
+
+    slow: bool = False
+
+
+class Bucket(Requests):
+    """A bucket, for several threads. Each method sends a request or two, and tries nothing again but with a new token."""
+
+    def page(  # noqa: PLR0913 - what is asked for, by name
+        self,
+        prefix: str,
+        after: str = "",
+        *,
+        token: str = "",
+        timed: bool = False,
+        kept: bool = False,
+        versions: bool = False,
+    ) -> Listed:
+        """The next objects that begin with the prefix, after a name or a page's token, in the order of their bytes.
+
+        With `versions` these are generations, and one may be listed whose name is `after`.
+        """
+        what = f"listing {self.name}"
+        mask = "name,generation,size" + (",updated" if timed else "")
+        mask += ",temporaryHold,eventBasedHold,retentionExpirationTime" if kept else ""
+        query = {"prefix": prefix, "maxResults": str(MOST_NAMES), "startOffset": after, "pageToken": token}
+        query |= {"fields": f"kind,nextPageToken,items({mask})", "versions": "true" if versions else ""}
+        found = self.ask(self.path("o", **query), what)
+        page = json.read_page(found, what, timed=timed, after="" if versions else after)
+        if page.keys and not (_bytes(after) <= _bytes(page.keys[0]) <= _bytes(page.keys[-1])):
+            raise ActionError(f"{what}: the names come in no order, so that a listing cannot go on", reason="server")
+        return page
+
+    def get(self, name: str, *, begin: int, limit: int) -> bytes:
+        """Up to so many bytes of an object, from a byte on."""
+        extra = {"Range": f"bytes={begin}-{begin + limit - 1}"}
+        return self._send("GET", self.path("o", name, alt="media"), f"reading from {self.name}", extra=extra).body
+
+    def put(self, name: str, body: bytes, content_type: str, *, add: bool) -> bool:
+        """Write an object, whole; with `add` only if there is none, and then False if there is."""
+        query = {"uploadType": "media", "name": name, "ifGenerationMatch": "0" if add else ""}
+        path = f"/upload{self.path('o', **query)}"
+        try:
+            self._send("POST", path, f"writing to {self.name}", body=body, extra={"Content-Type": content_type})
+        except Refused as error:
+            if add and error.status == 412:
+                return False
+            raise
+        return True
+
+    def folders(self, prefix: str, token: str = "") -> tuple[list[Folder], str]:
+        """Managed folders that begin with the prefix, and the next page's token."""
+        what = f"listing managed folders of {self.name}"
+        fields = "nextPageToken,items(name,metageneration,updateTime)"
+        query = {"prefix": prefix, "pageSize": str(MOST_NAMES), "pageToken": token, "fields": fields}
+        return json.read_folders(self.ask(self.path("managedFolders", **query), what), what)
+
+    def about(self) -> About:
+        """The bucket's settings. It needs storage.buckets.get, which deleting does not."""
+        fields = "softDeletePolicy(retentionDurationSeconds),versioning(enabled),hierarchicalNamespace(enabled)"
+        return json.read_about(self.ask(self.path(fields=fields), f"reading the settings of {self.name}"))
+
+    def delete(self, victims: Sequence[Object]) -> Answered:
+        """Delete up to 100 objects, each only if it is still what was listed. What is gone already is fine."""
+        what = f"deleting from {self.name}"
+        replies = self.batch([Call("DELETE", self._deletion(one)) for one in victims], what)
+        faults = {one: _fault(reply) for one, reply in zip(victims, replies, strict=True)}
+        other = [one for one, fault in faults.items() if fault and fault.status == 412]
+        faults |= self._looked_at(other, what) if other else {}
+        refused, gone, later = [], [], {}
+        for one, fault in faults.items():
+            if fault is None:
+                continue
+            if fault.status == 404:
+                gone.append(name_of(one))
+            elif fault.is_passing or fault.status in (0, 409):
+                later[one] = fault.message if fault.status == 0 else str(fault)
+            else:
+                refused.append(Refusal(name_of(one), _refusal(fault)))
+        told = [fault for fault in faults.values() if fault]
+        after = max((one.after for one in told if one.after is not None), default=None)
+        return Answered(gone, refused, later, after, slow=any(one.is_slow for one in told))
+
+    def delete_folder(self, folder: Folder) -> bool:
+        """Delete a managed folder, if it is empty; False if it was gone already. Raises ActionError."""
+        try:
+            path = self.path("managedFolders", folder.name, ifMetagenerationMatch=folder.metageneration)
+            self.ask(path, f"deleting a managed folder of {self.name}", method="DELETE")
+        except Refused as error:
+            if error.status == 404:
+                return False
+            if error.status != 409:
+                raise
+        else:
+            return True
+        raise ActionError("not empty", reason="client")
+
+    def _deletion(self, one: Object) -> str:
+        # A generation that is named goes for good also where the bucket keeps versions.
+        condition = {"generation" if one.pinned else "ifGenerationMatch": one.generation}
+        return self.path("o", one.name, **condition)
+
+    def _looked_at(self, victims: Sequence[Object], what: str) -> Mapping[Object, Fault | None]:
+        """Why a condition failed: something else is there now, or nothing is, as after an answer that was lost."""
+        calls = [Call("GET", self.path("o", one.name, fields="generation")) for one in victims]
+        found: dict[Object, Fault | None] = {}
+        for one, reply in zip(victims, self.batch(calls, what), strict=True):
+            fault = _fault(reply)
+            found[one] = Fault(412, message=_REPLACED) if fault is None else fault
+            if fault is not None and fault.status == 403:  # who may delete need not be allowed to look
+                found[one] = Fault(412, message=f"{_REPLACED}, or gone")
+        return found
+
+
+def name_of(victim: Victim) -> str:
+    """What it is called in a report; a generation as Google's tools write it."""
+    pinned = isinstance(victim, Object) and victim.pinned
+    return f"{victim.name}#{victim.generation}" if pinned and isinstance(victim, Object) else victim.name
+
+
+def under(kind: str) -> str:
+    """What is said of an object that something keeps: `temporary hold`, `retention policy`."""
+    return f"under {'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def _fault(reply: Reply | None) -> Fault | None:
+    """What is wrong with an answer; status 0 if there is none."""
+    if reply is None:
+        return Fault(0, message="no answer")
+    return None if 200 <= reply.status <= 299 else fault_of(reply)
+
+
+def _refusal(fault: Fault) -> str:
+    """One reason for all that are refused alike, so without the object's name and time.
+
+    A hold has the reason of a missing right, and only its message tells it.
+    """
+    if fault.message.startswith(_REPLACED):
+        return fault.message
+    if hold := _HOLD.search(fault.message):
+        return under(f"{hold[1].lower()} hold")
+    if fault.reason == "objectUnderActiveHold":
+        return under("hold")
+    if fault.reason == "retentionPolicyNotMet":
+        return under("retention policy")
+    if fault.status == 403:
+        return "403 forbidden: a right is missing, storage.objects.delete" if "delete" in fault.message else str(fault)
+    return str(fault)
+
+
+def _bytes(name: str) -> bytes:
+    return name.encode("utf-8", "surrogateescape")

@@ -1,0 +1,133 @@
+"""What came back, and what its status means: the one table for all of them."""
+
+import json
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from exitkit.errors import ActionError, Reason, Retryable, Unknown
+from exitkit.retry import parse_retry_after
+from exitkit.text.redact import printable, redact
+
+EXCERPT = 200
+"""Characters of a response's body in an error."""
+
+_READ = 65_536  # characters of a body that are redacted for the excerpt
+
+
+class Headers(Mapping[str, str]):
+    """The headers of a response; the case of a name does not matter, and the first of several counts."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        self._pairs = tuple(pairs)
+
+    def __getitem__(self, name: str) -> str:
+        for value in self.every(name):
+            return value
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(name.lower() for name, _ in self._pairs))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def every(self, name: str) -> list[str]:
+        """All values of one name, in order."""
+        return [value for one, value in self._pairs if one.lower() == name.lower()]
+
+
+@dataclass(frozen=True)
+class Response:
+    """A response whose body is whole, unless `truncated`: then it went on beyond the limit."""
+
+    status: int
+    headers: Headers = field(default_factory=Headers, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    host: str = ""
+    truncated: bool = False
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8, with U+FFFD for what is not."""
+        return self.body.decode("utf-8", "replace")
+
+    @property
+    def excerpt(self) -> str:
+        """The beginning of the body on one line, without secrets."""
+        return printable(redact(self.text[:_READ]), EXCERPT)
+
+    def json(self) -> Any:
+        """The body as JSON. Raises ActionError for anything else."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            pass  # raised below, so that the body does not hang on to the error
+        told = "is longer than expected and was cut" if self.truncated else "is no json"
+        raise ActionError(f"the answer of {self.host} {told}: {self.excerpt or '(empty)'}", reason="server")
+
+
+class Verdict(NamedTuple):
+    """How a status ends an attempt: `kind` is None for success."""
+
+    kind: type[ActionError] | None
+    reason: Reason = "other"
+
+
+def verdict(status: int, *, idempotent: bool) -> Verdict:
+    """What a status means; `idempotent` says that a second arrival does no harm."""
+    if 200 <= status <= 299:
+        return Verdict(None)
+    if status in _AGAIN:
+        return Verdict(Retryable, _AGAIN[status])
+    if status in (502, 504):  # a gateway speaks: what stands behind it may have done its work
+        return Verdict(Retryable if idempotent else Unknown, "server")
+    if status in (401, 403, 407):
+        return Verdict(ActionError, "auth")
+    if 300 <= status <= 499:
+        return Verdict(ActionError, "client")
+    if 500 <= status <= 599:
+        return Verdict(ActionError, "server")
+    return Verdict(Unknown, "other")
+
+
+def check(
+    response: Response,
+    what: str,
+    *,
+    ok: Collection[int] = range(200, 300),
+    idempotent: bool = False,
+    now: Callable[[], float] = time.time,
+) -> Response:
+    """The response if its status is one of `ok`.
+
+    Else raises Retryable, Unknown or ActionError by the table. `now` is in Unix seconds and serves a
+    Retry-After that is a date.
+    """
+    if response.status in ok:
+        return response
+    kind, reason = verdict(response.status, idempotent=idempotent)
+    told = f"{what}: {_named(response.status)} from {response.host}"
+    if 300 <= response.status <= 399:
+        told += ": redirects to another place are not followed: correct the url"
+    elif response.excerpt:
+        told += f": {response.excerpt}"
+    if kind is Retryable:
+        asked = [parse_retry_after(value, now()) for value in response.headers.every("retry-after")]
+        raise Retryable(told, reason=reason, after=max((one for one in asked if one is not None), default=None))
+    if kind is Unknown:
+        raise Unknown(told, reason=reason)
+    raise ActionError(told, reason=reason)  # also a success that was not expected
+
+
+_AGAIN: dict[int, Reason] = {408: "timeout", 425: "server", 429: "rate", 500: "server", 503: "server"}
+
+
+def _named(status: int) -> str:
+    """`404 not found`; the words of the standard, because those of the server may hold anything."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase.lower()}"
+    except ValueError:
+        return str(status)

@@ -1,0 +1,33 @@
+"""All objects that fit a selector, page by page, also where the API forgets a listing half-way."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+from exitkit.clients.kubernetes import Found, Kube, Resource
+from exitkit.errors import ActionError
+from exitkit.retry import Retry
+
+_MOST_EXPIRED = 5  # pages in a row that are not kept any more: something else is wrong then
+
+
+def listed(
+    kube: Kube, retry: Retry, resource: Resource, namespace: str, query: Mapping[str, str]
+) -> Iterator[tuple[Found, ...]]:
+    """The pages, each object once. Raises as `Kube.page`.
+
+    A page is kept for some minutes only (410 Gone). The API then gives a token that leads on through what
+    there is now, which is what a deletion wants; without one the listing begins again.
+    """
+    token, seen, expired = "", set[str](), 0
+    while True:
+        page = retry(partial(kube.page, resource, namespace, query, token), safe=True)
+        expired = expired + 1 if page.expired else 0
+        if expired > _MOST_EXPIRED:
+            raise ActionError(f"listing {resource.label} in {namespace}: each page is gone before it is read")
+        fresh = tuple(one for one in page.objects if one.uid not in seen)
+        seen.update(one.uid for one in fresh)
+        if fresh:
+            yield fresh
+        token = page.token
+        if not token and not page.expired:
+            return

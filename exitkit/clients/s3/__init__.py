@@ -1,0 +1,151 @@
+"""A bucket of S3, or of any server that speaks its language: what can be asked of it."""
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from hashlib import md5
+
+from exitkit.clients.deletion import Partly, Refusal, readable
+from exitkit.clients.http import Response
+from exitkit.clients.objects import Page, in_bytes
+from exitkit.clients.s3 import xml
+from exitkit.clients.s3.request import AGAIN, GONE, Exists, Requests, failed, plain
+from exitkit.clients.s3.xml import Fault, Marked, Upload, Version
+from exitkit.errors import ActionError, Retryable
+
+Victim = str | Version | Upload
+"""A key, a version of one, or an upload to one."""
+
+MOST_KEYS = 1000
+"""Keys that a listing answers with, and that DeleteObjects takes:
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html."""
+
+
+class Bucket(Requests):
+    """A bucket, for several threads. Each method sends one request, and tries nothing again."""
+
+    def page(self, prefix: str, after: str = "", *, token: str = "", timed: bool = False) -> Page:
+        """The next 1000 keys that begin with the prefix, after a key or a page's token, in the order of their bytes."""
+        query = {"list-type": "2", "encoding-type": "url", "max-keys": str(MOST_KEYS), "prefix": prefix}
+        query |= {"continuation-token": token} if token else {"start-after": after} if after else {}
+        what = f"listing {self.name}"
+        found = xml.read_page(self.ask("GET", "", query, what=what), what, timed=timed)
+        if found.keys and not in_bytes(after) < in_bytes(found.keys[0]) <= in_bytes(found.keys[-1]):
+            raise ActionError(f"{what}: the keys come in no order, so that a listing cannot go on", reason="server")
+        if found.more and not (found.keys or found.token):
+            raise ActionError(f"{what}: there is more, and nothing says where", reason="server")
+        return found
+
+    def versions(self, prefix: str, key: str = "", version: str = "") -> Marked:
+        """Versions and delete markers, of keys after this one, or of the same one after this version."""
+        query = {"versions": "", "encoding-type": "url", "max-keys": str(MOST_KEYS), "prefix": prefix}
+        query |= {"key-marker": key} if key else {}
+        query |= {"version-id-marker": version} if version else {}
+        what = f"listing versions of {self.name}"
+        return xml.read_marked(self.ask("GET", "", query, what=what), what)
+
+    def uploads(self, prefix: str, key: str = "", upload: str = "") -> Marked:
+        """Multipart uploads that were not completed."""
+        query = {"uploads": "", "encoding-type": "url", "max-uploads": str(MOST_KEYS), "prefix": prefix}
+        query |= {"key-marker": key, "upload-id-marker": upload} if key else {}
+        what = f"listing uploads of {self.name}"
+        return xml.read_marked(self.ask("GET", "", query, what=what), what)
+
+    def delete(self, victims: Sequence[Victim]) -> Partly[Victim]:
+        """Delete up to 1000 objects or versions with one request. What is gone already counts as deleted."""
+        body = xml.delete_document(victims)
+        what = f"deleting from {self.name}"
+        # Older servers know no other checksum, and all know this one. It guards against damage, not against people.
+        headers = {"Content-MD5": b64encode(md5(body, usedforsecurity=False).digest()).decode()}
+        data = self.ask(
+            "POST", "", {"delete": ""}, what=what, body=body, headers={**headers, "Content-Type": "application/xml"}
+        )
+        if not xml.is_deletion(data):
+            raise failed(xml.read_faults(data), what) or Retryable(
+                f"{what}: an empty or foreign answer: is this an S3 endpoint?", reason="server"
+            )
+        return _sorted(xml.read_faults(data), victims, what)
+
+    def delete_one(self, victim: Victim) -> None:
+        """Delete a key by its URL, which can say what XML cannot, or abort an upload."""
+        if isinstance(victim, Upload):
+            self.ask(
+                "DELETE", victim.key, {"uploadId": victim.id}, what=f"aborting an upload to {self.name}", gone=True
+            )
+        else:
+            key, query = (victim, {}) if isinstance(victim, str) else (victim.key, {"versionId": victim.id})
+            self.ask("DELETE", key, query, what=f"deleting from {self.name}", gone=True)
+
+    def get(self, key: str, *, limit: int, begin: int = 0) -> Response:
+        """Up to so many bytes of an object, from a byte on; `truncated` tells of more."""
+        headers = {"Range": f"bytes={begin}-{begin + limit - 1}"} if begin else {}
+        return self.send("GET", key, {}, what=f"reading {readable(key)} of {self.name}", headers=headers, limit=limit)
+
+    def put(self, key: str, body: bytes, headers: Mapping[str, str] | None = None) -> Response:
+        """Write an object, whole. The same again does no harm."""
+        digest = b64encode(md5(body, usedforsecurity=False).digest()).decode()
+        sent = {"Content-MD5": digest, **(headers or {})}
+        return self.send("PUT", key, {}, what=f"writing {readable(key)} to {self.name}", body=body, headers=sent)
+
+    def add(self, key: str, body: bytes, headers: Mapping[str, str] | None = None) -> bool:
+        """Write an object that is not there yet; False if one is. A server that does not know the condition replaces it."""
+        try:
+            self.put(key, body, {"If-None-Match": "*", **(headers or {})})
+        except Exists:
+            return False
+        return True
+
+    def begin_upload(self, key: str, headers: Mapping[str, str] | None = None) -> str:
+        """The id of a new multipart upload."""
+        what = f"writing {readable(key)} to {self.name}"
+        data = self.ask("POST", key, {"uploads": ""}, what=what, headers=headers)
+        if not (found := xml.text_of(data, "UploadId")):
+            raise ActionError(f"{what}: the answer names no upload", reason="server")
+        return found
+
+    def put_part(self, key: str, upload: str, number: int, body: bytes) -> str:
+        """The ETag of a part; parts count from 1 and have at least 5 MiB, but for the last."""
+        digest = b64encode(md5(body, usedforsecurity=False).digest()).decode()
+        query = {"partNumber": str(number), "uploadId": upload}
+        what = f"writing {readable(key)} to {self.name}"
+        return self.send("PUT", key, query, what=what, body=body, headers={"Content-MD5": digest}).headers.get(
+            "etag", ""
+        )
+
+    def complete_upload(self, key: str, upload: str, etags: Sequence[str]) -> None:
+        what = f"writing {readable(key)} to {self.name}"
+        data = self.ask("POST", key, {"uploadId": upload}, what=what, body=xml.complete_document(etags))
+        if problem := failed(xml.read_faults(data), what):  # a 200 may hold an error
+            raise problem
+        if b"<CompleteMultipartUploadResult" not in data[:1000]:
+            raise Retryable(f"{what}: an empty or foreign answer: is this an S3 endpoint?", reason="server")
+
+
+def _sorted(faults: list[Fault], victims: Sequence[Victim], what: str) -> Partly[Victim]:
+    """What a deletion's answer says of each key that stayed."""
+    if not faults:
+        return Partly()
+    named: dict[tuple[str, str], Victim] = {
+        (one, "") if isinstance(one, str) else (one.key, one.id): one for one in victims
+    }
+    refused, later = [], {}
+    for fault in faults:
+        victim = named.get((fault.key, fault.version), named.get((fault.key, "")))
+        told = plain(fault.code, 60) or "an error without a code"
+        if victim is None:  # nobody knows which of them it is about
+            raise Retryable(f"{what}: {told} for a key that was not asked about", reason="server")
+        if fault.code in GONE:
+            continue
+        if fault.code in AGAIN:
+            later[victim] = told
+        else:
+            message = plain(fault.message, 100)
+            refused.append(Refusal(name_of(victim), f"{told}: {message}" if message else told))
+    return Partly(refused=refused, later=later)
+
+
+def name_of(victim: Victim) -> str:
+    """What a key, a version or an upload is called in a report."""
+    if isinstance(victim, str):
+        return victim
+    kind = "uploadId" if isinstance(victim, Upload) else "versionId"
+    return f"{victim.key}?{kind}={victim.id}"

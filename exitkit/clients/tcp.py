@@ -1,0 +1,169 @@
+"""Connections: to an address that was checked, verified by TLS, and what it means when there is none."""
+
+import functools
+import ipaddress
+import re
+import socket
+from typing import TYPE_CHECKING
+
+from exitkit.clients.url import literal, refused
+from exitkit.errors import ActionError, ConfigError, Reason, Retryable
+from exitkit.text.redact import printable, redact
+
+if TYPE_CHECKING:
+    import ssl
+
+ADDRESSES = 4
+"""Addresses of one name that are tried: at 3 s each they fit into the 15 s of an attempt."""
+
+_TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})")
+
+# OpenSSL's X509_V_ERR numbers (x509_vfy.h) for what users meet.
+_UNTRUSTED = "is signed by nobody known here: give the certificate of its authority as ca_file"
+_CERTIFICATE = {
+    9: "is not valid yet: check the clocks",
+    10: "has expired: have it renewed, or check the clock",
+    18: "is self-signed: give it as ca_file if it is the right one",
+    19: "is signed by an authority that is not trusted here: give that one's certificate as ca_file",
+    20: _UNTRUSTED,
+    21: _UNTRUSTED,
+    62: "is for another host: correct the host",
+    64: "is for another address: use the host's name",
+}
+# OpenSSL's reasons that another try does not cure.
+_HANDSHAKE = {
+    "WRONG_VERSION_NUMBER": "does not speak tls there: correct the port or the scheme",
+    "HTTP_REQUEST": "does not speak tls there: correct the port or the scheme",
+    "RECORD_LAYER_FAILURE": "does not speak tls there: correct the port or the scheme",
+    "UNSUPPORTED_PROTOCOL": "speaks no tls from 1.2 on: have it updated",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "speaks no tls from 1.2 on: have it updated",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": "shares no way of encryption with exitkit, or wants a client certificate",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "refused the client certificate",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "refused the client certificate, which has expired",
+    "TLSV1_ALERT_UNKNOWN_CA": "refused the client certificate, whose authority it does not know",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "wants a client certificate",
+}
+
+
+class RefusedAddress(Exception):
+    """The name leads to a link-local or metadata address."""
+
+
+def dial(host: str, port: int, seconds: float, *, allow_link_local: bool) -> socket.socket:
+    """A connection to the host, with so many seconds for each of its first addresses.
+
+    Its name is resolved once, and exactly what was checked is connected to. Raises OSError,
+    UnicodeError for an impossible name, RefusedAddress.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for *_, address in found:
+        ip = ipaddress.ip_address(address[0])
+        if refused(ip) and not allow_link_local:
+            raise RefusedAddress(str(ip))
+    problem = OSError("the name has no address")
+    for family, kind, protocol, _, address in found[:ADDRESSES]:
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(seconds)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            problem = error
+        else:
+            return sock
+    raise problem
+
+
+@functools.lru_cache(maxsize=32)
+def tls(
+    ca_file: str | None = None, certificate: str | None = None, key: str | None = None, *, alpn: str = ""
+) -> "ssl.SSLContext":
+    """TLS from 1.2 on that verifies with the system's authorities, or with those in `ca_file` alone.
+
+    `certificate` and `key` are files for a server that wants to know the client, `alpn` is the
+    protocol to speak inside. One context for all connections of a protocol, because making one
+    takes 25 to 60 ms. Raises ConfigError.
+    """
+    import ssl
+
+    # Not ssl.create_default_context: that writes session keys to where SSLKEYLOGFILE points.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if alpn:
+        context.set_alpn_protocols([alpn])
+    try:
+        if ca_file is None:
+            context.load_default_certs()
+        else:
+            context.load_verify_locations(ca_file)
+    except OSError as error:
+        raise ConfigError(f"ca_file {ca_file} cannot be used: {_plain(error)}") from None
+    try:
+        if certificate is not None:
+            context.load_cert_chain(certificate, key, password=lambda: "")
+    except OSError as error:
+        raise ConfigError(f"client certificate {certificate} cannot be used: {_plain(error)}") from None
+    return context
+
+
+def refuse_literal(host: str, what: str) -> None:
+    """Raises ActionError where the host is a refused address by itself; for hosts that a proxy resolves."""
+    address = literal(host)
+    if address is not None and refused(address):
+        raise _refused(what, host)
+
+
+def unsent(error: BaseException, what: str, where: str) -> ActionError:
+    """What it means that no connection came about; nothing of the request has left.
+
+    `where` is the host and whatever else may be told of it.
+    """
+    if isinstance(error, RefusedAddress):
+        return _refused(what, f"{where} ({error})")
+    if isinstance(error, TimeoutError):
+        return Retryable(f"{what}: no connection to {where} in time: check host, port and network", reason="timeout")
+    if isinstance(error, socket.gaierror):
+        return Retryable(f"{what}: the name of {where} cannot be resolved ({_plain(error)})")
+    if isinstance(error, OSError):
+        return _tunnel(error, what, where) or handshake(error, what, where) or _unconnected(error, what, where)
+    return ActionError(f"{what}: {where} is no host to connect to: correct it", reason="client")
+
+
+def handshake(error: OSError, what: str, where: str) -> ActionError | None:
+    """What went wrong with TLS for good, or None if another try may do."""
+    code = getattr(error, "verify_code", None)
+    if code is not None:
+        known = _CERTIFICATE.get(code)
+        told = known or f"cannot be verified: {printable(getattr(error, 'verify_message', ''), 100)}"
+        return ActionError(f"{what}: the certificate of {where} {told}", reason="client")
+    told = _HANDSHAKE.get(str(getattr(error, "reason", "")), "")
+    if not told:
+        return None
+    reason: Reason = "auth" if "client certificate" in told else "client"
+    return ActionError(f"{what}: {where} {told}", reason=reason)
+
+
+def _refused(what: str, host: str) -> ActionError:
+    told = "link-local and metadata addresses are refused: correct the url"
+    return ActionError(f"{what}: {host}: {told}", reason="client")
+
+
+def _tunnel(error: OSError, what: str, where: str) -> ActionError | None:
+    match = _TUNNEL.match(str(error))
+    if match is None:
+        return None
+    status = int(match[1])
+    told = f"{what}: the proxy answers {status} and does not connect to {where}"
+    if status in (408, 425, 429) or status >= 500:
+        return Retryable(told, reason="network")
+    return ActionError(told, reason="auth" if status in (401, 407) else "client")
+
+
+def _unconnected(error: OSError, what: str, where: str) -> Retryable:
+    return Retryable(f"{what}: no connection to {where} ({_plain(error)}): check host, port and network")
+
+
+def _plain(error: OSError) -> str:
+    """What the system says of it, without addresses or paths."""
+    return printable(redact(error.strerror or type(error).__name__), 100).lower()

@@ -1,0 +1,85 @@
+"""What every channel shares: the words, the ladder from rich to one line, and delivery once."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import Field
+
+from exitkit.action import Action, Result
+from exitkit.context import Context
+from exitkit.errors import ActionError
+from exitkit.message import LEVELS, Level, Message, build
+from exitkit.notify.delivery import deliver
+
+
+class Refused(ActionError):
+    """The channel does not take the message in this form; a simpler one may pass."""
+
+
+class Notify(Action):
+    """A channel. It renders a message within its limits, and sends what it rendered."""
+
+    title: str = Field("", description="The first line; by default the workflow's name and how it ended.")
+    text: str = Field("", description="Your own words, below the summary.")
+    facts: dict[str, str] = Field({}, description="More facts to show, as label and value.")
+    link: str = Field("", description="Where the title leads; by default the workflow in the Argo UI.")
+
+    @abstractmethod
+    def target(self) -> str:
+        """Where it goes, for people and without a secret: `Slack #ops`."""
+
+    @abstractmethod
+    def render(self, message: Message, level: Level, context: Context) -> Any:
+        """The payload as JSON would show it, within the channel's limits and with everything escaped."""
+
+    @abstractmethod
+    def send(self, payload: Any, context: Context) -> Result:
+        """Send one rendered payload, once. Raises Refused where a simpler form may be taken."""
+
+    def is_safe_to_resend(self) -> bool:
+        """Whether the channel takes a second arrival of the same delivery for the first."""
+        return False
+
+    def finder(self, context: Context) -> Callable[[], Result | None] | None:  # noqa: ARG002 - for those who can
+        """How to ask the channel whether this delivery has arrived, where it can be asked."""
+        return None
+
+    def run(self, context: Context) -> Result:
+        message = build(
+            context.workflow,
+            title=self.title,
+            text=self.text,
+            facts=self.facts,
+            link=self.link,
+            because=context.because,
+        )
+        if context.dry_run:
+            payload = self.render(message, "rich", context)
+            return Result(f"would notify {self.target()}", {"payload": payload})
+        ladder = _Ladder(self, message, context)
+        return deliver(context, ladder.send, safe=self.is_safe_to_resend(), find=self.finder(context))
+
+
+class _Ladder:
+    """From the richest form down to one line, and no way back up: a retry goes on where it was."""
+
+    def __init__(self, channel: Notify, message: Message, context: Context) -> None:
+        self.channel, self.message, self.context = channel, message, context
+        self.rung = 0
+        self.refusals: list[str] = []
+
+    def send(self) -> Result:
+        while True:
+            level = LEVELS[self.rung]
+            payload = self.channel.render(self.message, level, self.context)
+            try:
+                result = self.channel.send(payload, self.context)
+            except Refused as refused:
+                self.refusals.append(str(refused))
+                if self.rung + 1 == len(LEVELS):
+                    raise
+                self.rung += 1
+                continue
+            notes = (f"degraded to {level}: {self.refusals[-1]}",) if self.refusals else ()
+            return Result(result.summary, result.facts, (*result.notes, *notes))

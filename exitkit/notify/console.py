@@ -1,0 +1,33 @@
+"""The message as text on the console: the channel that needs nothing."""
+
+import sys
+from typing import Any, Literal
+
+from pydantic import Field
+
+from exitkit.action import Result
+from exitkit.context import Context
+from exitkit.message import Level, Message
+from exitkit.notify import Notify
+
+
+class Console(Notify):
+    """Print the message on the console."""
+
+    stream: Literal["auto", "stdout", "stderr"] = Field(
+        "auto", description="Where to print; auto is stdout on a terminal, else stderr, as stdout carries the report."
+    )
+
+    def target(self) -> str:
+        return "the console"
+
+    def render(self, message: Message, level: Level, context: Context) -> Any:  # noqa: ARG002 - one form serves all
+        return message.as_text() if level in ("rich", "reduced", "text") else message.as_line()
+
+    def send(self, payload: Any, context: Context) -> Result:  # noqa: ARG002 - the console has no deadline
+        to_stdout = self.stream == "stdout" or (self.stream == "auto" and sys.stdout.isatty())
+        stream = sys.stdout if to_stdout else sys.stderr
+        # A lone surrogate in a name must not cost the message.
+        stream.write(payload.encode("utf-8", "backslashreplace").decode() + "\n\n")
+        stream.flush()
+        return Result("printed")

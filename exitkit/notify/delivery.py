@@ -1,0 +1,90 @@
+"""Deliver once: with a receipt, with the channel's own memory, or honestly not knowing."""
+
+from collections.abc import Callable, Mapping
+
+from exitkit.action import Result
+from exitkit.context import Context
+from exitkit.errors import ActionError, Unknown
+from exitkit.receipts import Receipt, Stage
+
+
+def deliver(
+    context: Context,
+    send: Callable[[], Result],
+    *,
+    safe: bool = False,
+    find: Callable[[], Result | None] | None = None,
+) -> Result:
+    """Send, unless it has been sent for the same end of the same workflow before.
+
+    `safe` says that the channel takes a second arrival for the first. `find` asks the channel whether
+    it has arrived, and is called only where that is in doubt; it returns what it found, or None.
+
+    Raises Unknown if an earlier run may have delivered it and nobody can tell, and what `send` raises.
+    """
+    return _Delivery(context, send, safe=safe, find=find).run()
+
+
+class _Delivery:
+    def __init__(
+        self,
+        context: Context,
+        send: Callable[[], Result],
+        *,
+        safe: bool,
+        find: Callable[[], Result | None] | None,
+    ) -> None:
+        self.context, self.send, self.safe, self.find = context, send, safe, find
+        self.doubts = 0  # tries that may have arrived, of this run and of those before
+        self.notes: list[str] = []
+
+    def run(self) -> Result:
+        receipt = self._read()
+        if receipt is not None and receipt.stage == "confirmed":
+            return Result("already delivered by an earlier run", facts=receipt.facts, duplicate=True)
+        if receipt is not None:
+            self.doubts = 1
+            if not (self.safe or self.find or self.context.retry.terms.resend):
+                raise Unknown("an earlier run may have delivered this; with retry.resend it would be sent again")
+        self._write("intent", {})
+        try:
+            result = self.context.retry(self._attempt, safe=self.safe or self.find is not None)
+        except Unknown:
+            raise
+        except ActionError:
+            if not self.doubts:  # nothing has arrived, so a later run may try again
+                self._note(lambda: self.context.state.forget(self.context.delivery))
+            raise
+        self._write("confirmed", result.facts)
+        return Result(result.summary, result.facts, (*result.notes, *self.notes), duplicate=result.duplicate)
+
+    def _attempt(self) -> Result:
+        if self.doubts and self.find is not None and (found := self.find()) is not None:
+            return found
+        self.doubts += 1  # also when this attempt is abandoned half-way
+        try:
+            return self.send()
+        except Unknown:
+            raise
+        except ActionError:
+            self.doubts -= 1
+            raise
+
+    def _read(self) -> Receipt | None:
+        receipts: list[Receipt | None] = []
+        self._note(lambda: receipts.append(self.context.state.read(self.context.delivery)))
+        return receipts[0] if receipts else None
+
+    def _write(self, stage: Stage, facts: Mapping[str, object]) -> None:
+        receipt = Receipt(stage, self.context.deadline.clock.time(), facts)
+        self._note(lambda: self.context.state.write(self.context.delivery, receipt))
+
+    def _note(self, step: Callable[[], None]) -> None:
+        """A memory that fails must not stop the delivery; it is told once."""
+        try:
+            step()
+        except Exception as error:  # whatever it is, the delivery matters more
+            why = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+            note = f"no receipt kept, so another run may deliver again: {why}"
+            if note not in self.notes:
+                self.notes.append(note)

@@ -1,0 +1,132 @@
+"""Slack, by an incoming webhook or as a bot."""
+
+import threading
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from exitkit.action import Result
+from exitkit.clients import http
+from exitkit.context import Context
+from exitkit.errors import ConfigError
+from exitkit.message import Level, Message
+from exitkit.notify import Notify, Refused
+from exitkit.notify.slack import blocks, client
+
+# Ids as Slack shows them under "Copy member ID"; U and W are users, S is a user group.
+_MENTION = r"^(here|channel|everyone|[UWS][A-Z0-9]{2,30})$"
+# Only an id can be looked up: C is a channel, D a direct message, G a private channel of old.
+_CHANNEL_IDS = ("C", "D", "G")
+# Slack's clock and ours may differ by as much.
+_SKEW = 300.0
+# How long Slack may take from answering nobody to showing the message to whoever asks.
+_SETTLE = 2.0
+
+
+class Slack(Notify):
+    """Post to a Slack channel, by an incoming webhook or as a bot."""
+
+    webhook_url: SecretStr | None = Field(
+        None, description="The incoming webhook's URL; or give a token and a channel."
+    )
+    token: SecretStr | None = Field(None, description="The bot's token (xoxb-…), with the scope chat:write.")
+    channel: str = Field(
+        "",
+        description="The channel's id or name for the bot; with an id, a message in doubt is looked up, not sent twice.",
+    )
+    thread_ts: str = Field(
+        "", pattern=r"^([0-9]+\.[0-9]+)?$", description="The time stamp of the message to answer in its thread."
+    )
+    broadcast: bool = Field(False, description="Show an answer in a thread also in the channel; for the bot.")
+    mention: list[Annotated[str, Field(pattern=_MENTION)]] = Field(
+        [],
+        max_length=20,
+        description="Whom to ping unless it succeeded: ids of users (U…) and groups (S…), or here, channel, everyone.",
+    )
+    api_url: str = Field(
+        "https://slack.com/api/",
+        pattern=r"^https?://",
+        description="Where the Web API is; https://slack-gov.com/api/ for GovSlack.",
+    )
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _reachable(cls, value: SecretStr | None) -> SecretStr | None:
+        try:
+            http.check_url(value.get_secret_value() if value else "https://slack.com")
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return value
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Slack":
+        if (self.webhook_url is None) == (self.token is None):
+            raise ValueError("give either webhook_url, or token and channel")
+        if self.token is not None and not self.channel:
+            raise ValueError("token needs a channel")
+        if self.webhook_url is not None:
+            if self.channel:
+                raise ValueError("a webhook always posts to its own channel; leave channel out, or use a token")
+            if "/triggers/" in self.webhook_url.get_secret_value():
+                raise ValueError("webhook_url starts a Slack workflow; give that of an incoming webhook (/services/…)")
+        if self.broadcast and not (self.token and self.thread_ts):
+            raise ValueError("broadcast needs a token and thread_ts")
+        return self
+
+    def target(self) -> str:
+        return f"Slack {self.channel}" if self.token else "Slack by its webhook"
+
+    def render(self, message: Message, level: Level, context: Context) -> Any:
+        label = "Open in Argo" if message.link == context.workflow.url else "Open"
+        mention = () if message.good else self.mention
+        payload = blocks.render(message, level, label=label, mention=mention)
+        payload |= {"unfurl_links": False, "unfurl_media": False}
+        payload |= {"thread_ts": self.thread_ts} if self.thread_ts else {}
+        if self.token:
+            payload |= {"channel": self.channel, "link_names": False}
+            payload |= {"reply_broadcast": True} if self.broadcast else {}
+            payload["metadata"] = {"event_type": client.EVENT, "event_payload": {"id": context.delivery}}
+        return payload
+
+    def send(self, payload: Any, context: Context) -> Result:
+        try:
+            if self.webhook_url is None:
+                posted = self._bot(context).post(payload)
+                return Result(f"posted to {self.target()}", {"ts": posted.ts, "channel": posted.channel})
+            url = self.webhook_url.get_secret_value()
+            client.post_webhook(http.Client(), url, payload, context.deadline.clock.time())
+        except client.FormRejected as error:
+            raise Refused(str(error), reason=error.reason) from error
+        return Result(f"posted to {self.target()}")
+
+    def finder(self, context: Context) -> Callable[[], Result | None] | None:
+        """By the id in the message's metadata. A webhook cannot look, nor can a bot that knows only a name."""
+        if not self.token or not self.channel.startswith(_CHANNEL_IDS):
+            return None
+
+        def find() -> Result | None:
+            oldest = _ended(context) - _SKEW
+            for pause in (0.0, _SETTLE):
+                context.deadline.within(pause).wait(threading.Event(), lambda: False)
+                found = self._bot(context).find(self.channel, context.delivery, oldest=oldest, thread_ts=self.thread_ts)
+                if found:
+                    facts = {"ts": found.ts, "channel": found.channel}
+                    return Result(f"an earlier try had arrived in {self.target()}", facts, duplicate=True)
+            return None
+
+        return find
+
+    def _bot(self, context: Context) -> client.Slack:
+        token = self.token.get_secret_value() if self.token else ""
+        clock = context.deadline.clock
+        return client.Slack(http.Client(), token, self.api_url, clock.time())
+
+
+def _ended(context: Context) -> float:
+    """Since when the message can be there, in Unix seconds: when the workflow ended, or an hour ago."""
+    workflow = context.workflow
+    if workflow.creation_timestamp and workflow.duration is not None:
+        return workflow.creation_timestamp.timestamp() + workflow.duration
+    finished = [one.finished_at.timestamp() for one in workflow.failures if one.finished_at]
+    return max(finished, default=context.deadline.clock.time() - 3600)

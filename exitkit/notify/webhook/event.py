@@ -1,0 +1,153 @@
+"""A workflow's end as data for machines: JSON of a stable shape, a CloudEvent around it, a signature over it."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from exitkit.argo.timestamp import write_moment
+from exitkit.argo.workflow import Workflow
+from exitkit.context import Context
+from exitkit.message import Level, Message
+from exitkit.message.markup import clean, fit
+from exitkit.text.safe import safe_values
+
+VERSION = 1
+"""Raised when a key changes its meaning; a new key does not change it."""
+
+_NAME = 300  # Kubernetes allows 253
+_CAUSE = 1000  # ten of them leave room below the 20 kB that Standard Webhooks calls a good size
+
+
+def data(message: Message, level: Level, context: Context) -> dict[str, Any]:
+    """What happened, as JSON would show it.
+
+    `version`, `id` (the same in every run for the same end), `status` in Argo's words, `title`, `summary`, `link`
+    and `workflow` are always there; above `line` also `failures` (step, message, count, exitCode, link; the root
+    cause first), `more` (how many other causes there are), `facts` and `notes`, though fewer of them in each
+    simpler level, and `text` where the user gave one.
+    """
+    workflow = context.workflow
+    told: dict[str, Any] = {
+        "version": VERSION,
+        "id": context.delivery,
+        "status": workflow.status,
+        "title": clean(message.title),
+        "summary": clean(message.summary),
+        "link": clean(message.link),
+        "workflow": _workflow(workflow, whole=level == "rich"),
+    }
+    if level == "line":
+        return told
+    shown = message.troubles[: {"rich": 10, "reduced": 3}.get(level, 1)]
+    told |= {
+        "failures": [
+            {
+                "step": clean(one.step),
+                "message": fit(one.message, _CAUSE if level == "rich" else 200),
+                "count": one.count,
+                "exitCode": one.exit_code,
+                "link": clean(one.link),
+            }
+            for one in shown
+        ],
+        "more": len(message.troubles) - len(shown) + message.more,
+        "facts": {clean(label): clean(value) for label, value in message.facts} if level == "rich" else {},
+        "notes": [clean(note) for note in message.footer()],
+    }
+    return told | ({"text": fit(message.text, 8000 if level == "rich" else 500)} if message.text else {})
+
+
+def cloudevent(payload: Any, context: Context) -> dict[str, Any]:
+    """The payload inside a CloudEvent 1.0 in structured mode, so that a signature covers its attributes too.
+
+    https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
+    """
+    workflow = context.workflow
+    ended = _ended(workflow)
+    return {
+        "specversion": "1.0",
+        "id": context.delivery,
+        "source": f"argo://{_part(workflow.namespace)}/{_part(workflow.name)}",
+        "type": f"io.exitkit.workflow.{workflow.status.lower() or 'unknown'}.v1",
+        **({"subject": fit(workflow.name, _NAME)} if workflow.name else {}),
+        **({"time": write_moment(ended)} if ended else {}),
+        "datacontenttype": "text/plain" if isinstance(payload, str) else "application/json",
+        "data": payload,
+    }
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON has it: texts cleaned, and what JSON does not know, such as a date, as text."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, Mapping):
+        return {clean(str(key)): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [plain(one) for one in value]
+    return value if value is None or isinstance(value, bool | int | float) else clean(str(value))
+
+
+def encode(payload: Any) -> bytes:
+    """The bytes to send. Raises ValueError for a number that JSON does not have."""
+    if isinstance(payload, str):
+        return clean(payload).encode()
+    return json.dumps(plain(payload), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def key(secret: str) -> bytes:
+    """The bytes to sign with: what `whsec_` stands before is base64, anything else is taken as it is.
+
+    Raises ValueError.
+    """
+    prefix, coded = secret[:6], secret[6:]
+    if prefix != "whsec_":
+        return secret.encode()
+    try:
+        return base64.b64decode(coded, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("what stands after whsec_ is not base64") from None
+
+
+def signature(secret: str, identity: str, at: int, body: bytes) -> str:
+    """The value of webhook-signature; `at` is in Unix seconds.
+
+    https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+    """
+    signed = f"{identity}.{at}.".encode() + body
+    return "v1," + base64.b64encode(hmac.new(key(secret), signed, hashlib.sha256).digest()).decode()
+
+
+def _workflow(workflow: Workflow, *, whole: bool) -> dict[str, Any]:
+    known: dict[str, Any] = {
+        "name": fit(workflow.name, _NAME),
+        "namespace": fit(workflow.namespace, _NAME),
+        "uid": fit(workflow.uid, _NAME),
+        "status": workflow.status,
+        "duration": workflow.duration,
+        "creationTimestamp": write_moment(workflow.creation_timestamp),
+        "cronWorkflow": fit(workflow.cron, _NAME),
+        "workflowTemplate": fit(workflow.workflow_template, _NAME),
+    }
+    if whole:
+        known |= {"parameters": safe_values(workflow.parameters), "labels": safe_values(workflow.labels)}
+    return known
+
+
+def _ended(workflow: Workflow) -> datetime | None:
+    """When it ended, the same in every run."""
+    if workflow.creation_timestamp and workflow.duration is not None:
+        try:
+            return (workflow.creation_timestamp + timedelta(seconds=workflow.duration)).astimezone(UTC)
+        except OverflowError:
+            return None
+    return max((one.finished_at for one in workflow.failures if one.finished_at), default=None)
+
+
+def _part(text: str) -> str:
+    return quote(fit(text, _NAME), safe="", errors="replace") or "-"

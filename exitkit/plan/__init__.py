@@ -1,0 +1,93 @@
+"""What the user says is to be done: steps, the terms on which they run, and the plan that they make."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, model_validator
+
+from exitkit.retry import Terms
+from exitkit.settings import STRICT
+from exitkit.text.units import Seconds
+
+Status = Literal["Succeeded", "Failed", "Error", "Running", "Pending", "Skipped", "Omitted"]
+"""Argo's words for how a workflow or a node stands."""
+
+_DEFAULT_TIMEOUT = 300.0
+_STRICT = STRICT | {"populate_by_name": True}
+
+
+class When(BaseModel):
+    """The terms on which a step runs."""
+
+    model_config = _STRICT
+
+    when: tuple[Status, ...] = Field((), description="Run only if the workflow's status is one of these.")
+    if_: str = Field("", alias="if", description="Run only if this expression holds, such as workflow.duration > 60.")
+    retry: Terms = Field(default_factory=Terms.model_construct, description="How often and how patiently to try.")
+
+
+class Step(When):
+    """One action and the terms on which it runs."""
+
+    uses: str = Field(description="The action's dotted name, such as notify.slack.")
+    id: str = Field(
+        "", pattern=r"^[A-Za-z0-9_.-]*$", max_length=100, description="A name for it; by default what it uses."
+    )
+    with_: dict[str, Any] = Field({}, alias="with", description="The action's settings.")
+    timeout: Seconds | None = Field(None, gt=0, description="Longest time the step may take, all tries included.")
+    required: bool = Field(False, description="Whether its failure counts with --fail-on required.")
+    fallback: tuple[str, ...] = Field((), description="Ids of the steps to try, in order, when this one fails.")
+
+
+class Parallel(BaseModel):
+    """Steps that run together."""
+
+    model_config = _STRICT
+
+    parallel: tuple[Step, ...] = Field(min_length=1, description="The steps that run together.")
+
+
+class Plan(BaseModel):
+    """The steps from the top down, and how long all may take."""
+
+    model_config = _STRICT
+
+    timeout: Seconds = Field(_DEFAULT_TIMEOUT, gt=0, description="Longest time for the whole plan.")
+    steps: tuple[Annotated[Step | Parallel, Field(union_mode="left_to_right")], ...] = Field(
+        min_length=1, description="What is done, from the top down."
+    )
+
+    @model_validator(mode="after")
+    def _named(self) -> "Plan":
+        self.name_steps()
+        return self
+
+    def name_steps(self) -> None:
+        """Give every step an id of its own, the same in each run of the same plan."""
+        taken = {step.id for step in self.each() if step.id}
+        for step in self.each():
+            if not step.id:
+                number, name = 1, step.uses
+                while name in taken:
+                    number += 1
+                    name = f"{step.uses}-{number}"
+                taken.add(name)
+                object.__setattr__(step, "id", name)
+
+    def each(self) -> list[Step]:
+        """All steps, in the order in which they stand."""
+        return [one for item in self.steps for one in (item.parallel if isinstance(item, Parallel) else (item,))]
+
+    def fallbacks(self) -> frozenset[str]:
+        """The ids of steps that run only when another one fails."""
+        return frozenset(name for step in self.each() for name in step.fallback)
+
+
+def single(uses: str, given: Mapping[str, Any], terms: Mapping[str, Any] | None = None) -> Plan:
+    """The plan of one step that a command stands for."""
+    if terms:
+        return Plan(steps=(Step(uses=uses, with_=dict(given), **terms),))
+    # There is nothing to check, and what would check it takes 3 ms to make.
+    plan = Plan.model_construct(steps=(Step.model_construct(uses=uses, with_=dict(given)),))
+    plan.name_steps()
+    return plan

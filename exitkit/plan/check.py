@@ -1,0 +1,225 @@
+"""A plan read from YAML and checked as a whole: all that is wrong, with line and column."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+from exitkit import settings
+from exitkit.errors import ConfigError
+from exitkit.plan import Parallel, Plan, Status, Step, When, registry, single, template
+from exitkit.retry import Terms
+from exitkit.settings import Path, Problem, fields
+
+if TYPE_CHECKING:
+    from exitkit.settings.yamltext import Document
+
+__all__ = ["Parallel", "Plan", "Status", "Step", "When", "check", "read", "single"]
+
+TEMPLATE_NAMES = ("workflow", "steps")
+"""What templates and conditions can read: Argo's facts, and what earlier steps came to."""
+
+
+def read(text: str, source: str, environ: Mapping[str, str]) -> Plan:
+    """The plan in a YAML text. Raises ConfigError with all that is wrong, a line each, as source:line:column."""
+    from exitkit.settings import yamltext
+
+    try:
+        document = yamltext.read(text)
+    except ConfigError as error:
+        raise ConfigError(f"{source}:{error}") from None
+    plan, found = _parse(document.data)
+    found += check(plan, environ) + _ambiguous(plan)
+    if found:
+        raise ConfigError("\n".join(_lines(found, document, source)))
+    return plan
+
+
+def check(plan: Plan, environ: Mapping[str, str]) -> list[Problem]:
+    """What is wrong with the plan's steps, as far as that can be said before a workflow has ended."""
+    found: list[Problem] = []
+    ids = [step.id for step in plan.each() if step.id]
+    for path, step in _paths(plan):
+        if ids.count(step.id) > 1:
+            found.append(Problem((*path, "id"), f"the id {step.id!r} is given twice"))
+        found += [
+            Problem((*path, "fallback"), f"there is no step {name!r}{settings.nearest(name, ids)}")
+            for name in step.fallback
+            if name not in ids
+        ]
+        found += _check_step(step, path, environ)
+    return found + _circles(plan)
+
+
+def _parse(data: Any) -> tuple[Plan, list[Problem]]:
+    """The plan and what is wrong with its form; then the plan is as much of it as can be made out."""
+    if not isinstance(data, dict):
+        return _loose({}), [Problem((), "a plan is a mapping with the key 'steps'")]
+    try:
+        return Plan.model_validate(data), []
+    except ValidationError as error:
+        found = _own(_problems(error, Plan), "steps", data.get("steps"))
+    steps = data.get("steps")
+    for index, item in enumerate(steps if isinstance(steps, list) else []):
+        if isinstance(item, dict) and "parallel" in item:
+            found += _outside(item, ("steps", index), Parallel)
+            for inner, one in enumerate(item["parallel"] if isinstance(item["parallel"], list) else []):
+                found += _outside(one, ("steps", index, "parallel", inner), Step)
+        else:
+            found += _outside(item, ("steps", index), Step)
+    return _loose(data), found
+
+
+def _loose(data: dict[str, Any]) -> Plan:
+    """A plan of unchecked form, so that the rest of what is wrong can be told as well; never to be run."""
+
+    def step(item: Any) -> Step:
+        given: dict[str, Any] = item if isinstance(item, dict) else {}
+        texts = {key: given.get(key, "") if isinstance(given.get(key), str) else "" for key in ("uses", "id", "if")}
+        stand_ins = given.get("fallback")
+        return Step.model_construct(
+            uses=texts["uses"],
+            id=texts["id"],
+            if_=texts["if"],
+            with_=given["with"] if isinstance(given.get("with"), dict) else {},
+            fallback=tuple(one for one in stand_ins if isinstance(one, str)) if isinstance(stand_ins, list) else (),
+        )
+
+    items: Any = data.get("steps")
+    steps: list[Step | Parallel] = []
+    for item in items if isinstance(items, list) else []:
+        inner = item.get("parallel") if isinstance(item, dict) else None
+        if isinstance(inner, list):
+            steps.append(Parallel.model_construct(parallel=tuple(step(one) for one in inner)))
+        else:
+            steps.append(step(item))
+    plan = Plan.model_construct(steps=tuple(steps))
+    plan.name_steps()
+    return plan
+
+
+def _outside(item: Any, path: Path, model: type[Step | Parallel]) -> list[Problem]:
+    """What is wrong with a step's own keys."""
+    try:
+        model.model_validate(item)
+    except ValidationError as error:
+        inner = item.get("parallel") if isinstance(item, dict) and model is Parallel else None
+        return [Problem((*path, *one.path), one.text) for one in _own(_problems(error, model), "parallel", inner)]
+    return []
+
+
+def _own(found: list[Problem], key: str, steps: Any) -> list[Problem]:
+    """Without those of the steps under the key, which are looked at one by one."""
+    are_there = isinstance(steps, list) and bool(steps)
+    return [one for one in found if not (are_there and one.path[:1] == (key,))]
+
+
+def _problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
+    """With YAML's names for keys, and hints for those inside."""
+    found = []
+    for one in settings.problems(error, model):
+        if one.text.startswith("unknown key") and one.path:
+            owner = model if len(one.path) == 1 else Terms
+            keys = [field.alias or name for name, field in owner.model_fields.items()]
+            found.append(Problem(one.path, f"unknown key{settings.nearest(str(one.path[-1]), keys)}"))
+        else:
+            found.append(one)
+    return found
+
+
+def _check_step(step: Step, at: Path, environ: Mapping[str, str]) -> list[Problem]:
+    return [Problem((*at, *one.path), one.text) for one in _wrong_settings(step, environ)]
+
+
+def _wrong_settings(step: Step, environ: Mapping[str, str]) -> list[Problem]:
+    found = []
+    try:
+        if step.if_:
+            _known(template.check(step.if_, expression=True))
+    except ConfigError as error:
+        found.append(Problem(("if",), str(error)))
+    if not step.uses:
+        return found  # which is told where the step's own keys are
+    try:
+        action = registry.find(step.uses)
+    except ConfigError as error:
+        return [*found, Problem(("uses",), str(error))]
+    templated = set()
+    secrets = fields.secrets_of(action)
+    for path, text in _texts(step.with_, ()):
+        try:
+            _known(template.check(text))
+        except ConfigError as error:
+            told = "template: is not well-formed" if path[0] in secrets else str(error)  # which quotes the text
+            found.append(Problem(("with", *path), told))
+        if template.is_template(text):
+            templated.add(path)
+    try:
+        settings.load(action, step.with_, environ, registry.prefix(step.uses))
+    except settings.SettingsError as error:
+        found += [Problem(("with", *one.path), one.text) for one in error.problems if not _inside(one.path, templated)]
+    return found
+
+
+def _known(names: frozenset[str]) -> None:
+    for name in sorted(names - set(TEMPLATE_NAMES)):
+        raise ConfigError(f"template: there is no {name!r}{settings.nearest(name, TEMPLATE_NAMES)}")
+
+
+def _inside(path: Path, templated: set[Path]) -> bool:
+    """Whether a problem may go away once its template is filled in."""
+    if not path:
+        return bool(templated)  # a rule about several fields, one of which is not known yet
+    return any(one[: len(path)] == path or path[: len(one)] == one for one in templated)
+
+
+def _texts(value: Any, path: Path) -> list[tuple[Path, str]]:
+    if isinstance(value, str):
+        return [(path, value)]
+    if isinstance(value, dict):
+        return [found for key, one in value.items() for found in _texts(one, (*path, key))]
+    if isinstance(value, list):
+        return [found for index, one in enumerate(value) for found in _texts(one, (*path, index))]
+    return []
+
+
+def _paths(plan: Plan) -> list[tuple[Path, Step]]:
+    found: list[tuple[Path, Step]] = []
+    for index, item in enumerate(plan.steps):
+        if isinstance(item, Parallel):
+            found += [(("steps", index, "parallel", inner), step) for inner, step in enumerate(item.parallel)]
+        else:
+            found.append((("steps", index), item))
+    return found
+
+
+def _ambiguous(plan: Plan) -> list[Problem]:
+    found = []
+    for path, step in _paths(plan):
+        try:
+            registry.check_unique(step.uses)
+        except ConfigError as error:
+            found.append(Problem((*path, "uses"), str(error)))
+    return found
+
+
+def _circles(plan: Plan) -> list[Problem]:
+    """Fallbacks that lead back to where they came from would never end."""
+    following = {step.id: step.fallback for step in plan.each()}
+    found = []
+    for path, step in _paths(plan):
+        seen, ahead = set(), list(step.fallback)
+        while ahead:
+            name = ahead.pop()
+            if name == step.id:
+                found.append(Problem((*path, "fallback"), f"leads back to {step.id!r}"))
+                break
+            if name not in seen:
+                seen.add(name)
+                ahead += following.get(name, ())
+    return found
+
+
+def _lines(found: list[Problem], document: "Document", source: str) -> list[str]:
+    placed = sorted((document.place(one.path), settings.dotted(one.path), one.text) for one in found)
+    return [f"{source}:{line}:{column}: {path + ': ' if path else ''}{text}" for (line, column), path, text in placed]

@@ -1,0 +1,231 @@
+"""The account of a finished workflow, as Markdown for people and as JSON for machines, from the facts alone."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+from exitkit import message
+from exitkit.argo.failures import Failure
+from exitkit.argo.workflow import Workflow
+from exitkit.context import Context, Entry
+from exitkit.message import markdown
+from exitkit.message.markdown import code, escape, link
+from exitkit.text.safe import clean, line, safe_values
+from exitkit.text.units import human_duration
+
+MOST_BYTES = 1_000_000
+"""GitHub takes 1 MiB for a step's summary.
+
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits
+"""
+
+_MOST_FAILURES = 500  # in JSON; a fan-out of thousands fails for a few reasons, which the groups tell
+_MOST_ROWS = 50
+_MOST_GROUPS = 20
+_LONGEST = 4000
+_CELL = 200
+_MARKS = {"Succeeded": "✅", "Failed": "❌", "Error": "❌"}
+_OUTCOMES = {"ok": "✅", "skipped": "➖", "failed": "❌", "unknown": "❔", "duplicate": "✅"}  # noqa: RUF001 - a sign that people know
+
+
+def as_json(context: Context) -> dict[str, object]:
+    """The account for machines; `version` is raised when a key changes its meaning.
+
+    `workflow` has Argo's names, as far as known; secrets are masked. `title` and `summary` are for people.
+    `failed` counts the failed steps, `rootCause` is the first of them or null, `failures` are at most 500
+    of them in the order in which they finished, with `tries` where there was more than one. `groups` put those
+    with one message together: message, count, and some of the steps. `recovered` failed before another try
+    succeeded, `handlers` are failed exit handlers and hooks. `steps` tell what the exit handler did before this,
+    and `notes` what is missing. Times are RFC 3339, durations seconds.
+    """
+    workflow = context.workflow
+    failures = workflow.failures
+    told = message.build(workflow, because=context.because)
+    return {
+        "version": 1,
+        "workflow": _workflow(workflow),
+        "title": told.title,
+        "summary": told.summary,
+        "failed": len(failures),
+        "rootCause": _failure(workflow, failures.first) if failures.first else None,
+        "failures": [_failure(workflow, one) for one in failures.all[:_MOST_FAILURES]],
+        "groups": [
+            {
+                "message": clean(group.message, _LONGEST),
+                "count": group.count,
+                "steps": [line(_name(one), _CELL) for one in group.failures[:10]],
+            }
+            for group in failures.groups[:100]
+        ],
+        "recovered": [_failure(workflow, one) for one in failures.recovered[:_MOST_FAILURES]],
+        "handlers": [_failure(workflow, one) for one in failures.handlers[:_MOST_FAILURES]],
+        "steps": [_entry(one) for one in context.entries],
+        "notes": list(told.footer()),
+    }
+
+
+def as_markdown(context: Context) -> str:
+    """The account for people: what went wrong first, all else below it; at most `MOST_BYTES`."""
+    workflow = context.workflow
+    told = message.build(workflow, because=context.because)
+    sections = [*_head(workflow, told), *_causes(workflow), *_failed_steps(workflow)]
+    sections += _values("Outputs", workflow.outputs)
+    sections += _values("Parameters", workflow.parameters)
+    sections += _values("Labels", workflow.labels)
+    sections += _entries(context.entries)
+    sections += _section("Notes", "\n".join(f"- {escape(note)}" for note in told.footer()))
+    return markdown.fit(sections, MOST_BYTES)
+
+
+def _head(workflow: Workflow, told: message.Message) -> Iterator[str]:
+    yield f"# {_MARKS.get(workflow.status, '❔')} {escape(told.title)}"
+    if summary := escape(told.summary):
+        yield f"**{summary}**"
+    facts = list(told.facts)
+    finished = max((one.finished_at for one in workflow.failures if one.finished_at), default=None)
+    facts += [("Last failure", f"{_time(finished)} UTC")] if finished else []
+    yield " · ".join(f"{escape(label)}: {escape(value)}" for label, value in facts)
+    if workflow.url:
+        yield link("Open in Argo", workflow.url)
+    if told.bad and not len(workflow.failures):
+        yield "Argo named no failed step."
+
+
+def _causes(workflow: Workflow) -> Iterator[str]:
+    """Each message once and whole, the first failure's at the top."""
+    groups = workflow.failures.groups
+    if not groups:
+        return
+    yield "## Root cause" if len(groups) == 1 else "## Root cause and what followed"
+    for group in groups[:_MOST_GROUPS]:
+        first = group.first
+        told = [f"**{link(line(_name(first), _CELL), workflow.failure_url(first))}**"]
+        told += [f"exit code {first.exit_code}"] if first.exit_code is not None else []
+        told += [escape(line(first.reason, _CELL))] if first.reason else []
+        told += [f"{first.tries} tries"] if first.tries > 1 else []
+        told += [f"{_time(first.finished_at)} UTC"] if first.finished_at else []
+        told += [f"{group.count} steps with this message"] if group.count > 1 else []
+        text = clean(group.message, _LONGEST)
+        yield " · ".join(told) + "\n\n" + (markdown.block(text) if text.strip() else "It failed without a message.")
+    if len(groups) > _MOST_GROUPS:
+        yield f"And {len(groups) - _MOST_GROUPS} more messages."
+
+
+def _failed_steps(workflow: Workflow) -> Iterator[str]:
+    failures = workflow.failures
+    if len(failures) > 1:  # else the root cause has said it all
+        yield from _steps(f"Failed steps ({len(failures)})", failures.all, workflow)
+    yield from _steps("Failed, then succeeded when tried again", failures.recovered, workflow)
+    yield from _steps("Failed exit handlers and hooks", failures.handlers, workflow)
+
+
+def _steps(title: str, failures: Sequence[Failure], workflow: Workflow) -> list[str]:
+    today = _day(failures)
+    rows = [
+        (
+            link(line(_name(one), _CELL), workflow.failure_url(one)),
+            code(line(one.template_name, _CELL)),
+            "" if one.exit_code is None else str(one.exit_code),
+            escape(line(one.reason, _CELL)),
+            str(one.tries) if one.tries > 1 else "",
+            escape(line(_gist(one), _CELL)),
+            _time(one.finished_at, today=today),
+        )
+        for one in failures[:_MOST_ROWS]
+    ]
+    head = ("Step", "Template", "Exit code", "Reason", "Tries", "Message", "Finished (UTC)")
+    more = f"\n\nAnd {len(failures) - _MOST_ROWS} more." if len(failures) > _MOST_ROWS else ""
+    return _section(title, markdown.table(head, rows) + more if rows else "")
+
+
+def _values(title: str, values: Mapping[str, str]) -> list[str]:
+    rows = [(code(name), code(line(value, _CELL))) for name, value in safe_values(values).items() if name.strip()]
+    return _section(title, markdown.table(("Name", "Value"), rows) if rows else "")
+
+
+def _entries(entries: Sequence[Entry]) -> list[str]:
+    rows = [
+        (
+            f"{_OUTCOMES[one.outcome]} {escape(line(one.step, _CELL))}",
+            one.outcome,
+            escape(line("; ".join((one.summary, *one.notes)), 2 * _CELL)),
+            human_duration(one.seconds),
+        )
+        for one in entries[:_MOST_ROWS]
+    ]
+    return _section(
+        "What this exit handler did before",
+        markdown.table(("Step", "Outcome", "Summary", "Took"), rows) if rows else "",
+    )
+
+
+def _section(title: str, content: str) -> list[str]:
+    return [f"## {title}", content] if content else []
+
+
+def _workflow(workflow: Workflow) -> dict[str, object]:
+    facts = {
+        "name": line(workflow.name, _CELL),
+        "namespace": line(workflow.namespace, _CELL),
+        "uid": line(workflow.uid, _CELL),
+        "status": line(workflow.status, _CELL),
+        "duration": workflow.duration if math.isfinite(workflow.duration or 0) else None,
+        "creationTimestamp": _rfc3339(workflow.creation_timestamp),
+        "scheduledTime": _rfc3339(workflow.scheduled_time),
+        "mainEntrypoint": line(workflow.main_entrypoint, _CELL),
+        "url": workflow.url,
+        "subject": line(workflow.subject, _CELL),
+    }
+    known = {key: value for key, value in facts.items() if value not in (None, "")}
+    values = {"parameters": workflow.parameters, "outputs": workflow.outputs, "labels": workflow.labels}
+    return {**known, **{name: safe_values(one) for name, one in values.items()}}
+
+
+def _failure(workflow: Workflow, one: Failure) -> dict[str, object]:
+    facts = {
+        "step": line(_name(one), _CELL),
+        "template": line(one.template_name, _CELL),
+        "phase": line(one.phase, _CELL),
+        "pod": line(one.pod_name, _CELL),
+        "container": line(one.container, _CELL),
+        "exitCode": one.exit_code,
+        "reason": line(one.reason, _CELL),
+        "message": clean(one.message, _LONGEST),
+        "tries": one.tries if one.tries > 1 else None,
+        "finishedAt": _rfc3339(one.finished_at),
+        "url": workflow.failure_url(one),
+    }
+    return {key: value for key, value in facts.items() if value not in (None, "")}
+
+
+def _entry(one: Entry) -> dict[str, object]:
+    told: dict[str, object] = {"step": one.step, "uses": one.uses, "outcome": one.outcome}
+    told |= {"summary": clean(one.summary, _LONGEST), "seconds": round(one.seconds, 3)}
+    return told | ({"notes": [clean(note, _LONGEST) for note in one.notes]} if one.notes else {})
+
+
+def _name(one: Failure) -> str:
+    return one.display_name or one.pod_name or "a step"
+
+
+def _gist(one: Failure) -> str:
+    """What is not in the other columns; of a traceback the last line, which names the error."""
+    text = one.cause.detail if one.exit_code is not None else one.message
+    return text.strip().splitlines()[-1] if text.startswith("Traceback (") else text
+
+
+def _day(failures: Sequence[Failure]) -> str:
+    """The day on which all failed, if it was one: it need not stand in every row."""
+    days = {f"{one.finished_at.astimezone(UTC):%Y-%m-%d}" for one in failures if one.finished_at}
+    return days.pop() if len(days) == 1 else ""
+
+
+def _time(time: datetime | None, *, today: str = "") -> str:
+    if time is None:
+        return ""
+    text = f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    return text.removeprefix(today).strip()
+
+
+def _rfc3339(time: datetime | None) -> str:
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z") if time else ""

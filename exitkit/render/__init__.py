@@ -1,1 +1,0 @@
-"""The message in the forms of those who show it: blocks, mail, Markdown, events."""

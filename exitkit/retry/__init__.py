@@ -1,0 +1,192 @@
+"""Try again, within one deadline: the only place that retries, with tenacity, which nobody else knows."""
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel, Field
+
+from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
+from exitkit.retry.attempt import GRACE, Abandoned, bounded, sending
+from exitkit.retry.clock import Deadline
+from exitkit.settings import STRICT
+from exitkit.text.units import Seconds
+
+if TYPE_CHECKING:
+    import tenacity
+
+__all__ = ["GRACE", "Abandoned", "Retry", "Terms", "parse_retry_after", "sending"]
+
+T = TypeVar("T")
+log = logging.getLogger("exitkit")
+
+
+class Terms(BaseModel):
+    """How often and how patiently a step is tried."""
+
+    model_config = STRICT
+
+    attempts: int = Field(5, ge=1, le=100, description="Tries in all; 1 means no second one.")
+    wait: Seconds = Field(
+        0.5, description="Longest wait before the second try; doubled for each further one, with full jitter."
+    )
+    max_wait: Seconds = Field(
+        20.0, description="Longest wait between two tries; a Retry-After of the server goes before it."
+    )
+    attempt_timeout: Seconds = Field(15.0, gt=0, description="After this long one request is given up.")
+    resend: bool = Field(
+        False,
+        description="Send again also when an earlier try may have arrived, and risk a duplicate.",
+    )
+
+
+@dataclass(frozen=True)
+class Retry:
+    """The terms of a step and its deadline, as what an action calls."""
+
+    terms: Terms = field(default_factory=Terms.model_construct)  # the defaults need no check
+    deadline: Deadline = field(default_factory=lambda: Deadline(300))
+
+    def __call__(self, attempt: Callable[[], T], *, safe: bool = False) -> T:
+        """Call until it succeeds, fails for good, or tries or time run out.
+
+        `safe` says that a second arrival does no harm, so that an unknown outcome may be tried again.
+
+        Raises what the attempt raised if that is final, `Exhausted` after the last try, and `Unknown`
+        if any try may have arrived.
+        """
+        return _Loop(self.terms, self.deadline, safe=safe, limit=self.terms.attempt_timeout).run(attempt)
+
+    def whole(self, attempt: Callable[[], T]) -> T:
+        """As a call, for an attempt that is bounded by the deadline alone, such as a whole step."""
+        return _Loop(self.terms, self.deadline, safe=False, limit=math.inf).run(attempt)
+
+
+def parse_retry_after(value: str | None, now: float) -> float | None:
+    """Seconds to wait from a Retry-After header: a number, a fraction or an HTTP date (RFC 9110, 10.2.3).
+
+    `now` is in Unix seconds. None for nonsense; never below 0.
+    """
+    if value is None:
+        return None
+    text = value.strip()
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            date = parsedate_to_datetime(text)
+            seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
+        except (ValueError, TypeError, OverflowError, IndexError):
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+class _Loop:
+    """One thing tried several times, with tenacity."""
+
+    def __init__(self, terms: Terms, deadline: Deadline, *, safe: bool, limit: float) -> None:
+        self.terms, self.deadline, self.limit = terms, deadline, limit
+        self.resend = safe or terms.resend
+        self.tries = 0
+        self.errors: list[ActionError] = []
+
+    def run(self, attempt: Callable[[], T]) -> T:
+        """The first try; tenacity, which takes a while to load, comes in where there is a second one."""
+        try:
+            return self._once(attempt)
+        except ActionError as error:
+            if not self._again(error):
+                raise self._final(error) from error.__cause__
+            first = error
+        return self._further(attempt, first)
+
+    def _further(self, attempt: Callable[[], T], first: ActionError) -> T:
+        import tenacity
+
+        failed = [first]
+
+        def once() -> T:
+            if failed:  # the first try, of which tenacity is to know
+                raise failed.pop()
+            return self._once(attempt)
+
+        retrying = tenacity.Retrying(
+            sleep=self._sleep,
+            wait=self._wait,
+            stop=self._stop,
+            retry=tenacity.retry_if_exception(self._again),
+            before_sleep=self._tell,
+        )
+        try:
+            value: T = retrying(once)
+        except tenacity.RetryError as error:
+            raise self._exhausted() from error.last_attempt.exception()
+        except ActionError as error:
+            raise self._final(error) from error.__cause__
+        return value
+
+    def _once(self, attempt: Callable[[], T]) -> T:
+        left = self.deadline.remaining()
+        if left <= 0:
+            raise self._exhausted() if self.errors else Exhausted("no time left to begin", reason="timeout", tries=0)
+        self.tries += 1
+        # A loop inside this attempt ends with the same deadline, and tells more about its end.
+        grace = GRACE if math.isinf(self.limit) else 0.0
+        try:
+            return bounded(attempt, self.deadline.within(min(self.limit, left)), grace)
+        except ActionError as error:
+            self.errors.append(error)
+            raise
+
+    def _again(self, error: BaseException) -> bool:
+        return isinstance(error, Retryable) or (self.resend and isinstance(error, Unknown) and not error.resent)
+
+    def _wait(self, state: "tenacity.RetryCallState") -> float:
+        clock = self.deadline.clock
+        error = self.errors[-1]
+        asked = error.after if isinstance(error, Retryable) else None
+        if asked:  # never sooner than asked, and spread a little beyond; 0 asks for nothing
+            spare = max(0.0, self.deadline.remaining() - asked)
+            return asked + clock.jitter(min(asked * 0.2, spare / 2))
+        doubled = self.terms.wait * 2.0 ** min(state.attempt_number - 1, 60)
+        return clock.jitter(min(self.terms.max_wait, doubled))
+
+    def _sleep(self, seconds: float) -> None:
+        if not self.deadline.pause(seconds):  # a signal came
+            raise self._exhausted()
+
+    def _stop(self, state: "tenacity.RetryCallState") -> bool:
+        return self.tries >= self.terms.attempts or state.upcoming_sleep >= self.deadline.remaining()
+
+    def _tell(self, state: "tenacity.RetryCallState") -> None:
+        log.warning(
+            "try %d of %d failed: %s; again in %.1f s",
+            self.tries,
+            self.terms.attempts,
+            self.errors[-1],
+            state.upcoming_sleep,
+        )
+
+    def _exhausted(self) -> ActionError:
+        # What an attempt said before the time ran out tells more than that it did.
+        said = [error for error in self.errors if error.reason != "timeout"] or self.errors
+        last = said[-1]
+        if self.tries >= self.terms.attempts:
+            why = f"gave up after {self.tries} tries" if self.tries > 1 else ""
+        else:
+            after = getattr(self.errors[-1], "after", None)
+            asked = f"; asked to wait {after:.0f} s" if after else ""
+            why = f"no time left after {self.tries} {'try' if self.tries == 1 else 'tries'}{asked}"
+        message = f"{last}; {why}" if why else str(last)
+        return self._final(Exhausted(message, reason=last.reason, tries=self.tries))
+
+    def _final(self, error: ActionError) -> ActionError:
+        unknown = next((one for one in self.errors if isinstance(one, Unknown)), None)
+        if unknown is None or isinstance(error, Unknown):
+            return error
+        told = f"an earlier try may have arrived ({unknown}); then: {error}"
+        return Unknown(told, reason=error.reason, resent=True)

@@ -1,0 +1,113 @@
+"""One attempt: in a daemon thread, abandoned when its time is up, and then unable to deliver.
+
+No timeout of a library bounds a whole call: a resolver blocks, a server drips a byte a second. So whoever
+waits stops waiting. What has not been sent by then is stopped at `sending()`; what has is unknown.
+"""
+
+import contextvars
+import threading
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from exitkit.errors import ActionError, Reason, Retryable, Unknown
+from exitkit.retry.clock import Deadline
+
+T = TypeVar("T")
+
+GRACE = 0.1
+"""Seconds that a loop gets to report its own last error before whoever waits for it gives up on it."""
+
+
+def bounded(attempt: Callable[[], T], deadline: Deadline, grace: float) -> T:
+    """Run the attempt in a daemon thread, and wait for it until the deadline and a grace in seconds."""
+    call, ready = _Call(), threading.Event()
+    began = deadline.clock.monotonic()
+    values: list[T] = []
+    errors: list[BaseException] = []
+
+    def body() -> None:
+        _current.set(call)
+        try:
+            values.append(attempt())
+        except BaseException as error:  # also SystemExit: a plugin must not end the thread unseen
+            errors.append(error)
+        finally:
+            ready.set()
+
+    context = contextvars.copy_context()
+    deadline.clock.spawn(lambda: context.run(body), "exitkit-attempt")
+    if deadline.wait(ready, lambda: bool(values or errors), grace):
+        error = errors[0] if errors else None
+        call.verdict(error)
+        if error is not None:
+            raise error
+        return values[0]
+    raise _overdue(call, deadline.clock.monotonic() - began)
+
+
+def _overdue(call: "_Call", seconds: float) -> ActionError:
+    told = f"; before that: {call.last}" if call.last else ""
+    if call.abandon():
+        return Unknown(f"no verdict within {seconds:.1f} s; it may have arrived{told}", reason="timeout")
+    reason: Reason = call.last.reason if call.last else "timeout"
+    return Retryable(f"no answer within {seconds:.1f} s{told}", reason=reason)
+
+
+def sending() -> None:
+    """Say that the first byte leaves now. Clients call it once for each request.
+
+    Raises `Abandoned` if whoever asked for this request has stopped waiting.
+    """
+    call = _current.get()
+    if call is not None:
+        call.sending()
+
+
+class Abandoned(BaseException):
+    """Ends the thread of an attempt that nobody waits for any more; nobody sees it."""
+
+
+class _Call:
+    """One running attempt: whether something left without a verdict, and whether anybody still waits."""
+
+    def __init__(self) -> None:
+        self.parent = _current.get()
+        self.in_flight = 0  # requests below that left and have no verdict
+        self.sent = False
+        self.abandoned = False
+        self.last: ActionError | None = None
+
+    def chain(self) -> "Iterator[_Call]":
+        call: _Call | None = self
+        while call is not None:
+            yield call
+            call = call.parent
+
+    def sending(self) -> None:
+        with _lock:
+            if any(call.abandoned for call in self.chain()):
+                raise Abandoned
+            if not self.sent:
+                self.sent = True
+                for call in self.chain():
+                    call.in_flight += 1
+
+    def verdict(self, error: BaseException | None) -> None:
+        """The attempt is over: unless its outcome is unknown, nothing of it is in flight."""
+        with _lock:
+            if self.sent and not isinstance(error, Unknown):
+                for call in self.chain():
+                    call.in_flight -= 1
+            if isinstance(error, ActionError):
+                for call in self.chain():
+                    call.last = error
+
+    def abandon(self) -> bool:
+        """Stop waiting; whether something may have arrived."""
+        with _lock:
+            self.abandoned = True
+            return self.in_flight > 0
+
+
+_lock = threading.Lock()
+_current: contextvars.ContextVar[_Call | None] = contextvars.ContextVar("exitkit_call", default=None)

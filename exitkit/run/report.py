@@ -1,0 +1,153 @@
+"""What a run came to: its entries, its exit code, and the forms in which it is told."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from exitkit.context import Entry
+from exitkit.text import redact
+from exitkit.text.safejson import dumps
+from exitkit.text.units import human_duration
+
+FailOn = Literal["any", "required", "never"]
+
+FAILED, CUT = 1, 3
+
+# Kubernetes keeps 4096 bytes of a termination message:
+# https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/
+_TERMINATION_BYTES = 4096
+_MARKS = {"ok": "✓", "skipped": "-", "failed": "✗", "unknown": "?", "duplicate": "="}
+
+
+@dataclass(frozen=True)
+class Report:
+    """Entries in the plan's order; `started` in Unix seconds; `cut` where the deadline or a signal ended it.
+
+    `notes` tell which facts were degraded.
+    """
+
+    workflow: Mapping[str, object]
+    entries: tuple[Entry, ...]
+    started: float
+    seconds: float
+    notes: tuple[str, ...] = ()
+    cut: bool = False
+    fail_on: FailOn = "any"
+
+    @property
+    def failures(self) -> tuple[Entry, ...]:
+        """Steps that did not do what they should, and that no fallback made good."""
+        return tuple(one for one in self.entries if one.outcome in ("failed", "unknown") and not one.covered_by)
+
+    @property
+    def exit_code(self) -> int:
+        """0 fine, 1 a step failed, 3 the deadline cut the run."""
+        if self.fail_on == "never":
+            return 0
+        counted = [one for one in self.failures if self.fail_on == "any" or one.required]
+        if not counted:
+            return 0
+        return CUT if self.cut else FAILED
+
+    @property
+    def outcome(self) -> str:
+        """`ok`, `failed`, or `cut`: what happened, whatever is made to count."""
+        if not self.failures:
+            return "ok"
+        return "cut" if self.cut else "failed"
+
+    def to_json(self) -> dict[str, object]:
+        """The report for machines; `version` is raised when a key changes its meaning."""
+        return {
+            "version": 1,
+            "outcome": self.outcome,
+            "exitCode": self.exit_code,
+            "workflow": dict(self.workflow),
+            "startedAt": datetime.fromtimestamp(self.started, UTC).isoformat(timespec="seconds"),
+            "seconds": round(self.seconds, 3),
+            "steps": [_entry(one) for one in self.entries],
+            "notes": list(self.notes),
+        }
+
+    def line(self) -> str:
+        """One line for people: what failed and why, else how many steps are fine."""
+        if self.failures:
+            told = "; ".join(f"{one.step}: {one.summary}" for one in self.failures)
+            return _fit(f"exitkit: {told}", _TERMINATION_BYTES)
+        done = sum(one.outcome in ("ok", "duplicate") for one in self.entries)
+        idle = sum(one.outcome == "skipped" for one in self.entries)
+        covered = len(self.entries) - done - idle
+        made_good = f", {covered} made good by a fallback" if covered else ""
+        return f"exitkit: {done} of {len(self.entries)} steps done, {idle} with nothing to do{made_good}"
+
+    def termination(self) -> bytes:
+        """The line cut to what Kubernetes keeps, at a character's boundary."""
+        return self.line().encode("utf-8", "replace")[:_TERMINATION_BYTES].decode("utf-8", "ignore").encode()
+
+    def table(self, *, width: int = 100, colour: bool = False) -> str:
+        """The report for a terminal of so many columns."""
+        rows = [(_MARKS[one.outcome], one.step, one.outcome, human_duration(one.seconds), one) for one in self.entries]
+        steps = max((len(row[1]) for row in rows), default=0)
+        times = max((len(row[3]) for row in rows), default=0)
+        lines = []
+        for mark, step, outcome, seconds, entry in rows:
+            head = f"{mark} {step:<{steps}}  {outcome:<9}  {seconds:>{times}}  "
+            summary = _fit(entry.summary, max(20, width * 4))
+            lines.append(_paint(head, outcome, colour=colour) + summary)
+            more = [f"because {entry.because}"] if entry.because else []
+            more += [f"made good by {entry.covered_by}"] if entry.covered_by else []
+            lines += [" " * 4 + _fit(one, 400) for one in (*more, *entry.notes)]
+        lines += [f"! {_fit(one, 400)}" for one in self.notes]
+        return "\n".join(lines)
+
+
+def outputs(report: Report) -> dict[str, str]:
+    """What can be written to Argo's output parameters, by name: the report's own, and each step's facts.
+
+    A step's are `<step>-<fact>`, with `-` for what Argo takes in no parameter's name, such as the dot in `notify.slack`.
+    """
+    found = {
+        "report": dumps(report.to_json()),
+        "outcome": report.outcome,
+        "exit-code": str(report.exit_code),
+        "summary": report.line(),
+        "failed": ",".join(one.step for one in report.failures),
+    }
+    for entry in report.entries:
+        told = {**entry.facts, "outcome": entry.outcome}
+        for key, value in told.items():
+            name = re.sub(r"[^A-Za-z0-9_-]", "-", f"{entry.step}-{key}")
+            found.setdefault(name, redact.redact(value) if isinstance(value, str) else dumps(value))
+    return found
+
+
+def entries_as_facts(entries: Iterable[Entry]) -> dict[str, object]:
+    """`steps.<id>` for templates: outcome, summary and facts of the steps before."""
+    return {one.step: {**one.facts, "outcome": one.outcome, "summary": one.summary} for one in entries}
+
+
+def _entry(entry: Entry) -> dict[str, object]:
+    told: dict[str, object] = {
+        "step": entry.step,
+        "uses": entry.uses,
+        "outcome": entry.outcome,
+        "summary": entry.summary,
+        "seconds": round(entry.seconds, 3),
+        "required": entry.required,
+    }
+    told |= {"reason": entry.reason} if entry.reason else {}
+    told |= {"because": entry.because} if entry.because else {}
+    told |= {"coveredBy": entry.covered_by} if entry.covered_by else {}
+    told |= {"facts": dict(entry.facts)} if entry.facts else {}
+    return told | ({"notes": list(entry.notes)} if entry.notes else {})
+
+
+def _fit(text: str, limit: int) -> str:
+    return redact.printable(redact.redact(text), limit)
+
+
+def _paint(text: str, outcome: str, *, colour: bool) -> str:
+    code = {"ok": "32", "failed": "31", "unknown": "33"}.get(outcome, "2")
+    return f"\033[{code}m{text}\033[0m" if colour else text

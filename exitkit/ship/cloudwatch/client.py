@@ -1,0 +1,123 @@
+"""One stream of CloudWatch Logs: what can be asked of it, by plain signed requests.
+
+https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from exitkit.clients.aws import Access, Account
+from exitkit.clients.http import Client, Response, check
+from exitkit.errors import ActionError, Reason, Retryable
+from exitkit.text.redact import printable, redact
+
+_API = "Logs_20140328"
+_AGAIN: dict[str, Reason] = {
+    "ThrottlingException": "rate",
+    "LimitExceededException": "rate",
+    "ServiceUnavailableException": "server",
+    "InternalFailure": "server",
+    "InternalServerError": "server",
+    "OperationAbortedException": "server",
+}
+_AUTH = frozenset(
+    {
+        "AccessDeniedException",
+        "UnrecognizedClientException",
+        "ExpiredTokenException",
+        "InvalidSignatureException",
+        "IncompleteSignatureException",
+        "MissingAuthenticationTokenException",
+    }
+)
+
+
+class Missing(ActionError):
+    """There is no such group or stream."""
+
+
+class TooBig(ActionError):
+    """The request has more than the service takes at once."""
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Places among the events sent, in order: those before `old` and `expired`, and those from `new` on, if any."""
+
+    old: int = 0
+    expired: int = 0
+    new: int | None = None
+
+
+class Stream:
+    """A log stream, for several threads. Each method sends one request, and tries nothing again."""
+
+    def __init__(self, group: str, name: str, access: Access, connections: int) -> None:
+        self.group, self.name, self.access = group, name, access
+        self.account = Account(access, "logs")
+        self._client = Client(ca_file=access.ca_file, connections=connections)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def put(self, events: Sequence[str]) -> Rejected:
+        """Add events, which are JSON in the order of their times; what of them was not taken."""
+        head = json.dumps({"logGroupName": self.group, "logStreamName": self.name})[:-1]
+        body = f'{head},"logEvents":[{",".join(events)}]}}'.encode("utf-8", "backslashreplace")
+        found = self._ask("PutLogEvents", body, f"writing to {self.group}")
+        info = found.get("rejectedLogEventsInfo") or {}
+        return Rejected(
+            old=_place(info, "tooOldLogEventEndIndex") or 0,
+            expired=_place(info, "expiredLogEventEndIndex") or 0,
+            new=_place(info, "tooNewLogEventStartIndex"),
+        )
+
+    def create(self, *, group: bool) -> None:
+        """Make the stream, and with `group` its group before; that one is there already is fine."""
+        if group:
+            self._make("CreateLogGroup", {"logGroupName": self.group})
+        self._make("CreateLogStream", {"logGroupName": self.group, "logStreamName": self.name})
+
+    def _make(self, what: str, given: Mapping[str, str]) -> None:
+        try:
+            self._ask(what, json.dumps(given).encode(), f"making {self.group}")
+        except ActionError as error:
+            if "ResourceAlreadyExistsException" not in str(error):
+                raise
+
+    def _ask(self, action: str, body: bytes, what: str) -> Mapping[str, Any]:
+        region = self.account.region
+        url = f"{self.account.endpoint_url or f'https://{self.account.host(region)}'}/"
+        headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"{_API}.{action}"}
+        signed = self.account.sign("POST", url, headers, body, region)
+        response = self._client.request("POST", url, what=what, headers=signed, body=body, limit=1 << 20)
+        found = _object(response)
+        if response.status == 200:
+            return found
+        kind = str(found.get("__type") or "").rpartition("#")[2]
+        if not kind:
+            check(response, what, ok=())
+        said = printable(redact(str(found.get("message") or found.get("Message") or "")), 300)
+        told = f"{what}: {kind}{f': {said}' if said else ''}"
+        if kind in _AGAIN:
+            raise Retryable(told, reason=_AGAIN[kind])
+        if kind == "ResourceNotFoundException":
+            raise Missing(told, reason="client")
+        if response.status == 413 or kind == "RequestEntityTooLargeException":
+            raise TooBig(told, reason="client")
+        raise ActionError(told, reason="auth" if kind in _AUTH else "client")
+
+
+def _object(response: Response) -> Mapping[str, Any]:
+    try:
+        found = json.loads(response.body or b"{}")
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _place(info: Mapping[str, Any], name: str) -> int | None:
+    found = info.get(name)
+    return found if isinstance(found, int) else None

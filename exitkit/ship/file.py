@@ -1,0 +1,235 @@
+"""Records as lines of JSON in a file: the target that needs nothing but a folder.
+
+A second run appends only what is not there yet, told by the ids that begin the lines.
+"""
+
+import contextlib
+import fcntl
+import gzip
+import json
+import os
+import re
+import stat
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from exitkit.context import Context
+from exitkit.errors import ActionError, Retryable
+from exitkit.retry import sending
+from exitkit.ship import Ship
+from exitkit.ship.pipeline.batch import Answer, Batch, Post
+from exitkit.ship.pipeline.chunk import Chunk
+from exitkit.text.units import human_size
+
+# How far back the file is searched for what an earlier run wrote: some 100,000 lines, in about 0.1 s.
+_LOOK = 16 << 20
+# A compressed file can only be read from its start; this takes about a second.
+_INFLATE = 256 << 20
+_CHUNK = 1 << 16
+_LINE = re.compile(rb'^\{"id":"([a-z2-7]{26})"', re.MULTILINE)
+
+
+class File(Ship):
+    """Write records to a file, one line of JSON each."""
+
+    path: Path = Field(
+        Path("/tmp/exitkit/records.ndjson"),  # noqa: S108 - the pod's own folder; links are not followed
+        description="The file; folders are made, and a name that ends in .gz is compressed.",
+    )
+    mode: Literal["append", "replace"] = Field(
+        "append", description="Whether what is in the file stays; a record that is in it is not written again."
+    )
+
+    @field_validator("path")
+    @classmethod
+    def _stays_below(cls, path: Path) -> Path:
+        """A name that a template put into the path must not lead out of it."""
+        if ".." in path.parts or not path.name or "\0" in str(path):
+            raise ValueError("is the path of a file, without '..'")
+        return path
+
+    def target(self) -> str:
+        return str(self.path)
+
+    def encode(self, chunk: Chunk) -> Sequence[str]:
+        return chunk.lines
+
+    @contextlib.contextmanager
+    def open(self, context: Context) -> Iterator[Post]:  # noqa: ARG002 - a file is bounded by the step's time
+        zipped = self.path.suffix == ".gz"
+        with _opened(self.path) as fd:
+            with _telling(self.path):
+                old = _Old() if self.mode == "replace" else _look_zipped(fd, self.path) if zipped else _look(fd)
+                if old.end != os.fstat(fd).st_size:
+                    os.ftruncate(fd, old.end)
+            lines = _Lines(self.path, fd, old, zipped=zipped)
+            lines.begin()
+            yield lines.post
+
+
+@dataclass(frozen=True)
+class _Old:
+    """What an earlier run left: the ids, where new lines go, and what has to stand before them."""
+
+    ids: frozenset[str] = frozenset()
+    end: int = 0
+    before: bytes = b""
+    notes: tuple[str, ...] = ()
+
+
+class _Lines:
+    """An open file that lines are added to, each batch whole or not at all."""
+
+    def __init__(self, path: Path, fd: int, old: _Old, *, zipped: bool) -> None:
+        self.path, self.fd, self.old, self.zipped = path, fd, old, zipped
+        self.end = old.end
+
+    def begin(self) -> None:
+        """End a last line that has no end."""
+        if self.old.before:
+            self._write(self.old.before)
+
+    def post(self, batch: Batch) -> Answer:
+        new: list[str] = []
+        known: list[int] = []
+        place = 0
+        for part in batch.parts:
+            for identity, line in zip(part.chunk.ids, part.texts, strict=True):
+                if identity in self.old.ids:
+                    known.append(place)
+                else:
+                    new.append(line)
+                place += 1
+        if new:
+            self._write("".join(new).encode("utf-8", "backslashreplace"))
+        return Answer(duplicate=known, notes=self.old.notes)
+
+    def _write(self, content: bytes) -> None:
+        # Members one after the other are one gzip file (RFC 1952, 2.2); without a time the same in each run.
+        data = gzip.compress(content, 6, mtime=0) if self.zipped else content
+        sending()
+        with _telling(self.path):
+            try:
+                done = 0
+                while done < len(data):
+                    done += os.pwrite(self.fd, data[done:], self.end + done)
+                os.fsync(self.fd)
+            except OSError:
+                with contextlib.suppress(OSError):  # the disk that refused may refuse this too
+                    os.ftruncate(self.fd, self.end)
+                raise
+        self.end += len(data)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """The file's descriptor, with nobody else of us writing to it."""
+    with _telling(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = not path.exists()
+        # A link could lead the lines into somebody else's file; a pipe without a reader would hang.
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+    try:
+        with _telling(path):
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise ActionError(f"cannot write {path}: it is no plain file; choose another path", reason="client")
+            _lock(fd, path)
+            if made:
+                _keep_name(path.parent)
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _lock(fd: int, path: Path) -> None:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Retryable(f"{path} is being written by another process", reason="other") from None
+    except OSError:
+        return  # a file system without locks; two writers at a time are rare
+
+
+def _keep_name(folder: Path) -> None:
+    """A new file's name is kept in its folder, which has to reach the disk too."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    """The system's errors as ours."""
+    try:
+        yield
+    except OSError as error:
+        why = "it is a symbolic link" if path.is_symlink() else (error.strerror or "i/o error").lower()
+        raise ActionError(f"cannot write {path}: {why}; choose another path or mount a volume there") from error
+
+
+def _look(fd: int) -> _Old:
+    """The ids in the last part of the file, and how its last line ends."""
+    size = os.fstat(fd).st_size
+    start = max(0, size - _LOOK)
+    parts, at = [], start
+    while at < size and (part := os.pread(fd, min(1 << 20, size - at), at)):
+        parts.append(part)
+        at += len(part)
+    text = b"".join(parts)
+    notes = (f"only the last {human_size(_LOOK)} were searched for records of earlier runs",) if start else ()
+    tail = text[text.rfind(b"\n") + 1 :]
+    if not tail or _is_json(tail):
+        return _Old(_ids(text), size, b"\n" if tail else b"", notes)
+    if _LINE.match(tail) or b'{"id":"'.startswith(tail[:7]):
+        cut = "an earlier run was cut in the middle of a line, which was removed"
+        return _Old(_ids(text[: len(text) - len(tail)]), size - len(tail), b"", (*notes, cut))
+    return _Old(_ids(text), size, b"\n", notes)  # somebody else's line, which stays
+
+
+def _look_zipped(fd: int, path: Path) -> _Old:
+    """The ids in the whole file, and where its last whole member ends: after half a one nothing can be read."""
+    size = os.fstat(fd).st_size
+    ids, found, text, last = set[str](), set[str](), b"", b""
+    inflated = at = end = 0
+    unpack, pending = zlib.decompressobj(wbits=31), b""
+    while pending or at < size:
+        chunk = pending or os.pread(fd, _CHUNK, at)
+        at += 0 if pending else len(chunk)
+        try:
+            part = unpack.decompress(chunk, 16 * _CHUNK)
+        except zlib.error:
+            why = "what is in it is not gzip; choose another path, or one that does not end in .gz"
+            raise ActionError(f"cannot append to {path}: {why}", reason="client") from None
+        pending = unpack.unused_data if unpack.eof else unpack.unconsumed_tail
+        inflated += len(part)
+        if inflated > _INFLATE:
+            note = f"it holds more than {human_size(_INFLATE)}, so it was not searched for records of earlier runs"
+            return _Old(end=size, notes=(note,))
+        text += part
+        whole = text.rfind(b"\n") + 1
+        found |= _ids(text[:whole])
+        text = text[whole:][-_CHUNK:]
+        if unpack.eof:
+            ids, end, last = ids | found, at - len(pending), text
+            unpack = zlib.decompressobj(wbits=31)
+    notes = ("an earlier run was cut in the middle of a batch, which was removed",) if end < size else ()
+    return _Old(frozenset(ids), end, b"\n" if last else b"", notes)
+
+
+def _ids(text: bytes) -> frozenset[str]:
+    return frozenset(match.decode() for match in _LINE.findall(text))
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True

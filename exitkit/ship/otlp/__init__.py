@@ -1,0 +1,173 @@
+"""An OpenTelemetry collector, or whatever takes logs by OTLP/HTTP, in the encoding that all of them take: protobuf's."""
+
+import json
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from exitkit.clients import http
+from exitkit.clients.otlp import protobuf
+from exitkit.errors import ActionError, Retryable
+from exitkit.ship.pipeline.batch import Answer, Batch
+from exitkit.ship.pipeline.chunk import Chunk
+from exitkit.ship.posting import HTTPShip, refused
+from exitkit.text.redact import printable, redact
+
+# https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes: these and no others.
+_AGAIN = frozenset({429, 502, 503, 504})
+# https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber
+_SEVERITY = {"info": 9, "warning": 13, "error": 17}
+# https://opentelemetry.io/docs/specs/semconv/: what our attributes are called there; the rest are `argo.*`.
+_RESOURCE = {"namespace": "k8s.namespace.name", "pod": "k8s.pod.name", "container": "k8s.container.name"}
+_OWN = {"workflow": "cicd.pipeline.name", "uid": "cicd.pipeline.run.id", "step": "cicd.pipeline.task.name"}
+
+
+class OTLP(HTTPShip):
+    """Export records to an OpenTelemetry collector by OTLP/HTTP in protobuf.
+
+    The protocol has no way to tell that a record came twice; each has its id as `log.record.uid`, by which they can be
+    told apart. Of what a collector refuses it tells how many and not which, so all of such a batch is kept.
+    """
+
+    name: ClassVar[str] = "OTLP"
+    path: ClassVar[str] = "/v1/logs"
+    content_type: ClassVar[str] = "application/x-protobuf"
+    # The collector takes 20 MiB by default (max_request_body_size), and 4 MiB is what most put before it.
+    most_bytes: ClassVar[int] = 3 << 20
+    most_records: ClassVar[int] = 5000
+    by_source: ClassVar[bool] = True
+
+    service_name: str = Field("argo-workflows", description="What the records say they are from: service.name.")
+    resource_attributes: dict[str, str] = Field({}, description="More attributes of the resource, for all records.")
+
+    def encode(self, chunk: Chunk) -> Sequence[bytes]:
+        """Each as a field `log_records` of ScopeLogs; the numbers are those of opentelemetry/proto/logs/v1/logs.proto."""
+        level = b""
+        if chunk.kind != "log":
+            level = protobuf.number(2, _SEVERITY[chunk.level]) + protobuf.text(3, chunk.level.upper())
+        own = {**{key: value for key, value in chunk.attributes.items() if key not in _RESOURCE}, "kind": chunk.kind}
+        if chunk.kind == "log":  # what is the same for all lines is told with the status
+            own = {key: own[key] for key in ("part", "parts", "file", "kind") if key in own}
+        shared = b"".join(_attributes(6, own))
+        size, fixed = protobuf.varint, 9 + len(level) + len(shared)  # 9: the time with its tag
+        stamps = chunk.times if min(chunk.times, default=0) >= 0 else [max(one, 0) for one in chunk.times]
+        times = struct.pack(f"<{len(stamps)}Q", *stamps)
+        found = []
+        for place, message, identity in zip(range(0, len(times), 8), chunk.messages, chunk.ids, strict=True):
+            said, uid = message.encode("utf-8", "backslashreplace"), identity.encode()
+            inner, before = size(len(said)), _before_uid(len(uid))
+            value = 1 + len(inner) + len(said)  # of string_value in an AnyValue
+            outer = size(value)
+            whole = size(fixed + 1 + len(outer) + value + len(before) + len(uid))
+            # Put together once: the lengths first, and not a message in a message.
+            parts = (whole, times[place : place + 8], level, outer, inner, said, before, uid, shared)
+            found.append(b"\x12%b\x09%b%b\x2a%b\x0a%b%b%b%b%b" % parts)
+        return found
+
+    def body(self, batch: Batch) -> bytes:
+        each: dict[bytes, list[bytes]] = {}
+        for part in batch.parts:
+            each.setdefault(self._resource(part.chunk), []).append(part.blob)
+        scope = protobuf.nested(1, protobuf.text(1, "exitkit"))
+        return b"".join(
+            protobuf.nested(1, protobuf.nested(1, key) + protobuf.nested(2, scope + b"".join(some)))
+            for key, some in each.items()
+        )
+
+    def answer(self, response: http.Response, batch: Batch) -> Answer:
+        if response.status == 200:
+            return self._partly(response)
+        response = _readable(response)
+        if response.status == 400:  # never to be sent again, the protocol says
+            return refused(response, batch)
+        what = f"shipping to {self.target()}"
+        try:
+            http.check(response, what, ok=())
+        except Retryable as error:
+            if response.status in _AGAIN:
+                raise
+            raise ActionError(str(error), reason=error.reason) from None
+        raise ActionError(f"{what}: {response.status} is no answer of OTLP", reason="server")
+
+    def _partly(self, response: http.Response) -> Answer:
+        """What a success says of those that it is none for."""
+        try:
+            count, told = _partial_success(response)
+        except ValueError:
+            raise ActionError(
+                f"{self.target()} said nothing that is OTLP: {response.excerpt}", reason="server"
+            ) from None
+        said = printable(redact(told), 200)
+        if count > 0:
+            return Answer(unplaced=count, why=said or "no reason was given")
+        return Answer(notes=(f"{self.target()} says: {said}",) if said else ())
+
+    def _resource(self, chunk: Chunk) -> bytes:
+        told = {"service.name": self.service_name, **self.resource_attributes}
+        told |= {name: str(chunk.attributes[key]) for key, name in _RESOURCE.items() if chunk.attributes.get(key)}
+        if chunk.kind == "log":
+            told |= {_OWN[key]: str(chunk.attributes[key]) for key in ("workflow", "uid") if chunk.attributes.get(key)}
+        return b"".join(_attributes(1, told, names={}))
+
+
+def _attributes(field: int, found: Mapping[str, Any], names: Mapping[str, str] = _OWN) -> Iterator[bytes]:
+    """Each as a field of a message: KeyValue has the key as its first and an AnyValue as its second."""
+    for key, value in found.items():
+        name = names.get(key, key if "." in key or not names else f"argo.{key}")
+        yield protobuf.nested(field, protobuf.text(1, name) + protobuf.nested(2, _value(value)))
+
+
+def _value(value: object) -> bytes:
+    """An AnyValue."""
+    if isinstance(value, bool):
+        return protobuf.number(2, value)
+    if isinstance(value, int) and -(1 << 63) <= value < 1 << 63:
+        return protobuf.number(3, value)
+    if isinstance(value, float):
+        return protobuf.double(4, value)
+    return protobuf.text(1, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
+
+
+@lru_cache(maxsize=64)
+def _before_uid(size: int) -> bytes:
+    """The attribute log.record.uid of a record, but for its value of so many bytes."""
+    return next(_attributes(6, {"log.record.uid": "0" * size}))[:-size]
+
+
+def _partial_success(response: http.Response) -> tuple[int, str]:
+    """How many were rejected, and what is said of it; some answer with JSON whatever they are sent. Raises ValueError."""
+    if _is_json(response):
+        found = json.loads(response.body or b"{}")
+        partial = found.get("partialSuccess") if isinstance(found, Mapping) else None
+        if not isinstance(partial, Mapping):
+            return 0, ""
+        return int(partial.get("rejectedLogRecords") or 0), str(partial.get("errorMessage") or "")
+    count, said = 0, b""
+    for _, inner in (one for one in protobuf.fields(response.body) if one[0] == 1):
+        if not isinstance(inner, bytes):
+            raise ValueError("partial_success is a message")  # noqa: TRY004 - told as what it is: no answer
+        for field, value in protobuf.fields(inner):
+            if field == 1 and isinstance(value, int):
+                count = value
+            elif field == 2 and isinstance(value, bytes):
+                said = value
+    return count, said.decode("utf-8", "replace")
+
+
+def _readable(response: http.Response) -> http.Response:
+    """The message of a google.rpc.Status in place of its bytes."""
+    if _is_json(response):
+        return response
+    try:
+        said = [value for field, value in protobuf.fields(response.body) if field == 2 and isinstance(value, bytes)]
+    except ValueError:  # the text of something in between
+        return response
+    return replace(response, body=b" ".join(said)) if said else response
+
+
+def _is_json(response: http.Response) -> bool:
+    return "json" in (response.headers.get("Content-Type") or "")

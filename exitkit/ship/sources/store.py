@@ -1,0 +1,83 @@
+"""Objects of S3 or Google Cloud Storage to read from, whichever a URL names."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from os.path import commonprefix
+from typing import Protocol
+
+from exitkit.clients.objects import Page
+from exitkit.context import Context
+from exitkit.errors import ActionError
+
+_PIECE = 4 << 20
+"""Bytes of a request; a round trip takes about as long as 1 MiB of an answer."""
+
+
+class _Bucket(Protocol):
+    def close(self) -> None: ...
+    def page(self, prefix: str, after: str = "", *, token: str = "") -> Page: ...
+
+
+class Store:
+    """What is below a URL such as `s3://bucket/prefix/`. Close it."""
+
+    def __init__(self, url: str, context: Context) -> None:
+        scheme, _, rest = url.partition("://")
+        name, _, self.prefix = rest.partition("/")
+        self.url, self.context = url, context
+        self._s3 = self._gcs = None
+        # The credentials are those of the environment, as the tools of either find them.
+        if scheme == "s3":
+            from exitkit.clients import s3
+            from exitkit.clients.aws import Access
+
+            self._s3 = s3.Bucket(name, Access())
+        else:
+            from exitkit.clients import gcp, gcs
+
+            self._gcs = gcs.Bucket(name, gcp.Access())
+
+    def close(self) -> None:
+        for one in (self._s3, self._gcs):
+            if one is not None:
+                one.close()
+
+    def entries(self, prefix: str | None = None) -> Iterator[tuple[str, int]]:
+        """Keys below a prefix of the bucket, by default the URL's, and their sizes in bytes. Raises Exhausted and ActionError."""
+        bucket: _Bucket | None = self._s3 or self._gcs
+        below = self.prefix if prefix is None else prefix
+        after, token, more = "", "", bucket is not None
+        while more and bucket is not None:
+            page = self.context.retry(partial(bucket.page, below, after, token=token), safe=True)
+            yield from zip(page.keys, page.sizes, strict=True)
+            if page.more and not page.keys and page.token == token:
+                raise ActionError(f"listing {self.url}: there is more, and nothing says where", reason="server")
+            after, token, more = (page.keys[-1] if page.keys else after), page.token, page.more
+
+    def sizes(self, keys: Sequence[str], owner: str) -> dict[str, int]:
+        """Bytes of those of these objects that are there: by one listing where all are in a folder of the owner's."""
+        folder = commonprefix(keys).rpartition("/")[0]  # noqa: RUF071 - up to the last folder that all of them have
+        if len(keys) > 1 and owner and owner in folder:
+            wanted = set(keys)
+            return {key: size for key, size in self.entries(f"{folder}/") if key in wanted}
+        each = (next(self.entries(key), ("", 0)) for key in keys)  # a key is before all that it is the beginning of
+        return {key: size for key, (found, size) in zip(keys, each, strict=True) if found == key}
+
+    def read(self, key: str, size: int, begin: int = 0) -> Iterator[bytes]:
+        """The bytes of an object from one on, in pieces. Raises Exhausted and ActionError."""
+        while begin < size:
+            piece = self.piece(key, begin, min(_PIECE, size - begin))
+            if not piece:
+                raise ActionError(f"{key} of {self.url} ended at {begin} of {size} bytes: it was replaced meanwhile")
+            yield piece
+            begin += len(piece)
+
+    def piece(self, key: str, begin: int, count: int) -> bytes:
+        """So many bytes from one on."""
+
+        def ask() -> bytes:
+            if self._s3 is not None:
+                return self._s3.get(key, begin=begin, limit=count).body
+            return self._gcs.get(key, begin=begin, limit=count) if self._gcs is not None else b""
+
+        return self.context.retry(ask, safe=True)

@@ -1,0 +1,100 @@
+"""The logs of the workflow's containers, from the Kubernetes API and from Argo's archive."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from functools import partial
+from typing import TYPE_CHECKING
+
+from exitkit.clients.argo.logs import log_keys
+from exitkit.clients.kubernetes import Kube, find
+from exitkit.context import Context
+from exitkit.errors import ActionError, ConfigError, Exhausted
+from exitkit.ship.pipeline.chunk import Chunk
+from exitkit.ship.pipeline.source import Source
+from exitkit.ship.sources import archive, pods
+from exitkit.ship.sources.archive import Index
+from exitkit.ship.sources.store import Store
+
+if TYPE_CHECKING:
+    from exitkit.ship.sources import Wanted
+
+
+def sources(wanted: "Wanted", context: Context, *, with_pods: bool, with_archive: bool) -> Iterator[Source]:
+    """What can be found; where one of the two cannot be asked, that is a source that fails, and the other goes on."""
+    since = context.deadline.clock.time() - wanted.since if wanted.since else 0.0
+    picks = pods.Picks(tuple(wanted.containers), wanted.only == "failed", wanted.tail, since)
+    path = str(wanted.kubeconfig) if wanted.kubeconfig else ""
+    with ExitStack() as stack:
+        kube = stack.enter_context(Kube(partial(find.find, path, "", context.deadline.clock)))
+        store: Store | None = None
+        found: Index = {}
+        lacks: list[Source] = []
+        if with_archive:
+            try:
+                store = stack.enter_context(closing(Store(_below(wanted.archive, context), context)))
+                found, lacks = _archived(store, kube, wanted, context, is_all=not with_pods)
+            except Exhausted:
+                raise
+            except ActionError as error:
+                yield _failing("archive", error)
+        try:
+            if with_pods:
+                yield from pods.sources(kube, picks, context, store, found)
+        except Exhausted:
+            raise
+        except (ActionError, ConfigError) as error:
+            yield _failing("pods", error)
+            with_pods = False
+        if store is not None and not with_pods:
+            yield from pods.archived_sources(store, picks, context, found, pods.failed_pods(context))
+        yield from lacks
+
+
+def _archived(
+    store: Store, kube: Kube, wanted: "Wanted", context: Context, *, is_all: bool
+) -> tuple[Index, list[Source]]:
+    """The archived logs, and what there is to tell of those that were not found or not looked for.
+
+    With `is_all` they are all that is shipped, so that one that is lost is a failure.
+    """
+    found = archive.index(store)
+    if _has_prefix(wanted.archive):
+        return found, []
+    try:
+        keys = log_keys(kube, context.retry, context.workflow.namespace, context.workflow.name)
+    except Exhausted:
+        raise
+    except (ActionError, ConfigError) as error:
+        told = f"only looked for below {store.prefix}, because the workflow's nodes cannot be asked: {error}"
+        return found, [_noting("archive", told)]
+    keys = [one for one in keys if not wanted.containers or one.container in wanted.containers]
+    found, lost = archive.with_keys(store, found, keys, context.workflow.name)
+    told = "the workflow names {0.key} as its log, and it is not there"
+    if is_all:
+        each = ((one, ActionError(told.format(one), reason="client")) for one in lost)
+        return found, [_failing(f"{one.pod}/{one.container} (archive)", error) for one, error in each]
+    return found, [_noting(f"{one.pod}/{one.container} (archive)", told.format(one)) for one in lost]
+
+
+def _has_prefix(url: str) -> bool:
+    return "/" in url.partition("://")[2].rstrip("/")
+
+
+def _below(url: str, context: Context) -> str:
+    """With Argo's own key format, logs are below the workflow's name."""
+    return url if _has_prefix(url) else f"{url.rstrip('/')}/{context.workflow.name}/"
+
+
+def _noting(name: str, note: str) -> Source:
+    def read(source: Source) -> Iterator[Chunk]:
+        source.notes.append(note)
+        yield from ()
+
+    return Source(name, read, is_short=True)
+
+
+def _failing(name: str, error: Exception) -> Source:
+    def read(_: Source) -> Iterator[Chunk]:
+        raise ActionError(str(error), reason=getattr(error, "reason", "client"))
+
+    return Source(name, read)

@@ -1,0 +1,1 @@
+"""What becomes of text on its way out: what is secret, what is unsafe, what people can read."""

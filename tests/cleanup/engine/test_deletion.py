@@ -1,0 +1,246 @@
+"""What became of a batch: only what failed is sent again, and the counts and names that are told of it are true."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exitkit.cleanup.engine.deletion import EXAMPLES, Outcome, Tally, insist
+from exitkit.clients.deletion import Partly, Refusal, readable
+from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
+from exitkit.retry import Retry, Terms
+from exitkit.retry.clock import Deadline
+from exitkit.testing.clock import FakeClock
+
+
+def fresh(seconds=300.0, **terms):
+    clock = FakeClock()
+    return clock, Retry(Terms(**terms), Deadline(seconds, clock))
+
+
+class Store:
+    """Answers one request after the other as it is told, the last answer again and again; notes what was asked."""
+
+    def __init__(self, *answers):
+        self.answers, self.asked = list(answers), []
+
+    def __call__(self, victims):
+        self.asked.append(list(victims))
+        found = self.answers[min(len(self.asked), len(self.answers)) - 1]
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+
+def later(*names, why="SlowDown", after=None):
+    return Partly(later=dict.fromkeys(names, why), after=after)
+
+
+# Only what failed, once more.
+
+
+def test_what_goes_at_once_is_one_request():
+    """And nothing is to be told of it."""
+    _, retry = fresh()
+    assert insist(retry, ["a", "b"], str, store := Store(Partly())) == Outcome(gone=[], refused=[])
+    assert store.asked == [["a", "b"]]
+
+
+def test_only_what_failed_is_sent_again():
+    """Again and again fewer; what was gone or is refused is kept from every request."""
+    clock, retry = fresh()
+    store = Store(
+        Partly(gone=["g"], refused=[Refusal("r", "locked")], later={"b": "SlowDown", "c": "InternalError"}),
+        Partly(gone=["b"], later={"c": "SlowDown"}),
+        Partly(refused=[Refusal("c", "locked")]),
+    )
+    found = insist(retry, list("abcgr"), str, store)
+    assert store.asked == [list("abcgr"), ["b", "c"], ["c"]]
+    assert found == Outcome(gone=["g", "b"], refused=[Refusal("r", "locked"), Refusal("c", "locked")])
+    assert clock.slept == [0.5, 1]
+
+
+def test_what_fails_until_the_tries_are_used_up_is_refused():
+    """With the last reason and the name that is shown; the rest went."""
+    _, retry = fresh(attempts=3)
+    store = Store(later(1, 2), later(1, 2, why="InternalError"))
+    found = insist(retry, [1, 2, 3], lambda one: f"key-{one}", store)
+    assert found.refused == [Refusal("key-1", "InternalError"), Refusal("key-2", "InternalError")]
+    assert len(store.asked) == 3
+
+
+def test_the_server_says_how_long_to_wait():
+    """Never sooner than that."""
+    clock, retry = fresh()
+    insist(retry, ["a"], str, Store(later("a", after=7.0), Partly()))
+    assert clock.slept == [pytest.approx(7 * 1.2)]
+
+
+def test_a_wait_beyond_the_end_refuses_what_is_left_now():
+    """There will be no next try."""
+    clock, retry = fresh(seconds=5)
+    found = insist(retry, ["a", "b"], str, Store(later("b", after=60.0)))
+    assert found.refused == [Refusal("b", "SlowDown")]
+    assert clock.slept == []
+
+
+@pytest.mark.parametrize("error", [ActionError("403", reason="auth"), ZeroDivisionError()])
+def test_what_a_request_raises_for_good_ends_the_whole(error):
+    """Also after others of the batch went."""
+    _, retry = fresh()
+    with pytest.raises(type(error)) as caught:
+        insist(retry, ["a", "b"], str, Store(later("b"), error))
+    assert caught.value is error
+
+
+def test_a_store_that_never_answers_ends_the_whole():
+    """Nothing is known of any of them, so that none is called refused."""
+    for error, kind in ((Retryable("reset"), Exhausted), (Unknown("lost"), Unknown)):
+        _, retry = fresh(attempts=2)
+        with pytest.raises(kind):
+            insist(retry, ["a"], str, store := Store(error))
+        assert store.asked == [["a"], ["a"]]
+
+
+def test_an_answer_that_was_lost_is_asked_for_again():
+    """A deletion does no harm if it comes twice."""
+    _, retry = fresh()
+    store = Store(Unknown("lost"), later("b"), Unknown("lost"), Partly())
+    assert insist(retry, ["a", "b"], str, store) == Outcome(gone=[], refused=[])
+    assert store.asked == [["a", "b"], ["a", "b"], ["b"], ["b"]]
+
+
+@pytest.mark.parametrize("lost", [Retryable("reset"), Unknown("lost")])
+def test_what_failed_is_refused_also_where_an_answer_was_lost(lost):
+    """Before it or after it: what is known of each stays known, and does not end the whole."""
+    for answers in ((lost, later("b")), (later("b"), lost)):
+        _, retry = fresh(attempts=3)
+        assert insist(retry, ["a", "b"], str, Store(*answers)).refused == [Refusal("b", "SlowDown")]
+
+
+def test_an_answer_that_comes_too_late_changes_nothing():
+    """A request was given up, and the one after it left b; then the first one says a. It is b that is sent again."""
+    clock, retry = fresh(attempt_timeout=15, wait=2)
+    asked = []
+
+    def once(victims):
+        asked.append((clock.monotonic(), list(victims)))
+        if len(asked) == 1:
+            clock.sleep(18)
+            return Partly(gone=["c"], later={"a": "SlowDown"})
+        return Partly(gone=["c"], later={"b": "SlowDown"}) if len(asked) == 2 else Partly()
+
+    found = insist(retry, ["a", "b", "c"], str, once)
+    assert asked == [(0, ["a", "b", "c"]), (17, ["a", "b", "c"]), (21, ["b"])]
+    assert found == Outcome(gone=["c"], refused=[])
+
+
+def test_an_answer_that_comes_before_the_next_request_counts():
+    """It was given up, and tells all the same what is left."""
+    clock, retry = fresh(attempt_timeout=15, wait=5)
+    asked = []
+
+    def once(victims):
+        asked.append(list(victims))
+        if len(asked) == 1:
+            clock.sleep(16)
+            return later("b")
+        return Partly()
+
+    assert insist(retry, ["a", "b"], str, once) == Outcome(gone=[], refused=[])
+    assert asked == [["a", "b"], ["b"]]
+
+
+@given(st.randoms(use_true_random=False), st.integers(1, 6))
+def test_every_victim_ends_as_one_thing(lot, attempts):
+    """Deleted, gone or refused, and never asked for again once it has."""
+    _, retry = fresh(attempts=attempts)
+    victims, ended = list(range(8)), {}
+
+    def once(rest):
+        assert rest
+        assert not set(rest) & set(ended)
+        fates = {one: lot.choice(["went", "gone", "refused", "later"]) for one in rest}
+        ended.update({one: fate for one, fate in fates.items() if fate != "later"})
+        return Partly(
+            gone=[str(one) for one in rest if fates[one] == "gone"],
+            refused=[Refusal(str(one), "locked") for one in rest if fates[one] == "refused"],
+            later={one: "SlowDown" for one in rest if fates[one] == "later"},
+        )
+
+    found = insist(retry, victims, str, once)
+    refused = {one.name: one.reason for one in found.refused}
+    assert len(refused) == len(found.refused)
+    assert sorted(found.gone) == [str(one) for one in victims if ended.get(one) == "gone"]
+    expected = {"refused": "locked", None: "SlowDown"}
+    assert refused == {str(one): expected[ended.get(one)] for one in victims if ended.get(one) in expected}
+
+
+# The counts.
+
+
+def test_a_tally_tells_counts_reasons_and_examples():
+    """For machines, with what only a run can know left out of a dry run."""
+    tally = Tally(found=5, deleted=3, gone=1, bytes=2048)
+    tally.refuse([Refusal("a\n", "locked")])
+    tally.show(["x", "y"])
+    facts = tally.facts(dry_run=False)
+    assert facts == {
+        "found": 5,
+        "deleted": 3,
+        "gone": 1,
+        "refused": {"locked": 1},
+        "bytes": 2048,
+        "examples": ["x", "y"],
+    }
+    assert set(facts) - set(tally.facts(dry_run=True)) == {"deleted", "gone"}
+    assert tally.why == ["a\\n: locked"]
+
+
+def test_facts_are_of_their_moment():
+    """What is counted later does not change what was told."""
+    tally = Tally()
+    told = tally.facts(dry_run=False)
+    tally.refuse([Refusal("a", "locked")])
+    tally.show(["a"])
+    assert (told["refused"], told["examples"]) == ({}, [])
+
+
+def test_a_million_victims_leave_a_few_names():
+    """Counts are of all of them; of names and reasons the first are kept, and nothing is asked for beyond."""
+    tally, taken = Tally(), []
+    tally.refuse(Refusal(f"n{number}", "locked") for number in range(1000))
+    tally.show(taken.append(number) or f"n{number}" for number in range(1000))
+    assert tally.refused == {"locked": 1000}
+    assert len(tally.why) == len(tally.examples) == EXAMPLES
+    assert len(taken) <= EXAMPLES + 1
+    tally.show(["later"])
+    assert "later" not in tally.examples
+
+
+@pytest.mark.parametrize(
+    ("tally", "text"),
+    [
+        (Tally(), "deleted 0"),
+        (Tally(deleted=2), "deleted 2"),
+        (Tally(deleted=2, bytes=2048), "deleted 2 (2 KiB)"),
+        (Tally(deleted=2, gone=3), "deleted 2, 3 were gone already"),
+    ],
+)
+def test_a_tally_reads_as_a_line(tally, text):
+    """Without what there is nothing to say of."""
+    assert str(tally) == text
+
+
+@given(st.text(st.characters(), max_size=20))
+def test_a_name_is_readable_whatever_is_in_it(name):
+    """On one line, and in what any terminal can be sent."""
+    shown = readable(name)
+    assert shown.isprintable()
+    assert shown.encode().decode() == shown
+    assert (shown == name) == name.isprintable()
+
+
+def test_what_can_be_read_stays():
+    """Only what cannot be shown is written in another way."""
+    assert readable("é/a b 👍") == "é/a b 👍"
+    assert readable("a\nb\x1b[31m\udcff\u202e") == "a\\nb\\x1b[31m\\udcff\\u202e"

@@ -1,0 +1,120 @@
+"""The neutral message: what people are told before any channel's form."""
+
+import json
+
+from exitkit import message
+from exitkit.argo.gather import gather
+from exitkit.message import Message, Trouble
+from exitkit.testing.scene import failed_workflow, hostile_workflow
+from exitkit.text import redact
+
+
+def test_a_failed_workflow_is_told_with_its_causes():
+    """Title, summary, causes with counts and links, and facts come from Argo's arguments alone."""
+    told = message.build(failed_workflow())
+    assert told.title == "train-x7k2p failed"
+    assert told.summary == "4 steps failed, the same message 3 times; the first was fit(1:1)"
+    assert [(one.step, one.count, one.exit_code) for one in told.troubles] == [("fit(1:1)", 3, 137), ("evaluate", 1, 1)]
+    assert all("tab=workflow" in one.link and "sidePanel=logs" in one.link for one in told.troubles)
+    assert ("Cron workflow", "train-nightly") in told.facts
+    assert told.bad
+    assert not told.good
+
+
+def test_a_workflow_of_which_nothing_is_known_is_still_told():
+    """Without a single fact there is a message, and it looks like one that may tell of a failure."""
+    told = message.build(gather({}, {}))
+    assert told.title == "a workflow ended, and its status is not known"
+    assert told.bad
+    assert told.as_line()
+
+
+def test_the_users_words_come_before_ours():
+    """Title, text, facts and link that were given replace what would have stood there."""
+    told = message.build(
+        failed_workflow(), title="nope", text="see the wiki", facts={"Status": "bad"}, link="https://wiki.example.com"
+    )
+    assert told.title == "nope"
+    assert told.text == "see the wiki"
+    assert told.link == "https://wiki.example.com"
+    assert [value for label, value in told.facts if label == "Status"] == ["bad"]
+
+
+def test_a_stopped_workflow_says_who_stopped_it():
+    """A workflow that somebody stopped did not fail by itself."""
+    labels = {"workflows.argoproj.io/action": "Terminate", "workflows.argoproj.io/actor-email": "ann.at.example.com"}
+    told = message.build(failed_workflow(labels=json.dumps(labels)))
+    assert told.title == "train-x7k2p was stopped by ann@example.com"
+
+
+def test_secrets_are_cut_from_every_part():
+    """A secret that a pod printed does not leave in a message."""
+    with redact.forget_all():
+        redact.remember("hunter2-hunter2")
+        failures = [
+            {"displayName": "a", "message": "login hunter2-hunter2 failed", "podName": "x-1", "phase": "Failed"}
+        ]
+        told = message.build(
+            failed_workflow(failures=json.dumps(failures)),
+            text="hunter2-hunter2",
+            facts={"x": "hunter2-hunter2"},
+            because="hunter2-hunter2",
+        )
+    assert "hunter2-hunter2" not in repr(told)
+
+
+def test_every_part_but_the_text_is_one_bounded_line():
+    """Whatever a workflow is called, a title is a title."""
+    told = message.build(hostile_workflow(100_000), because="x\ny")
+    lines = [told.title, told.summary, *told.footer(), *(part for fact in told.facts for part in fact)]
+    lines += [part for one in told.troubles for part in (one.step, one.message)]
+    assert all("\n" not in one and "\r" not in one and len(one) <= 3000 for one in lines)
+
+
+def test_more_causes_than_people_read_are_counted():
+    """Ten causes are told, and how many others there are."""
+    failures = [
+        {
+            "displayName": f"s{n}",
+            "message": f"cause {chr(97 + n)}{chr(97 + n)}",
+            "templateName": f"t{n}",
+            "podName": f"p-{n}",
+        }
+        for n in range(13)
+    ]
+    told = message.build(failed_workflow(failures=json.dumps(failures)))
+    assert (len(told.troubles), told.more) == (10, 3)
+    assert "- and 3 more" in told.as_text()
+
+
+def test_a_line_ends_in_the_whole_link():
+    """A link that is cut leads elsewhere, so the words give way."""
+    link = "https://argo.example.com/workflows/a/b"
+    line = Message("Failed", "t" * 500, link=link).as_line(120)
+    assert line.endswith(f"… {link}")
+    assert len(line) <= 120
+
+
+def test_text_has_all_of_it_in_the_order_of_interest():
+    """Causes come before facts, the link after both, and the footer last."""
+    told = Message(
+        "Failed",
+        "t",
+        "s",
+        link="https://x.example",
+        facts=(("a", "b"),),
+        troubles=(Trouble("step", "bad", 2),),
+        notes=("n",),
+    )
+    assert told.as_text().split("\n") == [
+        "t",
+        "s",
+        "",
+        "- step: bad (2 times)",
+        "",
+        "a: b",
+        "",
+        "https://x.example",
+        "",
+        "n",
+    ]

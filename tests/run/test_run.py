@@ -1,0 +1,394 @@
+"""A plan runs from the top down, within one deadline, whatever any of its steps does."""
+
+import logging
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from exitkit.argo.workflow import Workflow
+from exitkit.context import Context
+from exitkit.errors import ConfigError
+from exitkit.plan import registry
+from exitkit.plan.check import Plan
+from exitkit.retry import GRACE, Retry
+from exitkit.retry.clock import Deadline
+from exitkit.run import deadline_for, dispatch
+from exitkit.testing.clock import FakeClock
+from exitkit.text import redact
+
+DATA = Path(__file__).parents[1] / "data"
+GRACES = 2 * GRACE + 0.001
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _plugin():
+    """The plugin from the data, as if pip had put it there."""
+    with pytest.MonkeyPatch.context() as patch, redact.forget_all():
+        patch.syspath_prepend(DATA / "plugin")
+        registry._plugins.cache_clear()
+        yield
+    registry._plugins.cache_clear()
+    sys.modules.pop("trunkplay", None)
+
+
+@pytest.fixture
+def played():
+    """What the plugin's script notes of each run: step, the clock's seconds, and why."""
+    registry.find("play.script")
+    found = sys.modules["trunkplay"].PLAYED
+    found.clear()
+    return found
+
+
+def step(id_, do="ok", /, *, uses="play.script", if_="", when=(), **more):
+    terms = {key: more.pop(key) for key in ("timeout", "required", "fallback", "retry") if key in more}
+    given = {"do": do, **more} if uses == "play.script" else more
+    return {"id": id_, "uses": uses, "if": if_, "when": when, "with": given, **terms}
+
+
+def context(status="Failed", seconds=300.0, clock=None, **more):
+    workflow = Workflow(name="w", namespace="n", uid="u", status=status)
+    return Context(workflow, Retry(deadline=Deadline(seconds, clock or FakeClock())), **more)
+
+
+def run(*steps, fail_on="any", environ=None, **options):
+    plan = Plan.model_validate({"steps": [{"parallel": one} if isinstance(one, list) else one for one in steps]})
+    report = dispatch(plan, context(**options), environ or {}, fail_on=fail_on)
+    assert [entry.step for entry in report.entries] == [one.id for one in plan.each()]
+    return report
+
+
+def outcomes(report):
+    return {entry.step: entry.outcome for entry in report.entries}
+
+
+def summaries(report):
+    return {entry.step: entry.summary for entry in report.entries}
+
+
+def test_steps_run_from_the_top_down(played):
+    """One after the other, each with its time."""
+    report = run(step("a", seconds=3), step("b", seconds=4), step("c"))
+    assert [(one[0], one[1]) for one in played] == [("a", 0), ("b", 3), ("c", 7)]
+    assert [entry.seconds for entry in report.entries] == [3, 4, 0]
+    assert report.seconds == 7
+    assert (report.exit_code, report.outcome) == (0, "ok")
+    assert report.workflow == {"name": "w", "namespace": "n", "uid": "u", "status": "Failed"}
+
+
+def test_parallel_steps_run_together(played):
+    """They take as long as the longest, and the next step waits for all."""
+    report = run([step("a", seconds=30), step("b", seconds=50), step("c", seconds=20)], step("d"))
+    assert {one[0]: one[1] for one in played} == {"a": 0, "b": 0, "c": 0, "d": 50}
+    assert report.seconds == 50
+
+
+def test_a_later_step_sees_what_earlier_ones_came_to():
+    """In its settings, in its condition, and in its context."""
+    report = run(
+        step("a", say="hello"),
+        step("b", "fail", say="b"),
+        step("c", say="{{ steps.a.said }} {{ steps.a.deep.list[0] }} {{ steps.b.outcome }} {{ steps.b.half }}"),
+        step("d", if_="steps.b.outcome == 'failed' and steps['a'].summary == 'hello'"),
+        step("e", if_="steps.b.outcome == 'ok'"),
+        step("f", "see"),
+    )
+    assert summaries(report)["c"] == "hello 1 failed 1"
+    assert (outcomes(report)["d"], outcomes(report)["e"]) == ("ok", "skipped")
+    assert summaries(report)["f"] == "a=ok,b=failed,c=ok,d=ok,e=skipped"
+
+
+def test_a_fact_that_looks_like_a_template_stays_what_it_is():
+    """What one step found is data for the next, and never rendered."""
+    report = run(step("a", say="{{ '{{ 7*7 }}' }}"), step("b", say="{{ steps.a.said }}"))
+    assert summaries(report) == {"a": "{{ 7*7 }}", "b": "{{ 7*7 }}"}
+
+
+@pytest.mark.parametrize(
+    ("when", "status", "runs"),
+    [
+        (["Failed", "Error"], "Failed", True),
+        (["Failed"], "Error", False),
+        (["Succeeded"], "Succeeded", True),
+        (["Succeeded"], "Failed", False),
+        ([], "Failed", True),
+        (["Failed"], "", True),
+        (["Error"], "", True),
+        (["Succeeded"], "", False),
+    ],
+)
+def test_when_is_the_workflows_status(when, status, runs):
+    """Where nobody knows how it ended, what is meant for failures runs and what is meant for success does not."""
+    report = run(step("a", when=when), status=status)
+    assert outcomes(report) == {"a": "ok" if runs else "skipped"}
+    if not runs:
+        assert summaries(report)["a"] == f"the workflow is {status or 'of unknown status'}, not {when[0]}"
+
+
+def test_a_condition_that_cannot_be_decided_fails_its_step_alone():
+    """Nobody guesses; the others run."""
+    report = run(step("a", if_="workflow.duration > 60"), step("b", if_="workflow.name == 'w'"), step("c", if_="false"))
+    assert outcomes(report) == {"a": "failed", "b": "ok", "c": "skipped"}
+
+
+@pytest.mark.parametrize(
+    ("do", "outcome", "told"),
+    [
+        ("duplicate", "duplicate", "x"),
+        ("skip", "skipped", "nothing here"),
+        ("fail", "failed", "x failed"),
+        ("exhausted", "failed", "x is used up"),
+        ("unknown", "unknown", "x may be"),
+        ("config", "failed", "x is not set"),
+        ("bug", "failed", "bug in play.script: KeyError: 'x'"),
+        ("exit", "failed", "bug in play.script: SystemExit: 0"),
+        ("interrupt", "failed", "bug in play.script: KeyboardInterrupt: "),
+        ("none", "failed", "bug in play.script: run gave no Result"),
+        ("strange", "ok", "None"),
+        ("circle", "ok", "x"),
+    ],
+)
+@pytest.mark.parametrize("parallel", [False, True])
+def test_however_a_step_ends_the_next_one_runs(do, outcome, told, parallel, caplog):
+    """Every way to end, a plugin's bugs and its attempts to end the process included, is an entry."""
+    caplog.set_level(logging.CRITICAL, "exitkit")
+    steps = [step("a", do, say="x"), step("b")]
+    report = run(steps) if parallel else run(*steps)
+    assert outcomes(report) == {"a": outcome, "b": "ok"}
+    assert summaries(report)["a"] == told
+    assert report.exit_code == (1 if outcome in ("failed", "unknown") else 0)
+    assert report.to_json()
+
+
+def test_a_bug_has_its_traceback_in_the_log(caplog):
+    """And no secret in it."""
+    logging.getLogger("exitkit").propagate = True
+    with caplog.at_level("ERROR", "exitkit"):
+        run(step("a", "bug"))
+    assert "KeyError" in caplog.text
+    assert "trunkplay.py" in caplog.text
+
+
+def test_retries_are_the_steps_own():
+    """As often as its terms say, with what it ended as."""
+    report = run(
+        step("a", "retryable", retry={"attempts": 3}), step("b", "busy"), step("c", "busy", retry={"attempts": 2})
+    )
+    assert summaries(report)["a"].endswith("again; gave up after 3 tries")
+    assert outcomes(report) == {"a": "failed", "b": "ok", "c": "failed"}
+
+
+def test_an_unknown_outcome_is_resent_only_where_asked_for(played):
+    """And then only as often as the terms say, not once for each loop it is in."""
+    report = run(
+        step("a", "late"),
+        step("b", "late", retry={"resend": True}),
+        step("c", "never", retry={"resend": True, "attempts": 4}),
+    )
+    assert outcomes(report) == {"a": "unknown", "b": "ok", "c": "unknown"}
+    assert [one[0] for one in played] == ["a", "sent", "b", "sent", "sent", "sent", "c", *["sent"] * 4]
+
+
+def test_a_timeout_ends_its_step_alone():
+    """The rest of the plan's time is for the others."""
+    report = run(step("a", "hang", timeout=5), step("b", "hang-sent", timeout=5), step("c"))
+    assert outcomes(report) == {"a": "failed", "b": "unknown", "c": "ok"}
+    assert 10 <= report.seconds <= 10 + 2 * GRACES
+    assert report.exit_code == 1
+
+
+def test_the_deadline_ends_all_and_every_step_has_an_entry():
+    """What was begun and what was not are told apart, and the exit code says that time ran out."""
+    report = run(
+        step("a"), step("b", "hang-sent"), [step("c"), step("d")], step("e", fallback=["f"]), step("f"), seconds=10
+    )
+    assert outcomes(report) == {"a": "ok", "b": "unknown", "c": "failed", "d": "failed", "e": "failed", "f": "failed"}
+    assert summaries(report)["c"] == summaries(report)["f"] == "not run: no time left"
+    assert 10 <= report.seconds <= 10 + GRACES
+    assert (report.exit_code, report.outcome, report.cut) == (3, "cut", True)
+
+
+def test_parallel_steps_at_the_deadline_are_told_each_for_itself():
+    """One that is done is done."""
+    report = run([step("a", seconds=3), step("b", "hang"), step("c", "hang-sent")], step("d"), seconds=10)
+    assert outcomes(report) == {"a": "ok", "b": "failed", "c": "unknown", "d": "failed"}
+    assert report.exit_code == 3
+
+
+def test_a_signal_ends_it_with_what_is_known():
+    """A cut of the deadline from outside, while steps run."""
+    clock = FakeClock()
+    whole = context(seconds=300, clock=clock)
+    clock.spawn(lambda: (clock.sleep(2), whole.deadline.cut(0.5)), "signal")
+    plan = Plan.model_validate({"steps": [step("a", seconds=1), step("b", "hang"), step("c")]})
+    report = dispatch(plan, whole, {})
+    assert outcomes(report) == {"a": "ok", "b": "failed", "c": "failed"}
+    assert clock.monotonic() <= 2.5 + GRACES
+    assert report.exit_code == 3
+
+
+def test_a_step_that_gets_stuck_outside_its_attempt_is_not_called_not_run():
+    """Nobody can tell how far it came, so it is unknown."""
+    clock = FakeClock(patience=0.05)
+    stuck = step("b", uses="play.stuck", text="{{ steps.a.said }}")
+    report = run(step("a"), stuck, step("c"), seconds=10, clock=clock)
+    sys.modules["trunkplay"].STUCK.set()
+    assert outcomes(report) == {"a": "ok", "b": "unknown", "c": "failed"}
+    assert summaries(report)["b"] == "under way when the time ran out; it may have happened"
+    assert report.exit_code == 3
+
+
+def test_a_fallback_runs_only_when_it_is_needed(played):
+    """In its order, until one succeeds, and it says why it fired."""
+    report = run(
+        step("a", "fail", say="a", fallback=["f1", "f2", "f3"]),
+        step("f1", "fail", say="f1"),
+        step("f2"),
+        step("f3"),
+        step("z"),
+    )
+    assert outcomes(report) == {"a": "failed", "f1": "failed", "f2": "ok", "f3": "skipped", "z": "ok"}
+    assert summaries(report)["f3"] == "not needed"
+    assert [(one[0], one[2]) for one in played] == [
+        ("a", ""),
+        ("f1", "a failed: a failed"),
+        ("f2", "a failed: a failed"),
+        ("z", ""),
+    ]
+    assert [entry.because for entry in report.entries] == ["", "a failed: a failed", "a failed: a failed", "", ""]
+
+
+def test_a_fallback_that_succeeds_makes_the_failure_good():
+    """The step is told as failed, and does not count; the fallback's own failures still do."""
+    report = run(step("a", "fail", fallback=["f"], required=True), step("f"), fail_on="required")
+    assert outcomes(report) == {"a": "failed", "f": "ok"}
+    assert (report.exit_code, report.outcome, report.entries[0].covered_by) == (0, "ok", "f")
+    assert run(step("a", "fail", fallback=["f"]), step("f", "fail")).exit_code == 1
+    assert run(step("a", "fail", fallback=["f"]), step("f", "skip")).exit_code == 1
+
+
+def test_a_fallback_of_a_fallback_makes_both_good():
+    """What counts is that somebody was told in the end."""
+    report = run(step("a", "fail", fallback=["b", "d"]), step("b", "fail", fallback=["c"]), step("c"), step("d"))
+    assert outcomes(report) == {"a": "failed", "b": "failed", "c": "ok", "d": "skipped"}
+    assert [entry.covered_by for entry in report.entries] == ["b", "c", "", ""]
+    assert report.exit_code == 0
+
+
+def test_a_fallback_for_two_steps_runs_once_and_makes_both_good(played):
+    """One message is enough, one after the other and at once."""
+    for steps in (
+        [step("a", "fail", fallback=["f"]), step("b", "fail", fallback=["f"])],
+        [[step("a", "fail", fallback=["f"]), step("b", "fail", fallback=["f"])]],
+    ):
+        played.clear()
+        report = run(*steps, step("f", seconds=5), clock=FakeClock(patience=0.05))
+        assert [one[0] for one in played].count("f") == 1
+        assert [entry.covered_by for entry in report.entries] == ["f", "f", ""]
+        assert report.exit_code == 0
+
+
+def test_a_fallback_of_what_may_have_arrived_says_so(played):
+    """The reader may get it twice."""
+    run(step("a", "unknown", say="a", fallback=["f"]), step("f"))
+    assert played[-1][2] == "a may not have arrived: a may be"
+
+
+def test_a_fallbacks_message_says_why_it_was_sent(capsys):
+    """The person who reads it learns that the other channel failed."""
+    run(step("a", "fail", say="slack", fallback=["tell"]), step("tell", uses="notify.console"))
+    assert "sent here because a failed: slack failed" in capsys.readouterr().err
+
+
+def test_a_fallback_also_stands_in_for_what_could_not_be_set_up():
+    """A channel without its token is a channel that failed."""
+    report = run(step("a", size="{{ workflow.name }}", fallback=["f"]), step("f"))
+    assert outcomes(report) == {"a": "failed", "f": "ok"}
+    assert report.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("steps", "fail_on", "code"),
+    [
+        ([("a", "ok")], "any", 0),
+        ([("a", "fail"), ("b", "ok")], "any", 1),
+        ([("a", "fail"), ("b", "ok")], "required", 0),
+        ([("a", "ok"), ("b", "fail", "required")], "required", 1),
+        ([("a", "unknown", "required")], "required", 1),
+        ([("a", "fail", "required")], "never", 0),
+        ([("a", "skip", "required"), ("b", "duplicate", "required")], "required", 0),
+    ],
+)
+def test_the_user_chooses_what_counts(steps, fail_on, code):
+    """Any failure, that of a required step, or none."""
+    found = [step(*one[:2], required="required" in one) for one in steps]
+    assert run(*found, fail_on=fail_on).exit_code == code
+
+
+def test_nothing_runs_if_no_step_can(played):
+    """A plan that the facts make wrong as a whole is a wrong plan, told step by step."""
+    with pytest.raises(ConfigError, match=r"(?s)^a: size: a size is .*\nb: size: a size is "):
+        run(step("a", size="{{ workflow.name }}"), step("b", size="{{ workflow.uid }}"))
+    assert played == []
+
+
+def test_one_step_that_cannot_run_fails_alone(played):
+    """The others are not to blame."""
+    report = run(step("a", size="{{ workflow.name }}"), step("b", say="{{ workflow.nope }}"), step("c"))
+    assert outcomes(report) == {"a": "failed", "b": "failed", "c": "ok"}
+    assert summaries(report)["a"].startswith("a: size: a size is")
+    assert [one[0] for one in played] == ["c"]
+
+
+def test_a_step_that_is_not_due_may_be_wrong():
+    """What is only for failures needs no facts that only failures have."""
+    report = run(step("a", size="{{ workflow.name }}", when=["Failed"]), status="Succeeded")
+    assert outcomes(report) == {"a": "skipped"}
+    assert report.exit_code == 0
+
+
+def test_a_bug_in_an_actions_own_check_fails_its_step_alone():
+    """Also where pydantic would not take it for a wrong value."""
+    report = run(step("a", uses="play.buggy", value=7), step("b"))
+    assert outcomes(report) == {"a": "failed", "b": "ok"}
+    assert "bug in Buggy" in summaries(report)["a"]
+
+
+def test_a_dry_run_reaches_every_action():
+    """Whatever an action does is its own to leave out."""
+    assert summaries(run(step("a", "dry"), dry_run=True)) == {"a": "would play"}
+    assert summaries(run(step("a", "dry"))) == {"a": "played for real"}
+
+
+def test_no_entry_shows_a_secret():
+    """What an action says of its own token."""
+    report = run(step("a", say="my token is hunter2-hunter2", token="hunter2-hunter2"))
+    assert summaries(report) == {"a": "my token is ***"}
+
+
+def test_settings_come_from_the_environment_as_well():
+    """By the action's prefix."""
+    assert summaries(run(step("a"), environ={"EXITKIT_PLAY_SCRIPT_SAY": "from env"})) == {"a": "from env"}
+
+
+def test_the_deadline_is_the_least_of_all():
+    """The flag before the plan's, and Argo's own end before both; one in the past leaves nothing."""
+    plan = Plan.model_validate({"timeout": 100, "steps": [step("a")]})
+    one = context()
+    assert deadline_for(plan, one, None).remaining() == 100
+    assert deadline_for(plan, one, 400).remaining() == 400
+    for ahead, left in ((50, 50), (500, 100), (-50, 0)):
+        end = datetime.fromtimestamp(one.deadline.clock.time() + ahead, UTC)
+        assert deadline_for(plan, replace(one, workflow=Workflow(deadline=end)), None).remaining() == pytest.approx(
+            left
+        )
+
+
+def test_many_parallel_steps_are_all_told():
+    """No entry is lost, however many write at once."""
+    report = run([step(f"s{number}", seconds=number % 3) for number in range(40)])
+    assert set(outcomes(report).values()) == {"ok"}
+    assert report.seconds == 2

@@ -1,0 +1,331 @@
+"""Settings come from what is given, the environment, secrets' files and defaults, in this order."""
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+
+from exitkit import settings
+from exitkit.settings import SettingsError, fields
+from exitkit.text import redact
+
+PREFIX = "EXITKIT_PLAY_IT_"
+
+
+class Inner(BaseModel):
+    model_config = settings.STRICT
+
+    width: int = 1
+    key: SecretStr | None = None
+
+
+class It(BaseModel):
+    model_config = settings.STRICT
+
+    text: str = "default"
+    number: int = 0
+    mood: Literal["calm", "loud"] = "calm"
+    switch: bool = False
+    many: list[str] = Field(default_factory=list)
+    counts: tuple[int, ...] = ()
+    named: dict[str, int] = Field(default_factory=dict)
+    inner: Inner = Inner()
+    inners: list[Inner] = Field(default_factory=list)
+    token: SecretStr | None = None
+
+
+class Needy(BaseModel):
+    model_config = settings.STRICT
+
+    channel: str
+    token: SecretStr
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered():
+    with redact.forget_all():
+        yield
+
+
+def load(given=None, model=It, **variables):
+    environ = {PREFIX + name.upper(): value for name, value in variables.items()}
+    return settings.load(model, given or {}, environ, PREFIX)
+
+
+def wrong(given=None, model=It, **variables):
+    with pytest.raises(SettingsError) as caught:
+        load(given, model, **variables)
+    return {settings.dotted(one.path): one.text for one in caught.value.problems}
+
+
+@pytest.fixture
+def secret(tmp_path):
+    def write(content):
+        path = tmp_path / "secret"
+        path.write_bytes(content)
+        return str(path)
+
+    return write
+
+
+def test_given_goes_before_environment_before_file_before_default(secret):
+    """The nearest to the user wins."""
+    path = secret(b"from-file")
+    assert load().text == "default"
+    assert load(text="env").text == "env"
+    assert load({"text": "given"}, text="env").text == "given"
+    tokens = [
+        load({"token": "given"}, token="env", token_file=path),
+        load(token="env", token_file=path),
+        load(token_file=path),
+        load({"token_file": path}, token="env"),
+    ]
+    assert [one.token.get_secret_value() for one in tokens] == ["given", "env", "from-file", "from-file"]
+    assert load().token is None
+
+
+def test_an_empty_variable_is_an_unset_one():
+    """A manifest that passes on what is not there changes nothing."""
+    assert load(text="", number="", token="", token_file="") == It()
+
+
+def test_text_becomes_every_kind_of_value():
+    """Lists are written with commas, mappings as key=value, structures as YAML, as the environment allows."""
+    found = load(
+        number="7",
+        switch="true",
+        many="a, b,,c",
+        counts="1,2",
+        named="a=1, b = 2",
+        inner='{"width": 3}',
+        inners="[{width: 4}, {width: 5}]",
+    )
+    assert (found.number, found.switch, found.many, found.counts) == (7, True, ["a", "b", "c"], (1, 2))
+    assert found.named == {"a": 1, "b": 2}
+    assert found.inner.width == 3
+    assert [one.width for one in found.inners] == [4, 5]
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-13-45", "[1", "!!python/object:os.system x", "[" * 5000, "&a [*a]", "{a: 1, a: 2}", "\0"]
+)
+def test_a_broken_structure_is_a_problem_and_no_crash(text):
+    """Also a date that there is not, which YAML's own reader trips over."""
+    found = wrong(inners=text)
+    assert PREFIX + "INNERS" in found["inners"] or "should be" in found["inners"]
+
+
+@pytest.mark.parametrize(
+    ("content", "value"),
+    [
+        (b"hunter2\n", "hunter2"),
+        (b"hunter2\r\n", "hunter2"),
+        (b"hunter2", "hunter2"),
+        (b"\xef\xbb\xbfhunter2\n", "hunter2"),
+        (b"hunter2\n\n", "hunter2\n"),
+        (b" hunter2 ", " hunter2 "),
+        ("pässwört".encode(), "pässwört"),
+        (b"x" * (1 << 20), "x" * (1 << 20)),
+    ],
+    ids=range(8),
+)
+def test_a_secrets_file_is_read_without_its_line_end(content, value, secret):
+    """One line end goes, as editors leave it, and a byte order mark; nothing else is touched."""
+    assert load({"token_file": secret(content)}).token.get_secret_value() == value
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"\xef\xbb\xbf\r\n", "is empty"),
+        (b"a\0b", "holds a NUL byte"),
+        (b"\xff\xfe", "is not UTF-8 text"),
+        (b"x" * ((1 << 20) + 1), "is larger than 1 MiB, so it is not a secret"),
+    ],
+    ids=range(6),
+)
+def test_a_file_that_holds_no_secret_is_told(content, text, secret):
+    """By its own name, and without what is in it."""
+    assert wrong({"token_file": secret(content)}) == {"token_file": text}
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path):
+    """A folder, nothing, no path at all."""
+    assert wrong({"token_file": str(tmp_path)}) == {"token_file": "cannot be read: is a directory"}
+    assert wrong({"token_file": str(tmp_path / "no")}) == {"token_file": "cannot be read: no such file or directory"}
+    assert wrong({"token_file": "a\0b"}) == {"token_file": "cannot be read: not a path"}
+    assert wrong(token_file="/no/such")["token_file"].startswith("cannot be read")
+
+
+def test_a_file_is_never_read_to_its_end_if_it_has_none():
+    """Only as much is read as a secret can be long."""
+    assert wrong({"token_file": "/dev/zero"})["token_file"].startswith("is larger")
+
+
+def test_kubelets_links_are_followed(tmp_path):
+    """A mounted Secret is a link to a link, which changes as the Secret does."""
+    (tmp_path / "..2026").mkdir()
+    (tmp_path / "..2026" / "token").write_text("linked")
+    (tmp_path / "..data").symlink_to("..2026")
+    (tmp_path / "token").symlink_to("..data/token")
+    assert load({"token_file": str(tmp_path / "token")}).token.get_secret_value() == "linked"
+
+
+def test_a_secret_in_the_environment_loses_its_line_end_too():
+    """`kubectl create secret --from-file` leaves it there as well."""
+    assert load(token="hunter2\r\n").token.get_secret_value() == "hunter2"
+
+
+def test_value_and_file_both_given_is_a_contradiction(secret):
+    """Nobody can tell which one was meant."""
+    assert wrong({"token": "a", "token_file": secret(b"b")}) == {"token_file": "give token or token_file, not both"}
+
+
+def test_all_problems_are_told_at_once(secret):
+    """Whoever repairs a plan needs one look, not five."""
+    given_ = {"number": "x", "mood": "laud", "txt": 1, "token_file": secret(b"")}
+    assert wrong(given_, counts="1,b") == {
+        "number": "should be a valid integer, unable to parse string as an integer",
+        "mood": "is not one of calm, loud; did you mean 'loud'?",
+        "txt": "unknown key; did you mean 'text'?",
+        "token_file": "is empty",
+        "counts[1]": "should be a valid integer, unable to parse string as an integer, in EXITKIT_PLAY_IT_COUNTS",
+    }
+
+
+def test_a_problem_in_a_variable_names_the_variable():
+    """Nobody finds in a plan what stands in the environment."""
+    assert wrong(named="abc") == {"named": "is written key=value, in EXITKIT_PLAY_IT_NAMED"}
+    assert wrong(number="x")["number"].endswith(", in EXITKIT_PLAY_IT_NUMBER")
+
+
+def test_what_is_missing_says_how_it_can_be_given():
+    """By key, by file for a secret, by variable."""
+    assert wrong(model=Needy) == {
+        "channel": "is missing; it can also be set as EXITKIT_PLAY_IT_CHANNEL",
+        "token": "is missing (or token_file); it can also be set as EXITKIT_PLAY_IT_TOKEN",
+    }
+
+
+def test_words_are_those_of_yaml():
+    """A list is a list, whatever Python takes it into."""
+    assert wrong({"counts": "1", "named": [1]}) == {
+        "counts": "should be a valid list",
+        "named": "should be a valid mapping",
+    }
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*It.model_fields, "token_file", "other"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.just("s3cr3t-hunter2"),
+            lambda inner: (
+                st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["width", "key", "a"]), inner, max_size=3)
+            ),
+            max_leaves=6,
+        ),
+    )
+)
+def test_no_value_is_ever_shown(given_):
+    """Whatever is given is loaded, or is a SettingsError that shows no value, which may be a secret."""
+    try:
+        load(given_)
+    except SettingsError as error:
+        assert "hunter2" not in str(error)
+        assert error.__cause__ is None
+
+
+def test_a_bug_in_a_models_own_check_is_a_problem():
+    """A plugin's author may raise what pydantic does not take for a wrong value."""
+
+    class Bad(BaseModel):
+        value: int = 0
+
+        @field_validator("value")
+        @classmethod
+        def _check(cls, value: int) -> int:
+            return {0: 0}[value]
+
+    assert wrong({"value": 1}, Bad) == {"": "bug in Bad: its own check raised KeyError"}
+
+
+def test_a_rule_about_several_fields_is_told_in_its_authors_words():
+    """Without pydantic's preface."""
+
+    class Either(BaseModel):
+        a: str = ""
+        b: str = ""
+
+        @model_validator(mode="after")
+        def _check(self) -> "Either":
+            if bool(self.a) == bool(self.b):
+                raise ValueError("give a or b")
+            return self
+
+    assert wrong({}, Either) == {"": "give a or b"}
+
+
+def test_every_secret_that_is_loaded_is_cut_out_of_text_from_then_on():
+    """At any depth."""
+    load({"token": "hunter2-one", "inner": {"key": "hunter2-two"}, "inners": [{"key": "hunter2-three"}]})
+    assert redact.redact("hunter2-one hunter2-two hunter2-three") == "*** *** ***"
+
+
+def test_any_variable_makes_an_action_configured():
+    """Also one that is wrong, so that it is told and not passed over; an empty one does not."""
+    for variables, expected in [
+        ({"TEXT": "a"}, True),
+        ({"TOKEN_FILE": "/no/such"}, True),
+        ({"NAMED": "abc"}, True),
+        ({"TEXT": ""}, False),
+        ({"OTHER": "a"}, False),
+        ({}, False),
+    ]:
+        environ = {PREFIX + name: value for name, value in variables.items()}
+        assert settings.configured(It, environ, PREFIX) is expected, variables
+
+
+class Shapes(BaseModel):
+    flag: bool | None = None
+    texts: set[str] = set()
+    untyped: list = []  # type: ignore[type-arg]
+    pairs: dict[str, int] | None = None
+    deep: dict[str, list[int]] = {}
+    mixed: int | list[int] = 0
+    moment: datetime | None = None
+    path: Path = Path()
+    anything: Any = None
+    choice: Literal["a"] | None = None
+
+
+def test_every_type_has_a_shape():
+    """What no simple text says is YAML."""
+    assert {name: fields.shape(field) for name, field in Shapes.model_fields.items()} == {
+        "flag": "flag",
+        "texts": "list",
+        "untyped": "list",
+        "pairs": "mapping",
+        "deep": "structure",
+        "mixed": "structure",
+        "moment": "text",
+        "path": "text",
+        "anything": "structure",
+        "choice": "text",
+    }
+
+
+def test_the_nearest_name_is_offered_or_all():
+    """One guess where it is a good one."""
+    assert settings.nearest("chanel", ["channel", "text"]) == "; did you mean 'channel'?"
+    assert settings.nearest("zzz", ("b", "a")) == "; there are a, b"
+    assert settings.nearest("zzz", ["b", "a"], listed=True) == ""
+    assert settings.nearest("zzz", []) == ""
+    assert os.environ.get("EXITKIT_PLAY_IT_TEXT") is None

@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 from exitkit.argo.failures.failure import Failure
 from exitkit.argo.failures.reason import PARENT
-from exitkit.argo.nodenames import fnv32a, node_hash
+from exitkit.argo.nodenames import fnv32a, fnv32a_before, node_hash
 
 _HANDLER = re.compile(r"\.(?:onExit|hooks\.[^.\[(]+)(?:\([0-9]+\))?\Z")
 _ATTEMPT = re.compile(r"(.*)\(([0-9]{1,9})\)\Z", re.DOTALL)
+_GROUP = re.compile(r"\[[0-9]+\]")
 # What stands between the workflow's name and a step's in a handler's node names: step groups 0 to 9, or a DAG's dot.
 _UNDER_HANDLER = tuple(
     f"{handler}{group}." for handler in (".onExit", ".onExit(0)") for group in ("", *(f"[{n}]" for n in range(10)))
@@ -41,6 +42,7 @@ def sort_out(nodes: Sequence[Failure], *, whole: bool, succeeded: bool) -> Sorte
     parents, or the workflow succeeded.
     """
     mine, rest = _split_handlers(nodes)
+    rest = _without_repeats(rest)
     children, parents = _split_parents(rest)
     leaves, recovered = _join_attempts(children, parents, sure=succeeded or (whole and bool(parents)))
     if leaves or succeeded:
@@ -76,6 +78,37 @@ def _is_under_handler(one: Failure, prefixes: dict[str, tuple[int, ...]]) -> boo
     return any(fnv32a(one.display_name, state) == int(digits) for state in prefixes[workflow])
 
 
+def _without_repeats(nodes: list[Failure]) -> list[Failure]:
+    """Each message once along a path of nodes: a parent that repeats its child's, or the other way round, is one failure.
+
+    What stays is the node that people know: of a step group and its steps template the template, of a pod and its
+    container the pod, and else the child. Who is whose child shows in the hash of the child's full name, which begins
+    with its parent's.
+    """
+    if len(nodes) > _MOST_HASHED:
+        return nodes
+    by_hash = {_hash(one): one for one in nodes}
+    kept = {id(one): one for one in nodes}
+    for child in nodes:
+        group = _GROUP.fullmatch(child.display_name)
+        suffix = child.display_name if group else f".{child.display_name}"
+        parent = by_hash.get(fnv32a_before(suffix[:256], _hash(child)))
+        if parent is None or parent is child or parent.message != child.message or child.reason == PARENT:
+            continue
+        if group:
+            kept.pop(id(child), None)
+            kept[id(parent)] = replace(parent, pod_name="")  # it has none, and so no logs to link to
+        elif child.message.strip():
+            kept.pop(id(child if child.container == child.display_name else parent), None)
+    return list(kept.values())
+
+
+def _hash(one: Failure) -> int:
+    """The hash of the node's full name; the workflow's own node has its name as pod's."""
+    digits = "" if one.pod_name == one.display_name else node_hash(one.pod_name)
+    return int(digits) if digits else fnv32a(one.pod_name)
+
+
 def _split_parents(nodes: Sequence[Failure]) -> tuple[list[Failure], list[Failure]]:
     """Children and parents. A failed DAG has no message of its own, and ends no sooner than one that has."""
     ends = [one.finished_at for one in nodes if one.message.strip() and one.reason != PARENT and one.finished_at]
@@ -108,16 +141,19 @@ def _join_attempts(
     leaves = [one for one in singles if (one.display_name, one.template_name) not in attempts]
     recovered: list[Failure] = []
     for node, tried in attempts.items():
-        (recovered if (sure or copies) and not parents_of[node] else leaves).extend(_last_attempts(tried))
+        (recovered if (sure or copies) and not parents_of[node] else leaves).extend(_last_attempts(node[0], tried))
     return leaves, recovered
 
 
-def _last_attempts(tried: list[tuple[int, Failure]]) -> Iterator[Failure]:
-    """The last attempt of each node among nodes that share their name: attempt 2 follows one of the attempts 1."""
+def _last_attempts(node: str, tried: list[tuple[int, Failure]]) -> Iterator[Failure]:
+    """The last attempt of each node among nodes that share their name: attempt 2 follows one of the attempts 1.
+
+    It is told by the name that the user gave the step, without the number of the attempt.
+    """
     waiting: dict[int, deque[Failure]] = defaultdict(deque)
     for number, one in sorted(tried, key=lambda pair: (pair[0], pair[1].finished_at or _LATEST)):
         if waiting[number - 1]:
             waiting[number - 1].popleft()
-        waiting[number].append(replace(one, tries=number + 1))
+        waiting[number].append(replace(one, display_name=node, tries=number + 1))
     for nodes in waiting.values():
         yield from nodes

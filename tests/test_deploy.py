@@ -99,7 +99,9 @@ def test_a_template_uses_only_variables_that_are_always_there(templates, name):
     assert len(coded) == 6
     assert [tag for tag in coded if not CODED.fullmatch(tag)] == []
     plain = {**template, "container": {**template["container"], "args": []}}
-    tags = body_tags(plain) + [tag for one in template["container"]["args"] if not tag_of(one) for tag in TAG.findall(one)]
+    tags = body_tags(plain) + [
+        tag for one in template["container"]["args"] if not tag_of(one) for tag in TAG.findall(one)
+    ]
     assert tags
     assert [tag for tag in tags if not SAFE.fullmatch(tag)] == []
     declared = {one["name"] for one in template["inputs"]["parameters"]}

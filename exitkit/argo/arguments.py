@@ -182,7 +182,10 @@ def _named(value: object, fact: str) -> dict[str, str] | None:
     if value is None:
         return {}
     if isinstance(value, dict):
-        return {encodable(name): encodable(one) for name, one in variables.pairs(value, dotted=fact in variables.DOTTED).items()}
+        return {
+            encodable(name): encodable(one)
+            for name, one in variables.pairs(value, dotted=fact in variables.DOTTED).items()
+        }
     if not isinstance(value, list):
         return None
     found: dict[str, str] = {}

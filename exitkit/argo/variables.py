@@ -36,7 +36,7 @@ def read(text: str) -> tuple[dict[str, str], bool]:
     """
     value, whole = loosejson.beginning(text)
     if not isinstance(value, Mapping):
-        raise ValueError("it is no object")
+        raise ValueError("it is no object")  # noqa: TRY004 - of the text, not of a caller's
     facts = {name: loosejson.as_text(value.get(member)) for name, member in _SIMPLE.items()}
     facts["creation_timestamp"] = _creation(value.get("creationTimestamp"))
     outputs = value.get("outputs")

@@ -6,16 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
-# The three modules beside this one are the tests' own; tests are folders and no packages.
+# The modules beside this one are the tests' own; tests are folders and no packages.
 sys.path.insert(0, str(Path(__file__).parent))
 
-import exitpod  # noqa: E402 - after the line that lets it be found
-from controlplane import PROGRAMS, APIError, ControlPlane  # noqa: E402
-from kubelet import GROUP, Kubelet  # noqa: E402
-
-DEPLOY = exitpod.CHECKOUT / "deploy"
+import exitpod
+from controlplane import PROGRAMS, ControlPlane
+from install import allow_executor, deployed
+from kubelet import Kubelet
 
 
 @pytest.fixture(scope="session")
@@ -75,26 +73,3 @@ def play(plane, kubelet):
         return kubelet.play(namespace, meta["name"], ends, **more)
 
     return run
-
-
-def deployed():
-    """The documents that `kubectl apply -k deploy` applies."""
-    (kustomization,) = yaml.safe_load_all((DEPLOY / "kustomization.yaml").read_text())
-    for name in kustomization["resources"]:
-        yield from yaml.safe_load_all((DEPLOY / name).read_text())
-
-
-def allow_executor(admin, namespace, account):
-    """The least that Argo's executor needs in every pod: https://argo-workflows.readthedocs.io/en/latest/workflow-rbac/"""
-    rules = [{"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}]
-    name = f"executor-{account}"
-    rbac = "rbac.authorization.k8s.io/v1"
-    admin.create({"apiVersion": rbac, "kind": "Role", "metadata": {"name": name}, "rules": rules}, namespace)
-    binding = {
-        "apiVersion": rbac,
-        "kind": "RoleBinding",
-        "metadata": {"name": name},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
-        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
-    }
-    admin.create(binding, namespace)

@@ -6,11 +6,9 @@ There is no scheduler and no kubelet: pods stay as the controller made them unti
 import contextlib
 import json
 import os
-import re
 import socket
 import subprocess
 import time
-from pathlib import Path
 
 import urllib3
 import yaml
@@ -43,7 +41,7 @@ class API:
 
     def call(self, method, path, body=None, content="application/json"):
         """Raises APIError for everything but a success."""
-        data = json.dumps(body).encode() if body is not None else None
+        data = json.dumps(body, ensure_ascii=False).encode() if body is not None else None
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content}
         answer = self._pool.request(method, self.url + path, body=data, headers=headers, timeout=30)
         if answer.status >= 300:
@@ -75,7 +73,12 @@ class API:
 
 def path_of(version, plural, namespace="", name=""):
     start = "/api" if "/" not in version else "/apis"
-    return f"{start}/{version}" + (f"/namespaces/{namespace}" if namespace else "") + f"/{plural}" + (f"/{name}" if name else "")
+    return (
+        f"{start}/{version}"
+        + (f"/namespaces/{namespace}" if namespace else "")
+        + f"/{plural}"
+        + (f"/{name}" if name else "")
+    )
 
 
 def plural_of(kind):
@@ -91,6 +94,7 @@ class ControlPlane:
         self.url = f"https://127.0.0.1:{free_port()}"
         self.admin = API(self.url, "admin-of-the-test")
         self._running = []
+        self._accounts = {}
 
     def start(self):
         """Raises RuntimeError with the log of what does not come up."""
@@ -107,23 +111,24 @@ class ControlPlane:
 
     def as_account(self, namespace, account):
         """The API as a service account sees it."""
-        return API(self.url, self.admin.token_of(namespace, account))
+        if (namespace, account) not in self._accounts:
+            self._accounts[namespace, account] = API(self.url, self.admin.token_of(namespace, account))
+        return self._accounts[namespace, account]
 
     def stop(self):
+        """At once: nothing is kept, and an API server waits for its clients."""
         for process in reversed(self._running):
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.kill()
+            process.wait()
 
     def log(self):
         return (self.folder / "workflow-controller.log").read_text(errors="replace")
 
     def _run(self, name, *words, **more):
         with (self.folder / f"{name}.log").open("wb") as out:
-            process = subprocess.Popen([self.programs[name], *words], stdin=subprocess.DEVNULL, stdout=out, stderr=out, **more)
+            process = subprocess.Popen(
+                [self.programs[name], *words], stdin=subprocess.DEVNULL, stdout=out, stderr=out, **more
+            )
         self._running.append(process)
         return process
 
@@ -184,7 +189,9 @@ class ControlPlane:
             if process.poll() is not None:
                 break
             time.sleep(0.05)
-        raise RuntimeError(f"{name} does not start: {(self.folder / f'{name}.log').read_text(errors='replace')[-3000:]}")
+        raise RuntimeError(
+            f"{name} does not start: {(self.folder / f'{name}.log').read_text(errors='replace')[-3000:]}"
+        )
 
 
 def kubeconfig(url, token):

@@ -14,8 +14,10 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from controlplane import APIError, path_of
+from controlplane import APIError
 
+from exitkit.argo.facts import FACTS
+from exitkit.argo.gather import gather
 from exitkit.testing.server import certificate_file
 
 CHECKOUT = Path(__file__).parents[3]
@@ -40,6 +42,15 @@ class Ended(NamedTuple):
     message: str
     files: dict[str, str]
     argv: tuple[str, ...]
+    environ: dict[str, str]
+
+    @property
+    def facts(self):
+        """The workflow as exitkit reads it from that very argv and environment, byte for byte."""
+        words = self.argv[next(at for at, word in enumerate(self.argv) if word.startswith("--")) :]
+        given = {flag[2:].replace("-", "_"): text for flag, text in zip(words[::2], words[1::2], strict=True)}
+        repeated = {fact.name for fact in FACTS if fact.repeated}
+        return gather({name: [text] if name in repeated else text for name, text in given.items()}, self.environ)
 
 
 def why_not():
@@ -71,8 +82,9 @@ def run(plane, pod, folder, *, seconds=60):
         ended.stdout.decode(errors="replace"),
         ended.stderr.decode(errors="replace"),
         message,
-        {path: text for path, text in _files(mounts)},
+        dict(_files(mounts)),
         tuple(argv),
+        environ,
     )
 
 
@@ -141,14 +153,18 @@ def _mounts(plane, pod, container, folder):
             here.chmod(0o777)
         mounts[mount["mountPath"]] = here / mount["subPath"] if "subPath" in mount else here
     if argo := mounts.get("/var/run/argo"):
-        (argo / "template").write_text(template_text(pod))
+        (argo / "template").write_text(json.dumps(template_of(plane, pod)))
     return mounts
 
 
-def template_text(pod):
+def template_of(plane, pod):
     """The template that Argo's init container writes for the main one."""
     init = next(one for one in pod["spec"]["initContainers"] if one["name"] == "init")
-    return next(one["value"] for one in init["env"] if one["name"] == "ARGO_TEMPLATE")
+    text = next(one["value"] for one in init["env"] if one["name"] == "ARGO_TEMPLATE")
+    if text == "offloaded":
+        (volume,) = [one for one in pod["spec"]["volumes"] if one["name"] == "argo-env-config"]
+        text = _contents(plane, pod, volume)["ARGO_TEMPLATE"]
+    return json.loads(text)
 
 
 def _contents(plane, pod, volume):
@@ -196,12 +212,12 @@ def expand(text, environ):
 
 def _script(root, mounts, log, security, argv):
     """A shell's way into the container: its root, then the command in its place."""
-    lines = ["set -e", "bind() { mount --bind \"$1\" \"$2\"; mount -o remount,bind,ro \"$2\" 2>/dev/null || true; }"]
+    lines = ["set -e", 'bind() { mount --bind "$1" "$2"; mount -o remount,bind,ro "$2" 2>/dev/null || true; }']
     root.mkdir()
     for path in filter(Path.exists, map(Path, _SYSTEM)):
         inside = root / str(path).lstrip("/")
         if path.is_symlink():
-            inside.symlink_to(os.readlink(path))
+            inside.symlink_to(path.readlink())
         else:
             inside.mkdir(parents=True)
             lines.append(f"bind {path} {shlex.quote(str(inside))}")

@@ -29,12 +29,24 @@ class End:
     pod_message: str = ""
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """That a pod does not start, and why, in the kubelet's words."""
+
+    reason: str
+    message: str
+
+
 @dataclass
 class Run:
     """A workflow that was played to its end: the object, and each pod of exitkit's in the order in which they ran."""
 
     workflow: dict
     handlers: list[tuple[dict, exitpod.Ended]]
+
+    @property
+    def name(self):
+        return self.workflow["metadata"]["name"]
 
     @property
     def phase(self):
@@ -79,8 +91,10 @@ class Kubelet:
                     seen.add(pod["metadata"]["uid"])
                     ended = exitpod.run(self.plane, pod, self.folders())
                     handlers.append((pod, ended))
-                    self.end(pod, end_of(pod, ended))
-                elif end := ends(node_name(pod)):
+                    self.end(pod, self.end_of(pod, ended))
+                elif isinstance(end := ends(node_name(pod)), Waiting):
+                    self._wait(pod, end)
+                elif end:
                     seen.add(pod["metadata"]["uid"])
                     self.end(pod, end)
             workflow = self.plane.admin.get(GROUP, "workflows", namespace, name)
@@ -89,6 +103,26 @@ class Kubelet:
             time.sleep(0.03)
         status = json.dumps(workflow.get("status"), indent=1)[:3000]
         raise TimeoutError(f"{name} does not end: {status}\n{self.plane.log()[-3000:]}")
+
+    def made_by(self, namespace, label, *, seconds=30):
+        """The name of the first workflow with that label. Raises TimeoutError."""
+        until = time.monotonic() + seconds
+        path = f"/apis/{GROUP}/namespaces/{namespace}/workflows?labelSelector={label}"
+        while time.monotonic() < until:
+            if found := self.plane.admin.call("GET", path)["items"]:
+                return found[0]["metadata"]["name"]
+            time.sleep(0.03)
+        raise TimeoutError(f"no workflow has {label}")
+
+    def until(self, namespace, name, ready, *, seconds=30):
+        """Wait until the workflow is as `ready` wants it, and give it. Raises TimeoutError."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            workflow = self.plane.admin.get(GROUP, "workflows", namespace, name)
+            if ready(workflow):
+                return {"apiVersion": GROUP, "kind": "Workflow", **workflow}
+            time.sleep(0.03)
+        raise TimeoutError(f"{name}: {json.dumps(workflow)[:3000]}")
 
     def end(self, pod, end):
         """Write the pod's end as the kubelet does, after the outputs that the executor writes with the pod's own rights."""
@@ -113,6 +147,22 @@ class Kubelet:
         }
         self.plane.admin.patch(pod, {"status": status}, "/status")
 
+    def end_of(self, pod, ended):
+        """The End of a container that ran: its output parameters are files, with a default for each that is missing."""
+        outputs, missing = {}, False
+        for parameter in exitpod.template_of(self.plane, pod).get("outputs", {}).get("parameters", ()):
+            source = parameter["valueFrom"]
+            text = ended.files.get(source["path"])
+            missing = missing or (text is None and "default" not in source)
+            outputs[parameter["name"]] = _RESULT.sub("", text) if text is not None else source.get("default", "")
+        return End(ended.exit_code, ended.message, outputs=outputs, containers={"wait": 64} if missing else {})
+
+    def _wait(self, pod, end):
+        """Write what a kubelet writes of a pod that does not start, again and again."""
+        waiting = {"reason": end.reason, "message": f"{end.message} (at {time.monotonic():.2f})"}
+        statuses = [{**_container(one, {}), "state": {"waiting": waiting}} for one in pod["spec"]["containers"]]
+        self.plane.admin.patch(pod, {"status": {"phase": "Pending", "containerStatuses": statuses}}, "/status")
+
     def _pods(self, namespace, workflow):
         path = f"/api/v1/namespaces/{namespace}/pods?labelSelector=workflows.argoproj.io/workflow%3D{workflow}"
         pods = [{"apiVersion": "v1", "kind": "Pod", **one} for one in self.plane.admin.call("GET", path)["items"]]
@@ -122,7 +172,11 @@ class Kubelet:
         """Whether the executor may write the pod's outputs (workflow/executor/taskresult.go)."""
         meta = pod["metadata"]
         (owner,) = meta["ownerReferences"]
-        outputs = {"parameters": [{"name": name, "value": value} for name, value in end.outputs.items()]}
+        declared = exitpod.template_of(self.plane, pod).get("outputs", {}).get("parameters", ())
+        kept = [{key: value for key, value in one.items() if key != "valueFrom"} for one in declared]
+        outputs = {
+            "parameters": [{**one, "value": end.outputs[one["name"]]} for one in kept if one["name"] in end.outputs]
+        }
         if end.result is not None:
             outputs["result"] = end.result
         document = {
@@ -155,17 +209,6 @@ def is_exitkit(pod):
 
 def node_name(pod):
     return pod["metadata"]["annotations"]["workflows.argoproj.io/node-name"]
-
-
-def end_of(pod, ended):
-    """The End of a container that ran: its output parameters are files, with a default for each that is missing."""
-    outputs, missing = {}, False
-    for parameter in json.loads(exitpod.template_text(pod)).get("outputs", {}).get("parameters", ()):
-        source = parameter["valueFrom"]
-        text = ended.files.get(source["path"])
-        missing = missing or (text is None and "default" not in source)
-        outputs[parameter["name"]] = _RESULT.sub("", text) if text is not None else source.get("default", "")
-    return End(ended.exit_code, ended.message, outputs=outputs, containers={"wait": 64} if missing else {})
 
 
 def times():

@@ -37,6 +37,10 @@ class Waiting:
     message: str
 
 
+RUNNING = object()
+"""That a pod has started and is not at its end."""
+
+
 @dataclass
 class Run:
     """A workflow that was played to its end: the object, and each pod of exitkit's in the order in which they ran."""
@@ -94,6 +98,8 @@ class Kubelet:
                     self.end(pod, self.end_of(pod, ended))
                 elif isinstance(end := ends(node_name(pod)), Waiting):
                     self._wait(pod, end)
+                elif end is RUNNING:
+                    self._start(pod)
                 elif end:
                     seen.add(pod["metadata"]["uid"])
                     self.end(pod, end)
@@ -163,10 +169,14 @@ class Kubelet:
         statuses = [{**_container(one, {}), "state": {"waiting": waiting}} for one in pod["spec"]["containers"]]
         self.plane.admin.patch(pod, {"status": {"phase": "Pending", "containerStatuses": statuses}}, "/status")
 
+    def _start(self, pod):
+        if pod["status"]["phase"] == "Pending":
+            self.plane.admin.patch(pod, {"status": {"phase": "Running"}}, "/status")
+
     def _pods(self, namespace, workflow):
         path = f"/api/v1/namespaces/{namespace}/pods?labelSelector=workflows.argoproj.io/workflow%3D{workflow}"
         pods = [{"apiVersion": "v1", "kind": "Pod", **one} for one in self.plane.admin.call("GET", path)["items"]]
-        return [one for one in pods if one.get("status", {}).get("phase") == "Pending"]
+        return [one for one in pods if one.get("status", {}).get("phase") in ("Pending", "Running")]
 
     def _report(self, pod, end):
         """Whether the executor may write the pod's outputs (workflow/executor/taskresult.go)."""

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 from install import DEPLOY, allow_executor
-from kubelet import GROUP, End
+from kubelet import GROUP, RUNNING, End
 from workflows import HOOK, POD, dag, failing, steps, workflow
 
 CLUSTER_HOOK = {"exit": {"templateRef": {"name": "exitkit", "template": "notify", "clusterScope": True}}}
@@ -108,7 +108,7 @@ def test_a_hook_on_running_says_that_it_runs(plane, play, namespace):
     def when_told(node):
         nodes = plane.admin.get(GROUP, "workflows", namespace, node).get("status", {}).get("nodes", {})
         told = [one for one in nodes.values() if ".hooks.started" in one["name"] and one["phase"] == "Succeeded"]
-        return End() if told else None
+        return End() if told else RUNNING
 
     started = {"expression": 'workflow.status == "Running"', **HOOK["exit"]}
     run = play(workflow(POD, hooks={"started": started, **HOOK}), namespace, when_told)

@@ -32,6 +32,10 @@ class APIError(Exception):
         self.status = status
 
 
+class Gone(APIError):
+    """There is no such object, or no longer."""
+
+
 class API:
     """The Kubernetes API as one account sees it: plain objects in, plain objects out."""
 
@@ -45,7 +49,8 @@ class API:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content}
         answer = self._pool.request(method, self.url + path, body=data, headers=headers, timeout=30)
         if answer.status >= 300:
-            raise APIError(answer.status, answer.data.decode(errors="replace")[:2000])
+            refusal = Gone if answer.status == 404 else APIError
+            raise refusal(answer.status, answer.data.decode(errors="replace")[:2000])
         return json.loads(answer.data)
 
     def get(self, version, plural, namespace="", name=""):

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from controlplane import APIError
+from controlplane import Gone
 
 from exitkit.argo.facts import FACTS
 from exitkit.argo.gather import gather
@@ -132,8 +132,8 @@ def _from(plane, pod, source):
 def _data(plane, pod, kind, name, *, optional):
     try:
         document = plane.admin.get("v1", f"{kind.lower()}s", pod["metadata"]["namespace"], name)
-    except APIError as error:
-        if error.status == 404 and optional:
+    except Gone:
+        if optional:
             return {}
         raise
     data = document.get("data", {})

@@ -3,6 +3,7 @@
 A pod of exitkit's is run; every other one ends as the test says.
 """
 
+import contextlib
 import json
 import re
 import time
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import exitpod
-from controlplane import APIError
+from controlplane import APIError, Gone
 
 GROUP = "argoproj.io/v1alpha1"
 _RESULT = re.compile(r"\n\Z")
@@ -167,11 +168,13 @@ class Kubelet:
         """Write what a kubelet writes of a pod that does not start, again and again."""
         waiting = {"reason": end.reason, "message": f"{end.message} (at {time.monotonic():.2f})"}
         statuses = [{**_container(one, {}), "state": {"waiting": waiting}} for one in pod["spec"]["containers"]]
-        self.plane.admin.patch(pod, {"status": {"phase": "Pending", "containerStatuses": statuses}}, "/status")
+        with contextlib.suppress(Gone):  # the controller has given it up
+            self.plane.admin.patch(pod, {"status": {"phase": "Pending", "containerStatuses": statuses}}, "/status")
 
     def _start(self, pod):
         if pod["status"]["phase"] == "Pending":
-            self.plane.admin.patch(pod, {"status": {"phase": "Running"}}, "/status")
+            with contextlib.suppress(Gone):
+                self.plane.admin.patch(pod, {"status": {"phase": "Running"}}, "/status")
 
     def _pods(self, namespace, workflow):
         path = f"/api/v1/namespaces/{namespace}/pods?labelSelector=workflows.argoproj.io/workflow%3D{workflow}"

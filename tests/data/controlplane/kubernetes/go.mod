@@ -1,6 +1,6 @@
 module kubernetes
 
-go 1.26.0
+go 1.25.7
 
 // As Kubernetes itself is built: its own go.mod says so.
 godebug default=go1.24

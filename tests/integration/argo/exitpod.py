@@ -239,9 +239,11 @@ def _script(root, mounts, log, security, argv):
         if not path.startswith("/usr"):
             inside = shlex.quote(str(root) + path)
             lines.append(f"mkdir -p {inside}; bind {shlex.quote(path)} {inside}")
-    user = security.get("runAsUser", 0) if os.getuid() == 0 else 0
+    # In a namespace of one's own there is no other user than oneself.
+    user = security.get("runAsUser", 0)
+    own = f"--userspec={user}:{user} " if os.getuid() == 0 else ""
     # The emissary leaves this umask to what it starts.
-    lines += ["umask 0", f"exec chroot --userspec={user}:{user} {shlex.quote(str(root))} {shlex.join(argv)}"]
+    lines += ["umask 0", f"exec chroot {own}{shlex.quote(str(root))} {shlex.join(argv)}"]
     return "\n".join(lines) + "\n"
 
 

@@ -5,6 +5,8 @@ import base64
 from kubelet import End
 from workflows import CONTAINER, HOOK, POD, failing, workflow
 
+from exitkit.testing.http import ScriptedHTTP, answer
+
 RUN = {"exit": {"templateRef": {"name": "exitkit", "template": "run"}}}
 
 
@@ -16,8 +18,9 @@ def secret(**values):
 def test_a_channel_that_is_broken_leaves_the_workflow_as_it_ended(plane, play, make_namespace):
     """What nobody called required fails in the report and in the outputs alone."""
     namespace = make_namespace()
-    plane.admin.create(secret(EXITKIT_NOTIFY_WEBHOOK_URL="https://127.0.0.1:1/hook", EXITKIT_TIMEOUT="20s"), namespace)
-    run = play(workflow(POD, hooks=HOOK), namespace, seconds=120)
+    with ScriptedHTTP([answer(404)]) as server:
+        plane.admin.create(secret(EXITKIT_NOTIFY_WEBHOOK_URL=f"{server.url}/hook"), namespace)
+        run = play(workflow(POD, hooks=HOOK), namespace)
     assert (run.phase, run.exit.exit_code) == ("Succeeded", 0)
     outputs = {one["name"]: one["value"] for one in run.node(f"{run.name}.onExit")["outputs"]["parameters"]}
     assert (outputs["outcome"], outputs["failed"]) == ("failed", "notify.webhook")
@@ -54,9 +57,8 @@ def test_a_namespace_that_is_restricted_takes_the_pod(plane, play, make_namespac
 
 
 def test_the_pod_runs_as_it_is_told_to(play, namespace):
-    """As its own user, with a root that it cannot write to, and room in /tmp."""
+    """As a user of its own, with a root that it cannot write to, and room in /tmp."""
     run = play(workflow(POD, hooks=HOOK), namespace)
     ((pod, ended),) = run.handlers
-    assert pod["spec"]["serviceAccountName"] == "exitkit"
     assert pod["spec"]["securityContext"]["runAsUser"] == 65532
     assert ended.files["/tmp/exitkit/outcome"] == "ok"

@@ -6,6 +6,8 @@ from install import DEPLOY, allow_executor
 from kubelet import GROUP, RUNNING, End
 from workflows import HOOK, POD, dag, failing, steps, workflow
 
+from exitkit.testing.http import ScriptedHTTP, answer
+
 CLUSTER_HOOK = {"exit": {"templateRef": {"name": "exitkit", "template": "notify", "clusterScope": True}}}
 
 
@@ -159,14 +161,14 @@ def test_a_retried_handler_does_not_tell_of_its_own_first_try(plane, play, make_
     plane.admin.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "exitkit"}}, namespace)
     allow_executor(plane.admin, namespace, "exitkit")
     (document,) = yaml.safe_load_all((DEPLOY / "workflow-template.yaml").read_text())
-    for template in document["spec"]["templates"]:
-        template["retryStrategy"] = {"limit": "1", "retryPolicy": "Always"}
-        # Nothing listens there, and the handler fails for it.
-        template["container"]["env"].append({"name": "EXITKIT_NOTIFY_WEBHOOK_URL", "value": "http://127.0.0.1:9/"})
-        shorter = {"required": "any", "5m": "5s"}
-        template["container"]["args"] = [shorter.get(one, one) for one in template["container"]["args"]]
-    plane.admin.create(document, namespace)
-    run = play(workflow(POD, hooks=HOOK), namespace, failing("broke"))
+    with ScriptedHTTP([answer(404), answer(404)]) as server:
+        for template in document["spec"]["templates"]:
+            template["retryStrategy"] = {"limit": "1", "retryPolicy": "Always"}
+            args, env = template["container"]["args"], template["container"]["env"]
+            args[args.index("--fail-on") + 1] = "any"
+            env.append({"name": "EXITKIT_NOTIFY_WEBHOOK_URL", "value": f"{server.url}/hook"})
+        plane.admin.create(document, namespace)
+        run = play(workflow(POD, hooks=HOOK), namespace, failing("broke"))
     assert [ended.exit_code for _, ended in run.handlers] == [1, 1]
     second = run.handlers[1][1].facts
     assert [one.display_name for one in second.failures] == [run.name]

@@ -173,3 +173,13 @@ def test_a_retried_handler_does_not_tell_of_its_own_first_try(plane, play, make_
     second = run.handlers[1][1].facts
     assert [one.display_name for one in second.failures] == [run.name]
     assert [one.display_name for one in second.failures.handlers] == [f"{run.name}.onExit(0)"]
+
+
+def test_the_shipped_example_tells_of_both(play, namespace):
+    """Its step that failed, and its end."""
+    (document,) = yaml.safe_load_all((DEPLOY / "example-workflow.yaml").read_text())
+    run = play(document, namespace, failing("CUDA out of memory"))
+    assert run.phase == "Failed"
+    assert told(run) == [f"{run.name}: step train ended, the workflow goes on", f"{run.name} failed"]
+    assert run.handlers[1][1].facts.parameters == {"learning-rate": "0.01"}
+    assert "CUDA out of memory" in run.handlers[1][1].stderr

@@ -1,22 +1,24 @@
 """Connections: to an address that was checked, verified by TLS, and what it means when there is none."""
 
 import functools
-import ipaddress
-import re
+import os
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exitkit.clients.url import literal, refused
+from exitkit.clients.address import RefusedAddress, direct, refuse
+from exitkit.clients.proxy import find
+from exitkit.clients.tunnel import ProxyAway, ProxyRefusal, through
 from exitkit.errors import ActionError, ConfigError, Reason, Retryable
 from exitkit.text.redact import printable, redact
 
 if TYPE_CHECKING:
     import ssl
 
-ADDRESSES = 4
-"""Addresses of one name that are tried: at 3 s each they fit into the 15 s of an attempt."""
+__all__ = ["BUNDLES", "RefusedAddress", "dial", "handshake", "tls", "unsent"]
 
-_TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})")
+BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Variables of other tools that name a file of authorities, which are trusted beside the system's."""
 
 # OpenSSL's X509_V_ERR numbers (x509_vfy.h) for what users meet.
 _UNTRUSTED = "is signed by nobody known here: give the certificate of its authority as ca_file"
@@ -45,46 +47,62 @@ _HANDSHAKE = {
 }
 
 
-class RefusedAddress(Exception):
-    """The name leads to a link-local or metadata address."""
-
-
 def dial(host: str, port: int, seconds: float, *, allow_link_local: bool) -> socket.socket:
-    """A connection to the host, with so many seconds for each of its first addresses.
+    """A connection to the host, through the proxy of ALL_PROXY where one leads there; for what is not HTTP.
 
-    Its name is resolved once, and exactly what was checked is connected to. Raises OSError,
-    UnicodeError for an impossible name, RefusedAddress.
+    With so many seconds for each address. Raises as `address.direct`, ProxyAway and ProxyRefusal, which are OSErrors,
+    and ConfigError for a proxy that cannot be used.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    for *_, address in found:
-        ip = ipaddress.ip_address(address[0])
-        if refused(ip) and not allow_link_local:
-            raise RefusedAddress(str(ip))
-    problem = OSError("the name has no address")
-    for family, kind, protocol, _, address in found[:ADDRESSES]:
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.settimeout(seconds)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.connect(address)
-        except OSError as error:
-            sock.close()
-            problem = error
-        else:
-            return sock
-    raise problem
+    proxy = find("tcp", host, port)
+    if proxy is None:
+        return direct(host, port, seconds, allow_link_local=allow_link_local)
+    if proxy.scheme == "https":
+        raise ConfigError("ALL_PROXY has https://, through which only the web is reached: give http:// or socks5h://")
+    if not allow_link_local:
+        refuse(host)
+    try:
+        sock = direct(proxy.host, proxy.port, seconds, allow_link_local=False)
+    except (OSError, UnicodeError) as error:
+        raise ProxyAway(proxy.name, error) from error
+    try:
+        through(sock, proxy, host, port, allow_link_local=allow_link_local)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
-@functools.lru_cache(maxsize=32)
 def tls(
-    ca_file: str | None = None, certificate: str | None = None, key: str | None = None, *, alpn: str = ""
+    ca_file: str | None = None,
+    certificate: str | None = None,
+    key: str | None = None,
+    *,
+    alpn: str = "",
+    beside: bool = False,
 ) -> "ssl.SSLContext":
     """TLS from 1.2 on that verifies with the system's authorities, or with those in `ca_file` alone.
 
-    `certificate` and `key` are files for a server that wants to know the client, `alpn` is the
-    protocol to speak inside. One context for all connections of a protocol, because making one
-    takes 25 to 60 ms. Raises ConfigError.
+    The system's are where SSL_CERT_FILE and SSL_CERT_DIR say, and those of the variables in `BUNDLES` beside them.
+    `beside` takes both, as for a proxy, whose certificate need not be of the same authority as the target's.
+    `certificate` and `key` are files for a server that wants to know the client, `alpn` is the protocol to speak
+    inside. One context for all connections of a protocol, because making one takes 25 to 60 ms. Raises ConfigError.
     """
+    system: tuple[str, str] | None = None
+    extra: tuple[tuple[str, str], ...] = ()
+    if ca_file is None or beside:
+        system = os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", "")
+        extra = tuple((name, os.environ[name]) for name in BUNDLES if os.environ.get(name))
+    return _context(ca_file, (certificate, key), alpn, system, extra)
+
+
+@functools.lru_cache(maxsize=32)
+def _context(
+    ca_file: str | None,
+    own: tuple[str | None, str | None],
+    alpn: str,
+    system: tuple[str, str] | None,
+    extra: tuple[tuple[str, str], ...],
+) -> "ssl.SSLContext":
     import ssl
 
     # Not ssl.create_default_context: that writes session keys to where SSLKEYLOGFILE points.
@@ -92,13 +110,16 @@ def tls(
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if alpn:
         context.set_alpn_protocols([alpn])
-    try:
-        if ca_file is None:
-            context.load_default_certs()
-        else:
-            context.load_verify_locations(ca_file)
-    except OSError as error:
-        raise ConfigError(f"ca_file {ca_file} cannot be used: {_plain(error)}") from None
+    if ca_file is not None:
+        _trust(context, "ca_file", ca_file)
+    if system is not None:
+        context.load_default_certs()  # heeds the two variables, and says nothing of what is not there
+        for name, path in zip(("SSL_CERT_FILE", "SSL_CERT_DIR"), system, strict=True):
+            if path and not Path(path.partition(os.pathsep)[0]).exists():
+                raise ConfigError(f"{name} {path} cannot be used: no such file or directory")
+        for name, path in extra:
+            _trust(context, name, path)
+    certificate, key = own
     try:
         if certificate is not None:
             context.load_cert_chain(certificate, key, password=lambda: "")
@@ -107,11 +128,14 @@ def tls(
     return context
 
 
-def refuse_literal(host: str, what: str) -> None:
-    """Raises ActionError where the host is a refused address by itself; for hosts that a proxy resolves."""
-    address = literal(host)
-    if address is not None and refused(address):
-        raise _refused(what, host)
+def _trust(context: "ssl.SSLContext", name: str, path: str) -> None:
+    try:
+        if Path(path).is_dir():
+            context.load_verify_locations(capath=path)
+        else:
+            context.load_verify_locations(path)
+    except OSError as error:
+        raise ConfigError(f"{name} {path} cannot be used: {_plain(error)}") from None
 
 
 def unsent(error: BaseException, what: str, where: str) -> ActionError:
@@ -119,14 +143,21 @@ def unsent(error: BaseException, what: str, where: str) -> ActionError:
 
     `where` is the host and whatever else may be told of it.
     """
+    if isinstance(error, ProxyAway):
+        return unsent(error.problem, what, f"{where} through the proxy {error.name}")
     if isinstance(error, RefusedAddress):
         return _refused(what, f"{where} ({error})")
     if isinstance(error, TimeoutError):
         return Retryable(f"{what}: no connection to {where} in time: check host, port and network", reason="timeout")
     if isinstance(error, socket.gaierror):
+        if error.errno == socket.EAI_AGAIN:
+            told = "no name server answered for it, or none is reachable: check the pod's DNS"
+            return Retryable(f"{what}: the name of {where} cannot be resolved: {told}")
         return Retryable(f"{what}: the name of {where} cannot be resolved ({_plain(error)})")
     if isinstance(error, OSError):
-        return _tunnel(error, what, where) or handshake(error, what, where) or _unconnected(error, what, where)
+        if isinstance(error, ProxyRefusal):
+            return _not_led_on(error, what, where)
+        return handshake(error, what, where) or _unconnected(error, what, where)
     return ActionError(f"{what}: {where} is no host to connect to: correct it", reason="client")
 
 
@@ -149,19 +180,21 @@ def _refused(what: str, host: str) -> ActionError:
     return ActionError(f"{what}: {host}: {told}", reason="client")
 
 
-def _tunnel(error: OSError, what: str, where: str) -> ActionError | None:
-    match = _TUNNEL.match(str(error))
-    if match is None:
-        return None
-    status = int(match[1])
-    told = f"{what}: the proxy answers {status} and does not connect to {where}"
+def _not_led_on(error: ProxyRefusal, what: str, where: str) -> ActionError:
+    shown = where if error.name in where else f"{where} through {error.name}"
+    told, status = f"{what}: the proxy {error.told} and does not connect to {shown}", error.status
+    if status is None:
+        return ActionError(f"{told}: correct the url of the proxy", reason="client")
     if status in (408, 425, 429) or status >= 500:
-        return Retryable(told, reason="network")
-    return ActionError(told, reason="auth" if status in (401, 407) else "client")
+        return Retryable(told, reason="network", later=status in (429, 502, 503, 504))
+    if status in (401, 407):
+        return ActionError(f"{told}: give user and password in the url of the proxy", reason="auth")
+    return ActionError(f"{told}: have it allowed there, or name the host in NO_PROXY", reason="client")
 
 
 def _unconnected(error: OSError, what: str, where: str) -> Retryable:
-    return Retryable(f"{what}: no connection to {where} ({_plain(error)}): check host, port and network")
+    told = f"{what}: no connection to {where} ({_plain(error)}): check host, port and network"
+    return Retryable(told, later=isinstance(error, ConnectionRefusedError))  # as of what is just starting
 
 
 def _plain(error: OSError) -> str:

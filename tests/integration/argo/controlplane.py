@@ -13,7 +13,7 @@ import time
 import urllib3
 import yaml
 
-from exitkit.testing.server import certificate_file
+from exitkit.testing.certificates import certificate_file
 
 PROGRAMS = ("etcd", "kube-apiserver", "workflow-controller")
 # What `kubectl create token` asks for; the tests take minutes.

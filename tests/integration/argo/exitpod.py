@@ -18,7 +18,7 @@ from controlplane import Gone
 
 from exitkit.argo.facts import FACTS
 from exitkit.argo.gather import gather
-from exitkit.testing.server import certificate_file
+from exitkit.testing.certificates import certificate_file
 
 CHECKOUT = Path(__file__).parents[3]
 # What of this machine a program needs to run. /etc is not bound whole, because volumes may be mounted in it.

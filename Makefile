@@ -1,13 +1,15 @@
 # Everything stays in the checkout: environments in .venv*, wheels and every tool's cache in .cache.
 # Wheels come over the network once; after that each target works without one.
-# Needs Python 3.11 or newer. Give another one with PYTHON=, a shared folder of wheels with WHEELS=.
+# Needs Python 3.11 or newer. Give another one with PYTHON=, a shared folder of wheels with WHEELS=, and one
+# for all that is downloaded and built with CACHE=.
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 SHELL := /bin/sh
 
-CACHE  := $(CURDIR)/.cache
+CACHE  ?= $(CURDIR)/.cache
+override CACHE := $(abspath $(CACHE))
 WHEELS ?= $(CACHE)/wheels
 IMAGE  ?= exitkit
 BASE   ?=
@@ -67,8 +69,13 @@ test: .venv/.dev ## run the tests that need nothing but Python
 .PHONY: test-integration
 test-integration: .venv/.dev ## run the tests against real programs, as far as these can be had
 	@sh .ci/prepare-integration
-	@XDG_CONFIG_HOME="$(CACHE)/config" WHEELS="$(WHEELS)" .venv/bin/python -m pytest tests/integration -rs $(ARGS); code=$$?; \
+	@XDG_CONFIG_HOME="$(CACHE)/config" WHEELS="$(WHEELS)" .venv/bin/python -m pytest tests/integration --ignore=tests/integration/argo -rs $(ARGS); code=$$?; \
 	if [ $$code -eq 5 ]; then echo "test-integration: there are no integration tests"; exit 0; fi; exit $$code
+
+.PHONY: test-argo
+test-argo: .venv/.dev ## run the tests against Argo's own controller, where Go can build it
+	@sh .ci/prepare-argo
+	@XDG_CONFIG_HOME="$(CACHE)/config" .venv/bin/python -m pytest tests/integration/argo -rs $(ARGS)
 
 .PHONY: lint
 lint: .venv/.dev ## check style and format

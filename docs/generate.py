@@ -299,6 +299,52 @@ _ABOUT_THE_COMMAND_LINE = """Exit codes: 0 fine · 1 a step failed · 2 the plan
 _ABOUT_FACTS = """What is known of the finished workflow. Each fact has a flag on every command that acts, and a variable, which the
 flag goes before. A tag that Argo did not fill, such as `{{workflow.failures}}` as it stands, is taken for unset. What is
 not given is found where it can be, and a value that is broken is noted in the report; it never stops a message.
+
+Wherever Argo's JSON is taken it may also be in base64, quoted once more or several times, or cut at its end, which is
+noted. `--workflow` takes all of Argo's `workflow` at once; what has a flag or a variable of its own goes before it.
+
+## How to take them in a template of your own
+
+The templates in [deploy/](../deploy/workflow-template.yaml) take every fact themselves, and their hook has no arguments.
+A template of your own does the same by expressions in its own body, each an argument of its own:
+
+```yaml
+args:
+  - notify
+  - --workflow
+  - "{{=sprig.b64enc(toJson(sprig.omit(workflow, 'failures', 'parameters', 'labels', 'annotations', 'outputs')))}}"
+  - --failures
+  - "{{=sprig.b64enc(sprig.trunc(54000, workflow?.failures ?? ''))}}"
+  - --labels
+  - "{{=sprig.b64enc(sprig.trunc(6000, workflow.labels.json))}}"
+```
+
+Do not pass them as a hook's arguments, and do not write `{{workflow.failures}}` or `{{workflow.parameters.json}}` as
+they stand, although that works with most texts:
+
+- Argo looks for tags again in what it has put in. A failure's message with `{{=foo(}}` in it, as template engines print
+  them, keeps the exit pod from being made, and a workflow that succeeded after a retry ends in Error.
+- A parameter or an annotation with a character that Go does not print (DEL, some emoji) keeps the workflow from starting.
+- `{{steps.train.status}}` in the hook of a step with `withItems` fails the workflow before its first step, and
+  `{{workflow.failures}}` in any step's hook makes its spec invalid.
+- More than 128 KiB of arguments need a ConfigMap, which Argo's controller may not make as it is installed.
+
+What is cut to stay below that is noted in the message.
+
+## The hook of a step
+
+It is the hook of a workflow, on a step or a task, with nothing passed, also with `withItems`, `withParam` and retries:
+
+```yaml
+- - name: train
+    template: train
+    hooks:
+      exit:
+        templateRef: {name: exitkit, template: notify}
+```
+
+The workflow's status is still Running then, so the message says that step `train` ended and the workflow goes on.
+`workflow.step` is the step's name, and empty in the workflow's own handler.
 """
 
 

@@ -1,5 +1,6 @@
 """The manifests are ones that Argo takes: known keys, variables that are there, flags that exitkit has."""
 
+import base64
 import json
 import os
 import re
@@ -20,9 +21,13 @@ DEPLOY = Path(__file__).parents[1] / "deploy"
 # leaves them as they are: https://argo-workflows.readthedocs.io/en/latest/variables/ and issue 12330.
 SAFE = re.compile(
     r"inputs\.parameters\.[a-z-]+|node\.name|pod\.name"
-    r"|workflow\.(name|namespace|uid|mainEntrypoint|serviceAccountName|status|duration|creationTimestamp(\.\w+)?|labels\.json)"
+    r"|workflow\.(name|namespace|uid|mainEntrypoint|serviceAccountName|status|duration|creationTimestamp(\.\w+)?)"
 )
+# An expression's result is looked through for tags again, so it is base64; what has no bound of its own is cut.
+CODED = re.compile(r"=sprig\.b64enc\((?:sprig\.trunc\((?P<most>[0-9]+), .+\)|toJson\(sprig\.omit\(workflow, .+\)\))\)")
 TAG = re.compile(r"\{\{(.*?)\}\}")
+# Where Argo wants to make a ConfigMap, for the arguments and for the template with them in it (common.MaxEnvVarLen).
+MOST = 131072
 MODELS = {"Workflow": models.Workflow, "WorkflowTemplate": models.WorkflowTemplate}
 
 
@@ -81,21 +86,47 @@ def test_the_check_sees_a_misspelt_key():
         misread(document)
 
 
+def tag_of(argument):
+    """The expression that is all of an argument, as it stands there once the YAML is read; None for anything else."""
+    return argument[2:-2] if argument.startswith("{{=") and argument.endswith("}}") else None
+
+
 @pytest.mark.parametrize("name", ["notify", "run"])
 def test_a_template_uses_only_variables_that_are_always_there(templates, name):
     """`{{workflow.failures}}` in a body makes Argo refuse every workflow that references it."""
-    tags = body_tags(templates[name])
+    template = templates[name]
+    coded = [tag for one in template["container"]["args"] if (tag := tag_of(one))]
+    assert len(coded) == 6
+    assert [tag for tag in coded if not CODED.fullmatch(tag)] == []
+    plain = {**template, "container": {**template["container"], "args": []}}
+    tags = body_tags(plain) + [
+        tag for one in template["container"]["args"] if not tag_of(one) for tag in TAG.findall(one)
+    ]
     assert tags
     assert [tag for tag in tags if not SAFE.fullmatch(tag)] == []
-    declared = {one["name"] for one in templates[name]["inputs"]["parameters"]}
+    declared = {one["name"] for one in template["inputs"]["parameters"]}
     assert {tag.rpartition(".")[2] for tag in tags if tag.startswith("inputs.")} == declared
-    assert all("default" in one for one in templates[name]["inputs"]["parameters"])
+    assert all("default" in one for one in template["inputs"]["parameters"])
 
 
 def test_the_check_sees_an_unsafe_variable():
-    """Failures, single labels and expressions are not safe."""
-    for tag in ("workflow.failures", "workflow.labels.team", "workflow.outputs.parameters.x", "=workflow.failures"):
+    """Failures, single labels, and expressions whose result is no base64, or has no bound, are not safe."""
+    for tag in ("workflow.failures", "workflow.labels.team", "workflow.labels.json", "workflow.outputs.parameters.x"):
         assert not SAFE.fullmatch(tag)
+    for tag in ("=workflow.failures", "=sprig.b64enc(workflow.failures)", "=sprig.b64enc(toJson(workflow))"):
+        assert not CODED.fullmatch(tag)
+    assert CODED.fullmatch("=sprig.b64enc(sprig.trunc(9, workflow.failures))")
+
+
+@pytest.mark.parametrize("name", ["notify", "run"])
+def test_all_facts_together_are_less_than_argo_wants_a_configmap_for(templates, name):
+    """It has no right to make one as it is installed, and the exit pod would never be made."""
+    args = templates[name]["container"]["args"]
+    cuts = [int(most) for one in args if (tag := tag_of(one)) and (most := CODED.fullmatch(tag)["most"])]
+    assert len(cuts) == 5
+    # Each name in the object has at most 253 characters, and there are six of them beside times and words.
+    coded = sum(-(-most // 3) * 4 for most in (*cuts, 8 * 253))
+    assert coded + len(json.dumps(templates[name])) < MOST
 
 
 @pytest.mark.parametrize("name", ["notify", "run"])
@@ -107,7 +138,7 @@ def test_the_command_and_its_flags_are_exitkits(templates, name):
     assert command == name
     # Flag and value by turns: a long value is replaced as a whole by the executor, and must not take its flag along.
     assert [one for one in rest if one.startswith("--")] == rest[::2]
-    assert [one for one in rest if "=" in one] == []
+    assert [one for one in rest[::2] if "=" in one] == []
     help_text = subprocess.run(
         [sys.executable, "-m", "exitkit", command, "--help"], capture_output=True, text=True, timeout=60, check=True
     ).stdout
@@ -120,12 +151,11 @@ def test_the_command_line_is_accepted(templates, name, tmp_path, monkeypatch):
     """With the values that Argo puts in, or with none of them filled in, the command runs and succeeds."""
     (tmp_path / "exitkit.yaml").write_text("steps:\n  - uses: notify.console\n")
     monkeypatch.setenv("EXITKIT_PLAN", str(tmp_path / "exitkit.yaml"))
-    values = {"inputs.parameters.failures": '"null"', "inputs.parameters.status": "Failed", "workflow.name": "train-x"}
-    for given in (values, {}):
-        args = [
-            TAG.sub(lambda tag, given=given: given.get(tag[1], tag[0]), one)
-            for one in templates[name]["container"]["args"]
-        ]
+    facts = {"--workflow": '{"name":"train-x","status":"Failed"}', "--failures": '"null"', "--labels": '{"a":"b"}'}
+    for filled_in in (True, False):
+        args = list(templates[name]["container"]["args"])
+        for flag, text in facts.items() if filled_in else ():
+            args[args.index(flag) + 1] = base64.b64encode(text.encode()).decode()
         done = subprocess.run(
             [sys.executable, "-m", "exitkit", *args],
             capture_output=True,
@@ -180,7 +210,7 @@ def test_the_pod_ends_and_waits_for_nothing_that_is_missing(templates, name):
 
 
 def test_the_example_uses_what_is_there(templates):
-    """Every hook names one of our templates and gives it parameters that it takes."""
+    """Every hook names one of our templates and passes nothing: what is passed Argo looks through for tags."""
     (document,) = load("example-workflow.yaml")
     hooks = [document["spec"]["hooks"]["exit"]]
     for template in document["spec"]["templates"]:
@@ -190,10 +220,8 @@ def test_the_example_uses_what_is_there(templates):
     (name,) = (one["metadata"]["name"] for one in load("workflow-template.yaml"))
     for hook in hooks:
         assert hook["templateRef"]["name"] == name
-        takes = {one["name"] for one in templates[hook["templateRef"]["template"]]["inputs"]["parameters"]}
-        assert {one["name"] for one in hook["arguments"]["parameters"]} <= takes
-    given = {one["name"]: one["value"] for one in hooks[0]["arguments"]["parameters"]}
-    assert given["failures"] == "{{workflow.failures}}"
+        assert hook["templateRef"]["template"] in templates
+        assert "arguments" not in hook
 
 
 def test_the_account_may_do_the_executors_minimum(templates):

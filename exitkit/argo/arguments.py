@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from exitkit.argo.argument import Argument, encodable, is_unset, resolve
@@ -119,7 +120,25 @@ class Reading:
     def _candidates(self, name: str) -> list[str]:
         fact, value = _FACTS[name], self.given.get(name, "")
         flags = [value] if isinstance(value, str) else value
-        return [*flags, *(self.environ.get(variable, "") for variable in (fact.variable, *fact.also))]
+        own = [*flags, *(self.environ.get(variable, "") for variable in (fact.variable, *fact.also))]
+        return [*own, self._variables.get(name, "")] if name != "workflow" else own
+
+    @cached_property
+    def _variables(self) -> Mapping[str, str]:
+        """What the fact `workflow` holds, which is all facts in one."""
+        text = self.text("workflow", limit=_LONGEST_MAPPING)
+        if not text or text == "null":
+            return {}
+        from exitkit.argo import variables
+
+        try:
+            found, whole = variables.read(text)
+        except ValueError as error:
+            self.note("workflow", f"was not read: {error}")
+            return {}
+        if not whole:
+            self.note("workflow", "was cut or damaged; facts at its end may be missing")
+        return found
 
     def _resolved(self, name: str, value: str) -> Argument:
         argument = resolve(value, root=self.root)
@@ -134,32 +153,39 @@ class Reading:
 
     def _pairs(self, name: str, text: str, *, by_line: bool) -> dict[str, str]:
         """A variable holds a pair in each line, if every line is one; a flag holds one, whose value may have lines."""
+        from exitkit.argo import loosejson
+
+        text = loosejson.from_base64(text.strip()) or text
         lines = text.strip().split("\n") if by_line else [text]
         if not all(_PAIR.match(line) for line in lines):
             lines = [text]
         pairs = [match for match in map(_PAIR.fullmatch, lines) if match]
         if pairs:
             return {match[1].strip(): match[2] for match in pairs}
-        from exitkit.argo import loosejson
-
         try:
-            found = _named(loosejson.loads(text))
+            value, whole = loosejson.beginning(text)
         except ValueError as error:
             self.note(name, f"is no JSON and was not read: {error}")
             return {}
+        if not whole:
+            self.note(name, "was cut or damaged; what stood at its end is missing")
+        found = _named(value, name)
         if found is None:
             self.note(name, "is neither an object nor a list of names and values, and was not read")
         return found or {}
 
 
-def _named(value: object) -> dict[str, str] | None:
+def _named(value: object, fact: str) -> dict[str, str] | None:
     """An object's members, or those of Argo's `[{"name": …, "value": …}]`; one whose value comes from elsewhere has none here."""
-    from exitkit.argo import loosejson
+    from exitkit.argo import loosejson, variables
 
     if value is None:
         return {}
     if isinstance(value, dict):
-        return {encodable(name): encodable(loosejson.as_text(one)) for name, one in value.items()}
+        return {
+            encodable(name): encodable(one)
+            for name, one in variables.pairs(value, dotted=fact in variables.DOTTED).items()
+        }
     if not isinstance(value, list):
         return None
     found: dict[str, str] = {}

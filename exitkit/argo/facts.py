@@ -40,6 +40,11 @@ FACTS: Final = (
         also=("ARGO_NAMESPACE", "POD_NAMESPACE"),
     ),
     Fact("uid", "workflow.uid", "The workflow's uid."),
+    Fact(
+        "workflow",
+        "=sprig.b64enc(toJson(workflow))",
+        "Every fact of Argo's `workflow` in one object, in base64 or as JSON; each one's own flag goes before it.",
+    ),
     Fact("failures", "workflow.failures", "The failed nodes, as Argo quotes them; give it as an argument of its own."),
     Fact("duration", "workflow.duration", "Seconds since the workflow started."),
     Fact("message", "", "What else to say of how it ended, such as a message of your own."),

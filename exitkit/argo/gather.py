@@ -8,6 +8,8 @@ from exitkit.argo.arguments import Given, Reading
 from exitkit.argo.timestamp import parse_moment
 from exitkit.argo.workflow import LastRetry, Workflow
 
+_STILL_RUNNING = frozenset({("workflows.argoproj.io/phase", "Running"), ("workflows.argoproj.io/completed", "false")})
+
 
 def gather(given: Given, environ: Mapping[str, str], *, root: Path = Path("/")) -> Workflow:
     """The workflow from flags, by fact name, before environment variables, before what Argo's executor leaves.
@@ -28,7 +30,7 @@ def gather(given: Given, environ: Mapping[str, str], *, root: Path = Path("/")) 
         duration=read.seconds("duration"),
         message=read.text("message"),
         parameters=read.mapping("parameters"),
-        labels=read.mapping("labels"),
+        labels=_labels(read.mapping("labels")),
         annotations=read.mapping("annotations"),
         outputs=read.mapping("outputs"),
         creation_timestamp=read.moment("creation_timestamp"),
@@ -50,6 +52,11 @@ def gather(given: Given, environ: Mapping[str, str], *, root: Path = Path("/")) 
         argo_url=_argo_url(read),
         notes=(*read.notes, *(note for note in (template_note, trace_note) if note)),
     )
+
+
+def _labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """Without what the controller says of a workflow that runs, and writes anew only after this handler has ended."""
+    return {name: value for name, value in labels.items() if (name, value) not in _STILL_RUNNING}
 
 
 def _last_retry(read: Reading) -> LastRetry:

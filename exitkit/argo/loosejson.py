@@ -3,6 +3,8 @@
 Numbers come as their text: the facts are text, a number may have 5,000 digits, and NaN is none.
 """
 
+import binascii
+import codecs
 import json
 import re
 from collections.abc import Iterator
@@ -14,6 +16,10 @@ from exitkit.argo import gostring
 # Argo quotes once; toJson and a helpful wrapper each once more. Beyond this it is no value but a puzzle.
 _MOST_LAYERS = 8
 _DECODER = JSONDecoder(strict=False, parse_int=str, parse_float=str, parse_constant=str)
+_NAME = re.compile(r'[\s,]*("(?:[^"\\]|\\.)*+")\s*:\s*', re.DOTALL)
+_FOLLOWED = re.compile(r"\s*[,}]")
+# With what base64 of JSON begins: a list's, an object's, a text's and null's first characters, and white space.
+_BASE64_OF_JSON = frozenset("WeIbC")
 _BETWEEN = re.compile(r"[\s,]*")
 # Quotes around JSON that nobody escaped, as in argo-workflows#11131, and escapes around which somebody took the quotes off.
 _BARE_QUOTES = re.compile(r'"\s*[\[{]\s*(?:\{\s*)?"')
@@ -28,7 +34,7 @@ class Peeled(NamedTuple):
 
 
 def peel(text: str) -> Peeled:
-    """Take off quoting, Go's, JSON's or a shell's, layer by layer, until something else begins."""
+    """Take off base64, and quoting, Go's, JSON's or a shell's, layer by layer, until something else begins."""
     cut = False
     for _ in range(_MOST_LAYERS):
         text = text.strip("\ufeff \t\r\n")
@@ -41,9 +47,45 @@ def peel(text: str) -> Peeled:
             cut = cut or not whole
         elif _BARE_ESCAPES.match(text):
             text, _ = _unquote(f'"{text}"')
+        elif (decoded := from_base64(text)) is not None:
+            text = decoded
         else:
             break
     return Peeled(text, cut)
+
+
+def from_base64(text: str) -> str | None:
+    """The JSON in base64 of it, as Argo's `sprig.b64enc` writes it; None for anything else.
+
+    What was encoded may have been cut anywhere, so that a part of a character can stand at its end; it is dropped.
+    """
+    if text[:1] not in _BASE64_OF_JSON:
+        return None
+    try:
+        data = binascii.a2b_base64("".join(text.split()), strict_mode=True)
+    except ValueError:
+        return None
+    decoded = codecs.getincrementaldecoder("utf-8")("replace").decode(data).strip("\ufeff \t\r\n")
+    return decoded if decoded.startswith(("[", "{", '"')) or decoded in ("null", "") else None
+
+
+def beginning(text: str) -> tuple[object, bool]:
+    """The one JSON value that the text holds, and whether it is whole; of a cut object or list, what comes before the cut.
+
+    Raises ValueError where nothing can be read.
+    """
+    try:
+        return loads(text), True
+    except ValueError:
+        inner = peel(text).text
+        found: object = {}
+        if inner.startswith("{"):
+            found = dict(_members(inner))
+        elif inner.startswith("["):
+            found = [value for value, _ in entries(inner, 1)]
+        if not found:
+            raise
+        return found, False
 
 
 def loads(text: str) -> object:
@@ -76,6 +118,21 @@ def entries(text: str, start: int) -> Iterator[tuple[object, int]]:
         except (ValueError, RecursionError):
             return
         yield value, start
+
+
+def _members(text: str) -> Iterator[tuple[str, object]]:
+    """The members of the object that begins here, up to the first that is not whole."""
+    end = 1
+    while match := _NAME.match(text, end):
+        try:
+            name = json.loads(match[1], strict=False)
+            value, end = _DECODER.raw_decode(text, match.end())
+        except (ValueError, RecursionError):
+            return
+        # Of a number that was cut nobody knows it but by what follows.
+        if not _FOLLOWED.match(text, end):
+            return
+        yield name, value
 
 
 def as_text(value: object) -> str:

@@ -10,6 +10,7 @@ _FNV_INVERSE = pow(_FNV_PRIME, -1, 2**32)
 _HASH = re.compile(r"-([0-9]{1,10})\Z")
 _HOOKED = re.compile(r"(.*)\.(?:onExit|hooks\.[^.\[(]+)(?=$|[.\[(])", re.DOTALL)
 _ATTEMPT = re.compile(r"\([0-9]+\)(?=$|[.\[])")
+_ATTEMPT_AT_END = re.compile(r"\([0-9]+\)\Z")
 # A retryStrategy's attempts at the workflow's handler that are recognised by their id.
 _MOST_ATTEMPTS = 20
 
@@ -70,6 +71,18 @@ def subject_of(node_name: str) -> str:
     """The node that a handler or hook of this name is for, or "" if the name is of neither."""
     match = _HOOKED.match(node_name)
     return match[1] if match else ""
+
+
+def step_of(workflow: str, node_name: str) -> str:
+    """What people call the step of that node: `fit(1:a.b)` of `wf[0].train[2].fit(1:a.b)(0)`; "" for the workflow's own."""
+    path = node_name.removeprefix(workflow)
+    start = depth = 0
+    for position, character in enumerate(path):
+        # In parentheses stands an item of a loop, whose text may be any.
+        depth = max(0, depth + (character == "(") - (character == ")"))
+        if character == "." and not depth:
+            start = position + 1
+    return _ATTEMPT_AT_END.sub("", path[start:])
 
 
 def scope_of(workflow: str, node_name: str, node_id: str) -> str:

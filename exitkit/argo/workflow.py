@@ -102,6 +102,16 @@ class Workflow:
         return nodenames.subject_of(self.node_name or nodenames.handler_name(self.name, self.node_id))
 
     @property
+    def step(self) -> str:
+        """The step that this handler is for, as the Argo UI calls it; "" for the workflow's own handler, or if unknown."""
+        return nodenames.step_of(self.name, self.subject) if self.subject and self.name else ""
+
+    @property
+    def step_ended(self) -> bool:
+        """Whether `status` says how `step` ended: in a step's own handler Argo gives the workflow's, which is Running."""
+        return bool(self.step) and self.status not in ("", "Running", "Pending")
+
+    @property
     def scope(self) -> str:
         """What tells this handler from others of the workflow, the same for every attempt at it."""
         return nodenames.scope_of(self.name, self.node_name, self.node_id)
@@ -142,6 +152,7 @@ class Workflow:
             "stopped": self.stopped,
             "stoppedBy": self.stopped_by,
             "subject": self.subject,
+            "step": self.step,
             "nodeName": self.node_name,
             "nodeId": self.node_id,
             "podName": self.pod_name,

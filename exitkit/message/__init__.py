@@ -35,6 +35,8 @@ _VERBS = {
     "Skipped": "was skipped",
     "Omitted": "was omitted",
 }
+# What a step's own handler says where nobody told it how the step ended: the workflow's status is no answer.
+_GOES_ON = "ended, the workflow goes on"
 
 
 @dataclass(frozen=True)
@@ -213,6 +215,10 @@ def _silent(failure: Failure) -> str:
 
 def _title(workflow: Workflow) -> str:
     name = workflow.name or "a workflow"
+    if workflow.step:
+        return (
+            f"{name}: step {workflow.step} {_VERBS.get(workflow.status, _GOES_ON) if workflow.step_ended else _GOES_ON}"
+        )
     if workflow.stopped_by and workflow.failed:
         return f"{name} was stopped by {workflow.stopped_by}"
     return f"{name} {_VERBS.get(workflow.status, 'ended, and its status is not known')}"
@@ -232,15 +238,19 @@ def _summary(workflow: Workflow) -> str:
 
 
 def _facts(workflow: Workflow) -> list[tuple[str, str]]:
-    started = workflow.creation_timestamp
+    """Status and times are those of what ended; of a step nobody tells the times."""
+    created, step = workflow.creation_timestamp, workflow.step
+    status = workflow.status if workflow.step_ended else "ended" if step else workflow.status or "unknown"
+    duration = None if step else workflow.duration
     facts = [
-        ("Status", workflow.status or "unknown"),
+        ("Status", status),
         ("Namespace", workflow.namespace),
         ("Cron workflow", workflow.cron),
         ("Template", workflow.workflow_template),
-        ("Step", workflow.subject),
-        ("Duration", human_duration(workflow.duration) if workflow.duration is not None else ""),
-        ("Started", started.strftime("%Y-%m-%d %H:%M:%S %Z") if started else ""),
+        ("Step", step),
+        ("Duration", human_duration(duration) if duration is not None else ""),
+        # Not its start: a mutex or a retry can lie between.
+        ("Workflow created" if step else "Created", created.strftime("%Y-%m-%d %H:%M:%S %Z") if created else ""),
     ]
     return [(label, value) for label, value in facts if value]
 

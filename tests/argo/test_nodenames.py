@@ -1,6 +1,15 @@
 import pytest
 
-from exitkit.argo.nodenames import fnv32a, handler_name, node_id_of, scope_of, subject_of, workflow_of
+from exitkit.argo.nodenames import (
+    fnv32a,
+    fnv32a_before,
+    handler_name,
+    node_id_of,
+    scope_of,
+    step_of,
+    subject_of,
+    workflow_of,
+)
 
 
 def test_the_hash_is_gos():
@@ -73,3 +82,34 @@ def test_the_workflows_handler_is_recognised_by_its_id_alone(attempt):
 def test_the_scope_is_the_same_for_every_attempt(name, node_id, scope):
     """Items keep theirs apart, attempts do not."""
     assert scope == scope_of("wf", name, node_id)
+
+
+@pytest.mark.parametrize(
+    ("node", "step"),
+    [
+        ("wf", ""),
+        ("wf[0].fit", "fit"),
+        ("wf.fit", "fit"),
+        ("wf[0].deep[1].leaf", "leaf"),
+        ("wf[0].deep.leaf(0:a.b)", "leaf(0:a.b)"),
+        ("wf[0].many(1:{a.b: (x)})(2)", "many(1:{a.b: (x)})"),
+        ("wf[0].many(0:a)[1].inner(0)", "inner"),
+        ("wf[0].many(0:).a", "a"),
+        ("wf[0]", "[0]"),
+        ("other[0].fit", "fit"),
+    ],
+)
+def test_a_nodes_name_tells_the_step(node, step):
+    """As the Argo UI calls it: with its item, whatever text that is, and without its attempt."""
+    assert step_of("wf", node) == step
+
+
+def test_a_workflow_with_dots_in_its_name_is_no_step():
+    assert step_of("wf.v1.2", "wf.v1.2[0].fit") == "fit"
+    assert step_of("wf.v1.2", "wf.v1.2") == ""
+
+
+def test_a_parents_hash_comes_out_of_its_childs():
+    """Whatever the names hold."""
+    for parent, suffix in (("wf", "[0]"), ("wf[0]", ".fit"), ("wf.ü", "(0:\U000e0067)"), ("", "x"), ("x", "")):
+        assert fnv32a_before(suffix, fnv32a(parent + suffix)) == fnv32a(parent)

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from exitkit import message
 from exitkit.argo.gather import gather
 from exitkit.message import Message, ShownFailure
@@ -48,6 +50,44 @@ def test_a_stopped_workflow_says_who_stopped_it():
     labels = {"workflows.argoproj.io/action": "Terminate", "workflows.argoproj.io/actor-email": "ann.at.example.com"}
     told = message.build(failed_workflow(labels=json.dumps(labels)))
     assert told.title == "train-x7k2p was stopped by ann@example.com"
+
+
+@pytest.mark.parametrize(
+    ("status", "title", "shown", "bad"),
+    [
+        ("Failed", "train-x: step fit(0:a) failed", "Failed", True),
+        ("Error", "train-x: step fit(0:a) ended in an error", "Error", True),
+        ("Succeeded", "train-x: step fit(0:a) succeeded", "Succeeded", False),
+        ("Skipped", "train-x: step fit(0:a) was skipped", "Skipped", False),
+        ("Running", "train-x: step fit(0:a) ended, the workflow goes on", "ended", False),
+        ("", "train-x: step fit(0:a) ended, the workflow goes on", "ended", True),
+        ("Faild", "train-x: step fit(0:a) ended, the workflow goes on", "Faild", False),
+    ],
+)
+def test_a_steps_own_handler_tells_of_the_step(status, title, shown, bad):
+    """Argo gives it the workflow's status, which is Running; only an older hook passes the step's own."""
+    given = {"name": "train-x", "status": status, "node_name": "train-x[0].deep[1].fit(0:a)(1).onExit", "duration": "7"}
+    told = message.build(gather({**given, "creation_timestamp": "2026-08-21T12:39:06Z"}, {}))
+    assert (told.title, told.bad) == (title, bad)
+    facts = dict(told.facts)
+    assert (facts["Status"], facts["Step"]) == (shown, "fit(0:a)")
+    assert "Workflow created" in facts
+    assert "Duration" not in facts
+
+
+def test_the_workflows_own_handler_tells_of_no_step():
+    """Also where it is a step of a handler's template, or a hook on Running."""
+    for node in ("train-x.onExit", "train-x.onExit(0)", "train-x.onExit[1].tell", "train-x.hooks.started"):
+        told = message.build(gather({"name": "train-x", "status": "Failed", "node_name": node}, {}))
+        assert told.title == "train-x failed"
+        assert "Step" not in dict(told.facts)
+
+
+def test_the_time_of_creation_is_called_so():
+    """A mutex or a retry can lie between it and the start."""
+    facts = dict(message.build(failed_workflow()).facts)
+    assert facts["Created"] == "2026-08-21 12:18:38 UTC"
+    assert "Started" not in facts
 
 
 def test_secrets_are_cut_from_every_part():

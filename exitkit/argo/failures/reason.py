@@ -53,6 +53,9 @@ _PARENT = re.compile(
     r"child '[^']{0,512}' (?:failed|errored)|No more retries left|retryStrategy\.expression evaluated to false"
     r"|Max duration limit exceeded|Backoff would exceed max duration limit"
     r"|template has failed or errored children and failFast enabled"
+    # A step whose pod could not be made; what follows is that step's own message.
+    r"|step group deemed errored due to child .*",
+    re.DOTALL,
 )
 _BEGINNINGS = (
     ("workflow shutdown with strategy:", STOPPED),

@@ -83,7 +83,7 @@ def cloudevent(payload: Any, context: Context) -> dict[str, Any]:
         "specversion": "1.0",
         "id": context.delivery,
         "source": f"argo://{_part(workflow.namespace)}/{_part(workflow.name)}",
-        "type": f"io.exitkit.workflow.{workflow.status.lower() or 'unknown'}.v1",
+        "type": f"io.exitkit.{_kind(workflow)}.v1",
         **({"subject": fit(workflow.name, _NAME)} if workflow.name else {}),
         **({"time": write_moment(ended)} if ended else {}),
         "datacontenttype": "text/plain" if isinstance(payload, str) else "application/json",
@@ -147,9 +147,18 @@ def _workflow(workflow: Workflow, *, whole: bool) -> dict[str, Any]:
         "cronWorkflow": fit(workflow.cron, _NAME),
         "workflowTemplate": fit(workflow.workflow_template, _NAME),
     }
+    if workflow.step:
+        known["step"] = fit(workflow.step, _NAME)
     if whole:
         known |= {"parameters": safe_values(workflow.parameters), "labels": safe_values(workflow.labels)}
     return known
+
+
+def _kind(workflow: Workflow) -> str:
+    """Of what it tells: who waits for a workflow's end must not take a step's for it."""
+    if workflow.step:
+        return f"step.{workflow.status.lower() if workflow.step_ended else 'ended'}"
+    return f"workflow.{workflow.status.lower() or 'unknown'}"
 
 
 def _ended(workflow: Workflow) -> datetime | None:

@@ -13,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from exitkit import settings
+from exitkit.argo.gather import gather
 from exitkit.errors import ActionError, Retryable, Unknown
 from exitkit.notify.webhook import Webhook
 from exitkit.retry import RetryPolicy
@@ -142,10 +143,18 @@ def test_a_cloudevent_is_one():
     assert sent["data"]["title"] == "train-x7k2p failed"
 
 
+@pytest.mark.parametrize(("status", "kind"), [("Failed", "step.failed"), ("Running", "step.ended"), ("", "step.ended")])
+def test_a_cloudevent_of_a_step_is_none_of_the_workflow(status, kind):
+    """Who waits for the workflow's end does not take a step's for it, and is told which step it was."""
+    workflow = gather({"name": "x", "status": status, "node_name": "x[0].fit.onExit"}, {})
+    webhook = Webhook(url="https://a.invalid/x", format="cloudevents")
+    told = webhook.run(context(dry_run=True, workflow=workflow)).facts["payload"]
+    assert told["type"] == f"io.exitkit.{kind}.v1"
+    assert told["data"]["workflow"]["step"] == "fit"
+
+
 def test_a_cloudevent_needs_no_facts():
     """Without name, namespace and status its attributes are still valid."""
-    from exitkit.argo.gather import gather
-
     payload = Webhook(url="https://a.invalid/x", format="cloudevents").run(
         context(workflow=gather({}, {}), dry_run=True)
     )

@@ -4,7 +4,7 @@ ExitkitError
 ├── ConfigError            2  a plan, flag or variable is wrong; nothing has run
 │   └── MissingExtra       2  names the command to type
 └── ActionError            1  failed, and trying again would not help
-    ├── Retryable          1  trying again may cure it; .after is what the server asked for
+    ├── Retryable          1  trying again may cure it; .later if it is only a matter of time, .after of how much
     ├── Unknown            1  it may have happened; resent only where that is safe or asked for
     └── Exhausted          1  retried until tries or time ran out; .tries
 Skip                          nothing to do
@@ -61,20 +61,24 @@ class ActionError(ExitkitError):
 class Retryable(ActionError):
     """Failed, and nothing happened at the other end; another attempt may do better.
 
-    `after` is how many seconds the server asked to be left alone, or None.
+    `after` is how many seconds the server asked to be left alone, or None. `later` says that there is somebody who
+    will answer, only not yet: busy, asking for patience, restarting. That is waited for as long as there is time;
+    what is merely unlucky is tried a few times.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what there is to say, by name
         self,
         message: str,
         *,
         reason: Reason = "network",
         after: float | None = None,
+        later: bool = False,
         facts: Mapping[str, object] | None = None,
         notes: Sequence[str] = (),
     ) -> None:
         super().__init__(message, reason=reason, facts=facts, notes=notes)
         self.after = after
+        self.later = later or bool(after)
 
 
 class Unknown(ActionError):

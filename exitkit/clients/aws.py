@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
 Service = Literal["s3", "logs"]
 
+# https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and what botocore itself takes for it.
+_THROTTLED = frozenset({"Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "SlowDown"})
 _DEFAULT_REGION = "us-east-1"  # what the SDKs take for S3, whose buckets tell their own
 
 
 @dataclass(frozen=True, kw_only=True)
-class Access:
+class AWSAccess:
     """How a service is reached, and as whom; what is empty is found as the AWS tools find it.
 
     `profile` is a name in the shared configuration, `ca_file` the authorities of an endpoint of one's own.
@@ -34,10 +36,10 @@ class Access:
     ca_file: str | None = None
 
 
-class Account:
+class AWSAccount:
     """One service of one account, for several threads. Making it reads nothing; the first request does."""
 
-    def __init__(self, access: Access, service: Service) -> None:
+    def __init__(self, access: AWSAccess, service: Service) -> None:
         self.access, self.service = access, service
 
     @property
@@ -174,6 +176,6 @@ def _refused(response: Mapping[str, Any]) -> ActionError:
     code = str(response.get("Error", {}).get("Code", status))
     message = redact.printable(redact.redact(str(response.get("Error", {}).get("Message", ""))), 300)
     told = f"AWS credentials: {code}: {message}"
-    if status >= 500 or "Throttl" in code:
-        return Retryable(told, reason="server")
+    if status >= 500 or status == 429 or code in _THROTTLED:
+        return Retryable(told, reason="server", later=status in (429, 502, 503, 504) or code in _THROTTLED)
     return ActionError(told, reason="auth")

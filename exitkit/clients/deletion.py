@@ -16,7 +16,7 @@ class Refusal:
 
 
 @dataclass(frozen=True)
-class Partly(Generic[T]):
+class PartialResult(Generic[T]):
     """What one request achieved of a batch: what cannot go, and what another request may cure.
 
     `later` has a reason for each victim that is to be tried again, `after` is how many seconds the server asked for.

@@ -22,7 +22,7 @@ _WHAT = "Google Cloud credentials"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Access:
+class GoogleAccess:
     """As whom a service is asked; what is empty is found as Google's tools find it.
 
     `credentials_file` is JSON of any kind that these read: a service account's key, a workload identity
@@ -33,10 +33,10 @@ class Access:
     anonymous: bool = False
 
 
-class Account:
+class GoogleAccount:
     """One account with the rights that a scope names, for several threads. Making it reads nothing."""
 
-    def __init__(self, access: Access, scope: str) -> None:
+    def __init__(self, access: GoogleAccess, scope: str) -> None:
         self.access, self.scope = access, scope
 
     def log_in(self) -> None:

@@ -1,7 +1,14 @@
-"""Part of a store's listing, and which of it is wanted."""
+"""A bucket of objects, whatever store it is in: what all of them can be asked, and part of a listing."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Self
+
+from exitkit.errors import ActionError
+
+PLAIN = "application/octet-stream"
+"""The type of a content of which nothing is known."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +24,67 @@ class Page:
     changed: Sequence[str] = ()
     more: bool = False
     token: str = ""
+
+
+@dataclass(frozen=True)
+class Content:
+    """Bytes of an object. `version` tells it from what was there before and comes after; `truncated` tells of more."""
+
+    body: bytes = field(repr=False)
+    version: str
+    truncated: bool = False
+
+
+class NoSuchObject(ActionError):
+    """There is no object of this name."""
+
+
+class Bucket(ABC):
+    """A bucket, for several threads. Each method sends a request or two, and tries nothing again.
+
+    They raise Retryable and ActionError, and ConfigError for a configuration that cannot be used. A key is text
+    whose bytes are UTF-8. What another try sends a second time does no harm. Nothing counts as written that the
+    store has not confirmed in its own words.
+    """
+
+    name: str
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the connections that nobody uses."""
+
+    @abstractmethod
+    def page(self, prefix: str, after: str = "", *, token: str = "") -> Page:
+        """The next keys that begin with the prefix, after a key or a page's token, with their sizes."""
+
+    @abstractmethod
+    def get(self, key: str, *, limit: int, begin: int = 0) -> Content:
+        """Up to so many bytes of an object, from a byte on. Raises NoSuchObject."""
+
+    @abstractmethod
+    def put(self, key: str, body: bytes, content_type: str = PLAIN) -> None:
+        """Write an object, whole, in the place of one that may be there."""
+
+    @abstractmethod
+    def add(self, key: str, body: bytes, content_type: str = PLAIN) -> bool:
+        """Write an object that is not there yet; False if one is.
+
+        A server that does not know the condition replaces it.
+        """
+
+    @abstractmethod
+    def replace(self, key: str, body: bytes, version: str, content_type: str = PLAIN) -> bool:
+        """Write an object in the place of this version of it; False if it is another one by now, or none."""
+
+    @abstractmethod
+    def remove(self, key: str) -> None:
+        """Delete an object by its key; one that is gone is fine."""
 
 
 def in_bytes(key: str) -> bytes:

@@ -156,12 +156,13 @@ def _tunnel(error: OSError, what: str, where: str) -> ActionError | None:
     status = int(match[1])
     told = f"{what}: the proxy answers {status} and does not connect to {where}"
     if status in (408, 425, 429) or status >= 500:
-        return Retryable(told, reason="network")
+        return Retryable(told, reason="network", later=status in (429, 502, 503, 504))
     return ActionError(told, reason="auth" if status in (401, 407) else "client")
 
 
 def _unconnected(error: OSError, what: str, where: str) -> Retryable:
-    return Retryable(f"{what}: no connection to {where} ({_plain(error)}): check host, port and network")
+    told = f"{what}: no connection to {where} ({_plain(error)}): check host, port and network"
+    return Retryable(told, later=isinstance(error, ConnectionRefusedError))  # as of what is just starting
 
 
 def _plain(error: OSError) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.settings import STRICT
 from exitkit.text.units import Seconds
 
@@ -23,7 +23,9 @@ class When(BaseModel):
 
     when: tuple[Status, ...] = Field((), description="Run only if the workflow's status is one of these.")
     if_: str = Field("", alias="if", description="Run only if this expression holds, such as workflow.duration > 60.")
-    retry: Terms = Field(default_factory=Terms.model_construct, description="How often and how patiently to try.")
+    retry: RetryPolicy = Field(
+        default_factory=RetryPolicy.model_construct, description="How often and how patiently to try."
+    )
 
 
 class Step(When):

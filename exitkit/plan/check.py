@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from exitkit import settings
 from exitkit.errors import ConfigError
 from exitkit.plan import Parallel, Plan, Status, Step, When, registry, single, template
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.settings import Path, Problem, fields
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     found = []
     for one in settings.problems(error, model):
         if one.text.startswith("unknown key") and one.path:
-            owner = model if len(one.path) == 1 else Terms
+            owner = model if len(one.path) == 1 else RetryPolicy
             keys = [field.alias or name for name, field in owner.model_fields.items()]
             found.append(Problem(one.path, f"unknown key{settings.nearest(str(one.path[-1]), keys)}"))
         else:

@@ -1,4 +1,8 @@
-"""Try again, within one deadline: the only place that retries, with tenacity, which nobody else knows."""
+"""Try again, within one deadline: the only place that retries, with tenacity, which nobody else knows.
+
+There are two kinds of patience. Who will answer later, because it is busy or restarts, is waited for as long as there
+is time; what is merely unlucky is tried a few times. See docs/reliability.md.
+"""
 
 import logging
 import math
@@ -24,13 +28,25 @@ __all__ = ["GRACE", "Abandoned", "Retry", "Terms", "parse_retry_after", "sending
 T = TypeVar("T")
 log = logging.getLogger("exitkit")
 
+_LEAST = 0.5
+"""Seconds up to which is waited for somebody who answers later, also where the policy says less."""
 
-class Terms(BaseModel):
+_LAST = 2.0
+"""Seconds that are kept for the last try: a wait that would take them is cut short."""
+
+
+class RetryPolicy(BaseModel):
     """How often and how patiently a step is tried."""
 
     model_config = STRICT
 
-    attempts: int = Field(5, ge=1, le=100, description="Tries in all; 1 means no second one.")
+    attempts: int = Field(
+        5,
+        ge=1,
+        le=100,
+        description="Tries of what fails by bad luck; who is busy or restarts is waited for beyond them. 1 means no "
+        "second try of anything.",
+    )
     wait: Seconds = Field(
         0.5, description="Longest wait before the second try; doubled for each further one, with full jitter."
     )
@@ -48,7 +64,7 @@ class Terms(BaseModel):
 class Retry:
     """The terms of a step and its deadline, as what an action calls."""
 
-    terms: Terms = field(default_factory=Terms.model_construct)  # the defaults need no check
+    terms: RetryPolicy = field(default_factory=RetryPolicy.model_construct)  # the defaults need no check
     deadline: Deadline = field(default_factory=lambda: Deadline(300))
 
     def __call__(self, attempt: Callable[[], T], *, safe: bool = False) -> T:
@@ -57,7 +73,7 @@ class Retry:
         `safe` says that a second arrival does no harm, so that an unknown outcome may be tried again.
 
         Raises what the attempt raised if that is final, `Exhausted` after the last try, and `Unknown`
-        if any try may have arrived.
+        if any try may have arrived. An error that is `later` uses up no try, but time.
         """
         return _Loop(self.terms, self.deadline, safe=safe, limit=self.terms.attempt_timeout).run(attempt)
 
@@ -88,10 +104,13 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
 class _Loop:
     """One thing tried several times, with tenacity."""
 
-    def __init__(self, terms: Terms, deadline: Deadline, *, safe: bool, limit: float) -> None:
-        self.terms, self.deadline, self.limit = terms, deadline, limit
-        self.resend = safe or terms.resend
+    def __init__(self, policy: RetryPolicy, deadline: Deadline, *, safe: bool, limit: float) -> None:
+        self.policy, self.deadline, self.limit = policy, deadline, limit
+        self.resend = safe or policy.resend
         self.tries = 0
+        self.unlucky = 0  # of them, those that count
+        self.is_cut = False  # whether the wait that was drawn is longer than what is left
+        self.is_last = False
         self.errors: list[ActionError] = []
 
     def run(self, attempt: Callable[[], T]) -> T:
@@ -140,42 +159,46 @@ class _Loop:
             return bounded(attempt, self.deadline.within(min(self.limit, left)), grace)
         except ActionError as error:
             self.errors.append(error)
+            self.unlucky += not (isinstance(error, Retryable) and error.later)
             raise
 
     def _again(self, error: BaseException) -> bool:
         return isinstance(error, Retryable) or (self.resend and isinstance(error, Unknown) and not error.resent)
 
     def _wait(self, state: "tenacity.RetryCallState") -> float:
-        clock = self.deadline.clock
+        clock, left, self.is_cut = self.deadline.clock, self.deadline.remaining(), False
         error = self.errors[-1]
         asked = error.after if isinstance(error, Retryable) else None
         if asked:  # never sooner than asked, and spread a little beyond; 0 asks for nothing
-            spare = max(0.0, self.deadline.remaining() - asked)
-            return asked + clock.jitter(min(asked * 0.2, spare / 2))
-        doubled = self.terms.wait * 2.0 ** min(state.attempt_number - 1, 60)
-        return clock.jitter(min(self.terms.max_wait, doubled))
+            return asked + clock.jitter(min(asked * 0.2, max(0.0, left - asked) / 2))
+        # Where tries are not counted, something else has to keep them apart.
+        least = _LEAST if isinstance(error, Retryable) and error.later else 0.0
+        doubled = max(self.policy.wait, least) * 2.0 ** min(state.attempt_number - 1, 60)
+        drawn = clock.jitter(min(max(self.policy.max_wait, least), doubled))
+        most = left - min(_LAST, self.policy.attempt_timeout, left / 2)
+        self.is_cut = drawn > most
+        return min(drawn, most)
 
     def _sleep(self, seconds: float) -> None:
+        self.is_last = self.is_cut
         if not self.deadline.pause(seconds):  # a signal came
             raise self._exhausted()
 
     def _stop(self, state: "tenacity.RetryCallState") -> bool:
-        return self.tries >= self.terms.attempts or state.upcoming_sleep >= self.deadline.remaining()
+        if self.is_last or self.policy.attempts == 1 or self.unlucky >= self.policy.attempts:
+            return True
+        return state.upcoming_sleep >= self.deadline.remaining()
 
     def _tell(self, state: "tenacity.RetryCallState") -> None:
-        log.warning(
-            "try %d of %d failed: %s; again in %.1f s",
-            self.tries,
-            self.terms.attempts,
-            self.errors[-1],
-            state.upcoming_sleep,
-        )
+        is_later = isinstance(self.errors[-1], Retryable) and self.errors[-1].later
+        until = "while there is time" if is_later else f"{self.policy.attempts - self.unlucky} more at most"
+        log.warning("try %d failed: %s; again in %.1f s, %s", self.tries, self.errors[-1], state.upcoming_sleep, until)
 
     def _exhausted(self) -> ActionError:
         # What an attempt said before the time ran out tells more than that it did.
         said = [error for error in self.errors if error.reason != "timeout"] or self.errors
         last = said[-1]
-        if self.tries >= self.terms.attempts:
+        if self.unlucky >= self.policy.attempts or self.policy.attempts == 1:
             why = f"gave up after {self.tries} tries" if self.tries > 1 else ""
         else:
             after = getattr(self.errors[-1], "after", None)

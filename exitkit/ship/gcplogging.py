@@ -11,7 +11,7 @@ from urllib.parse import quote
 from pydantic import Field, PrivateAttr, field_validator
 
 from exitkit.clients import http
-from exitkit.clients.gcp import Access, Account
+from exitkit.clients.gcp import GoogleAccess, GoogleAccount
 from exitkit.context import Context
 from exitkit.errors import Retryable
 from exitkit.ship.pipeline.batch import Answer, Batch, Post
@@ -48,7 +48,7 @@ class Gcplogging(HTTPShip):
     anonymous: bool = Field(False, description="Send no credentials, as to an emulator.")
     url: str = Field("https://logging.googleapis.com", description="The service.")
 
-    _account: Account | None = PrivateAttr(None)
+    _account: GoogleAccount | None = PrivateAttr(None)
     _denied: str = PrivateAttr("")
 
     @field_validator("project")
@@ -93,7 +93,7 @@ class Gcplogging(HTTPShip):
     @contextmanager
     def open(self, context: Context) -> Iterator[Post]:
         file = str(self.credentials_file) if self.credentials_file else ""
-        self._account = Account(Access(credentials_file=file, anonymous=self.anonymous), _SCOPE)
+        self._account = GoogleAccount(GoogleAccess(credentials_file=file, anonymous=self.anonymous), _SCOPE)
         context.retry(self._account.log_in)
         with super().open(context) as post:
             yield post

@@ -3,14 +3,15 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field, field_validator
 
-from exitkit.clients.gcp import Access
-from exitkit.clients.gcs import Bucket
-from exitkit.clients.gcs.request import Reach
+from exitkit.clients.gcp import GoogleAccess
+from exitkit.clients.gcs import GCSBucket
+from exitkit.clients.gcs.request import GCSOptions
 from exitkit.context import Context
 from exitkit.ship import Ship
 from exitkit.ship.pipeline.batch import Post
@@ -72,20 +73,20 @@ class GCS(Ship):
 
     @contextmanager
     def open(self, context: Context) -> Iterator[Post]:
-        access = Access(
+        access = GoogleAccess(
             credentials_file=str(self.credentials_file) if self.credentials_file else "", anonymous=self.anonymous
         )
-        reach = Reach(
+        reach = GCSOptions(
             endpoint_url=self.endpoint_url,
             user_project=self.user_project,
             ca_file=str(self.ca_file) if self.ca_file else None,
             connections=self.concurrency,
         )
-        bucket = Bucket(self.bucket, access, reach)
+        bucket = GCSBucket(self.bucket, access, reach)
         try:
-            log = ObjectLog(self.prefix, lambda key, data: bucket.put(key, data, "application/x-ndjson", add=True))
+            log = ObjectLog(self.prefix, partial(bucket.add, content_type="application/x-ndjson"))
             yield log.post
             key, data = log.manifest()
-            context.retry(lambda: bucket.put(key, data, "application/json", add=False), safe=True)
+            context.retry(lambda: bucket.put(key, data, "application/json"), safe=True)
         finally:
             bucket.close()

@@ -9,9 +9,9 @@ from typing import ClassVar
 
 from pydantic import Field, field_validator
 
-from exitkit.clients.aws import Access
-from exitkit.clients.s3 import Bucket
-from exitkit.clients.s3.request import PathStyle, Reach
+from exitkit.clients.aws import AWSAccess
+from exitkit.clients.s3 import S3Bucket
+from exitkit.clients.s3.request import PathStyle, S3Options
 from exitkit.context import Context
 from exitkit.ship import Ship
 from exitkit.ship.pipeline.batch import Post
@@ -73,12 +73,12 @@ class S3(Ship):
     @contextmanager
     def open(self, context: Context) -> Iterator[Post]:
         ca_file = str(self.ca_file) if self.ca_file else None
-        access = Access(region=self.region, profile=self.profile, endpoint_url=self.endpoint_url, ca_file=ca_file)
-        bucket = Bucket(self.bucket, access, Reach(path_style=self.path_style, connections=self.concurrency))
+        access = AWSAccess(region=self.region, profile=self.profile, endpoint_url=self.endpoint_url, ca_file=ca_file)
+        bucket = S3Bucket(self.bucket, access, S3Options(path_style=self.path_style, connections=self.concurrency))
         try:
-            log = ObjectLog(self.prefix, partial(bucket.add, headers={"Content-Type": "application/x-ndjson"}))
+            log = ObjectLog(self.prefix, partial(bucket.add, content_type="application/x-ndjson"))
             yield log.post
             key, data = log.manifest()
-            context.retry(lambda: bucket.put(key, data, {"Content-Type": "application/json"}), safe=True)
+            context.retry(lambda: bucket.put(key, data, "application/json"), safe=True)
         finally:
             bucket.close()

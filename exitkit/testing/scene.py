@@ -10,7 +10,7 @@ from exitkit.argo.gather import gather
 from exitkit.argo.workflow import Workflow
 from exitkit.cli import demo
 from exitkit.context import Context
-from exitkit.retry import Retry, Terms
+from exitkit.retry import Retry, RetryPolicy
 from exitkit.retry.clock import Clock, Deadline
 from exitkit.testing.clock import FakeClock
 
@@ -74,7 +74,7 @@ def context(
     workflow: Workflow | None = None,
     clock: Clock | None = None,
     seconds: float = 300.0,
-    terms: Terms | None = None,
+    terms: RetryPolicy | None = None,
     **others: Any,
 ) -> Context:
     """What an action is run with: `MyAction(...).run(context(dry_run=True))`.
@@ -82,6 +82,6 @@ def context(
     By default the workflow is `failed_workflow()` and the clock a FakeClock, so that no retry sleeps.
     `seconds` is the time until the deadline, `terms` how often is tried; `others` are fields of Context.
     """
-    retry = Retry(terms or Terms(), Deadline(seconds, clock or FakeClock()))
+    retry = Retry(terms or RetryPolicy(), Deadline(seconds, clock or FakeClock()))
     made = {"retry": retry, "step": "step", **others}
     return Context(workflow=workflow or failed_workflow(), **made)

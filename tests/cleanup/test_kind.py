@@ -21,7 +21,7 @@ from exitkit.cleanup.engine.deletion import Outcome
 from exitkit.clients.deletion import Refusal
 from exitkit.context import Context
 from exitkit.errors import ActionError, ConfigError, Exhausted, Skip
-from exitkit.retry import Abandoned, Retry, Terms
+from exitkit.retry import Abandoned, Retry, RetryPolicy
 from exitkit.retry.clock import Deadline
 from exitkit.testing.clock import FakeClock
 
@@ -88,7 +88,7 @@ def world(*batches, **more):
 
 
 def made(workflow=OURS, seconds=300.0, **more):
-    return Context(workflow, Retry(Terms(), Deadline(seconds, FakeClock())), **more)
+    return Context(workflow, Retry(RetryPolicy(), Deadline(seconds, FakeClock())), **more)
 
 
 def stack(count, size=0, start=0):

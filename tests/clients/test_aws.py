@@ -7,7 +7,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from exitkit.clients.aws import Access, Account
+from exitkit.clients.aws import AWSAccess, AWSAccount
 from exitkit.errors import ActionError, ConfigError, Retryable
 from exitkit.testing import ScriptedHTTP
 from exitkit.testing.http import answer, answer_json
@@ -15,7 +15,7 @@ from exitkit.text import redact
 
 
 def s3(**more):
-    return Account(Access(**more), "s3")
+    return AWSAccount(AWSAccess(**more), "s3")
 
 
 def test_the_region_is_the_settings_then_the_environments(account, monkeypatch):
@@ -56,7 +56,7 @@ def test_an_endpoint_of_ones_own_is_found_as_the_aws_tools_find_it(account, monk
 
     aws._session.cache_clear()
     assert s3().endpoint_url == "http://section"
-    assert Account(Access(), "logs").endpoint_url == "http://profile"
+    assert AWSAccount(AWSAccess(), "logs").endpoint_url == "http://profile"
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://all/")
     assert s3().endpoint_url == "http://all"
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://own")
@@ -69,7 +69,7 @@ def test_an_endpoint_of_ones_own_is_found_as_the_aws_tools_find_it(account, monk
 
 def test_a_request_is_signed_as_botocore_signs_it(account):
     """The signature is botocore's own for the same moment, over the headers given."""
-    headers = Account(Access(), "logs").sign(
+    headers = AWSAccount(AWSAccess(), "logs").sign(
         "POST", "https://logs.us-east-1.amazonaws.com/", {"X-A": "b"}, b"{}", "us-east-1"
     )
     theirs = AWSRequest("POST", "https://logs.us-east-1.amazonaws.com/", headers={"X-A": "b"}, data=b"{}")

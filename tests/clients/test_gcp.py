@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from exitkit.clients import gcp
-from exitkit.clients.gcp import Access, Account
+from exitkit.clients.gcp import GoogleAccess, GoogleAccount
 from exitkit.errors import ActionError, ConfigError, MissingExtra, Retryable
 from exitkit.testing import ScriptedHTTP, context
 from exitkit.testing.http import answer, answer_json, reset
@@ -61,7 +61,7 @@ def token(name, seconds=3600):
 
 
 def account(file="", **more):
-    return Account(Access(credentials_file=file, **more), SCOPE)
+    return GoogleAccount(GoogleAccess(credentials_file=file, **more), SCOPE)
 
 
 def test_nobody_is_asked_for_an_anonymous_request(monkeypatch):
@@ -295,7 +295,7 @@ def test_the_answer_to_a_token_is_bounded(service_account):
 
 def test_only_credentials_may_come_from_a_metadata_server(monkeypatch):
     """A bucket's URL that leads there is refused, whatever the name says."""
-    from exitkit.clients.gcs.request import Reach, Requests
+    from exitkit.clients.gcs.request import GCSOptions, GCSRequests
 
     with pytest.raises(ConfigError, match="link-local"):
-        Requests("models", Access(anonymous=True), Reach(endpoint_url="http://169.254.169.254"))
+        GCSRequests("models", GoogleAccess(anonymous=True), GCSOptions(endpoint_url="http://169.254.169.254"))

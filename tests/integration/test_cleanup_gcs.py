@@ -14,7 +14,7 @@ import pytest
 
 from exitkit.cleanup.gcs import GCS
 from exitkit.errors import ActionError
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.retry.clock import Clock
 from exitkit.testing import context
 
@@ -64,7 +64,7 @@ def gcs(storage, *prefixes, **more):
 
 def ours():
     """Real time, and no patience beyond it."""
-    return context(clock=Clock(), seconds=120, terms=Terms(attempts=3))
+    return context(clock=Clock(), seconds=120, terms=RetryPolicy(attempts=3))
 
 
 def test_a_prefix_of_several_pages_goes_and_its_neighbours_stay(storage):

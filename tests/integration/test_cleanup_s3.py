@@ -9,7 +9,7 @@ import pytest
 
 from exitkit.cleanup.s3 import S3
 from exitkit.errors import ActionError
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.testing import context
 
 NAME = "train-x7k2p"  # the workflow's, as exitkit.testing tells it
@@ -48,7 +48,7 @@ def ours():
     """Real time, and no patience beyond it."""
     from exitkit.retry.clock import Clock
 
-    return context(clock=Clock(), seconds=120, terms=Terms(attempts=3))
+    return context(clock=Clock(), seconds=120, terms=RetryPolicy(attempts=3))
 
 
 def test_a_prefix_of_several_pages_goes_and_its_neighbours_stay(client):

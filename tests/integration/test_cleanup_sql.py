@@ -17,7 +17,7 @@ import pytest
 
 from exitkit.cleanup.sql import SQL
 from exitkit.errors import ActionError, Unknown
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.retry.clock import Clock
 from exitkit.testing import context
 
@@ -190,7 +190,7 @@ def ours(**more):
     """Real time."""
     seconds = more.pop("seconds", 60)
     terms = {"attempts": 3, "wait": 0.05, "attempt_timeout": 10, **more}
-    return context(clock=Clock(), seconds=seconds, terms=Terms(**terms))
+    return context(clock=Clock(), seconds=seconds, terms=RetryPolicy(**terms))
 
 
 def rehearsal():
@@ -536,7 +536,7 @@ def test_only_rows_that_are_old_enough(server):
     server.run(
         "SET GLOBAL time_zone = '+09:00'" if server.kind == "mysql" else "ALTER DATABASE ml SET TimeZone = 'Asia/Tokyo'"
     )
-    terms = context(clock=_Shifted(), seconds=60, terms=Terms())
+    terms = context(clock=_Shifted(), seconds=60, terms=RetryPolicy())
     assert metrics(server, older_than="12h", age_column="made").run(terms).facts["deleted"] == 2
     assert server.rows() == 2
 

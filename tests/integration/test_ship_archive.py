@@ -7,7 +7,7 @@ import boto3
 import pytest
 
 from exitkit.plan import registry
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.retry.clock import Clock
 from exitkit.settings import load
 from exitkit.testing import context, failed_workflow
@@ -55,7 +55,7 @@ def test_archived_logs_arrive_whole(request, monkeypatch, tmp_path, store):
         given = {"path": str(out), "from": ["archive"], "archive": bucket, "dead_letter": ""}
         given["kubeconfig"] = str(cluster.kubeconfig(tmp_path))
         made = load(registry.find("ship.file"), given, {}, "X_")
-        result = made.run(context(clock=Clock(), seconds=60, terms=Terms(attempts=3)))
+        result = made.run(context(clock=Clock(), seconds=60, terms=RetryPolicy(attempts=3)))
     assert result.facts["accepted"] == 100_001
     text = out.read_text()
     assert text.count("\n") == 100_001

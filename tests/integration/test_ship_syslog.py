@@ -3,7 +3,7 @@
 import pytest
 
 from exitkit.errors import ActionError
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.retry.clock import Clock
 from exitkit.settings import load
 from exitkit.ship.syslog import Syslog
@@ -26,7 +26,7 @@ def rsyslog(request, start_rsyslog):
 
 def ship(given, *names):
     made = load(Syslog, {**given, "from": list(names), "dead_letter": ""}, {}, "X_")
-    return made.run(context(clock=Clock(), seconds=60, terms=Terms(attempts=3)))
+    return made.run(context(clock=Clock(), seconds=60, terms=RetryPolicy(attempts=3)))
 
 
 def test_what_is_shipped_is_written(rsyslog, tmp_path):

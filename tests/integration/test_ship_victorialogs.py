@@ -8,7 +8,7 @@ import time
 import pytest
 
 from exitkit.plan import registry
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.retry.clock import Clock
 from exitkit.settings import load
 from exitkit.testing import context, failed_workflow
@@ -28,7 +28,7 @@ def log(tmp_path):
 
 def ship(name, given, workflow):
     made = load(registry.find(name), given, {}, "X_")
-    ctx = context(clock=Clock(), seconds=60, terms=Terms(attempts=3), workflow=workflow)
+    ctx = context(clock=Clock(), seconds=60, terms=RetryPolicy(attempts=3), workflow=workflow)
     return made.run(ctx)
 
 

@@ -10,7 +10,7 @@ from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
 from exitkit.notify.delivery import deliver
 from exitkit.receipts import Folder, Receipt
-from exitkit.retry import Retry, Terms
+from exitkit.retry import Retry, RetryPolicy
 from exitkit.retry.clock import Deadline
 from exitkit.testing.clock import FakeClock
 
@@ -51,7 +51,7 @@ def context(tmp_path):
     clock = FakeClock()
     return Context(
         Workflow(name="w", uid="u", status="Failed"),
-        Retry(Terms(attempts=4), Deadline(300, clock)),
+        Retry(RetryPolicy(attempts=4), Deadline(300, clock)),
         step="tell",
         state=Folder(tmp_path),
     )
@@ -125,7 +125,7 @@ def test_a_later_run_sends_again_where_that_is_safe_or_asked_for(context):
     for number, options in enumerate([{"safe": True}, {}]):
         one = replace(context, step=f"step-{number}")
         if not options:
-            one = replace(one, retry=Retry(Terms(resend=True), context.deadline))
+            one = replace(one, retry=Retry(RetryPolicy(resend=True), context.deadline))
         one.state.write(one.delivery, Receipt("intent", 1.0))
         assert deliver(one, Channel(None).send, **options).summary == "sent"
         assert stage(one) == "confirmed"

@@ -7,7 +7,7 @@ from exitkit.action import Result
 from exitkit.errors import ActionError, Retryable, Unknown
 from exitkit.notify import Notify, Refused
 from exitkit.receipts import Folder
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.testing.scene import context, failed_workflow
 
 
@@ -102,7 +102,7 @@ def test_a_doubt_is_left_where_nobody_can_tell():
 
 @pytest.mark.parametrize(
     ("given", "terms", "sends"),
-    [({"safe": True}, Terms(), 2), ({"knows": True}, Terms(), 1), ({}, Terms(resend=True), 2)],
+    [({"safe": True}, RetryPolicy(), 2), ({"knows": True}, RetryPolicy(), 1), ({}, RetryPolicy(resend=True), 2)],
 )
 def test_a_doubt_is_settled_where_the_channel_can(given, terms, sends):
     """By sending again what is taken for the first, by asking, or because the user accepts a duplicate."""

@@ -13,7 +13,7 @@ from exitkit.context import Context
 from exitkit.errors import ConfigError
 from exitkit.plan import check, registry, schema
 from exitkit.plan.check import Plan
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.settings import fields
 from exitkit.text.units import Seconds
 
@@ -117,7 +117,11 @@ def test_every_setting_is_there_and_described(made):
         assert set(properties) == keys
         assert all(one["description"] for one in properties.values())
         assert made["$defs"][name]["additionalProperties"] is False
-    for model, found in ((check.Step, made["$defs"]["Step"]), (Terms, made["$defs"]["Terms"]), (Plan, made)):
+    for model, found in (
+        (check.Step, made["$defs"]["Step"]),
+        (RetryPolicy, made["$defs"]["RetryPolicy"]),
+        (Plan, made),
+    ):
         keys = {field.alias or name for name, field in model.model_fields.items()}
         assert set(found["properties"]) == keys
         assert all(one["description"] for one in found["properties"].values())

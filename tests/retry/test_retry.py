@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
-from exitkit.retry import Retry, Terms, parse_retry_after, sending
+from exitkit.retry import Retry, RetryPolicy, parse_retry_after, sending
 from exitkit.retry.clock import Deadline
 from exitkit.testing.clock import FakeClock
 
@@ -32,7 +32,7 @@ class Attempts:
 
 def fresh(seconds=300.0, **terms):
     clock = FakeClock()
-    return clock, Retry(Terms(**terms), Deadline(seconds, clock))
+    return clock, Retry(RetryPolicy(**terms), Deadline(seconds, clock))
 
 
 def busy(after=None):
@@ -122,12 +122,98 @@ def test_no_try_begins_after_the_deadline():
     """Whatever the waits, the last try begins before the end."""
     clock, retry = fresh(seconds=7, attempts=100, wait=1, max_wait=1)
     attempts = Attempts(clock, busy())
-    with pytest.raises(Exhausted, match=r"503 .*no time left after 7 tries"):
+    with pytest.raises(Exhausted, match=r"503 .*no time left after 8 tries"):
         retry(attempts)
-    assert attempts.times == [0, 1, 2, 3, 4, 5, 6]
+    assert attempts.times == [0, 1, 2, 3, 4, 5, 6, 6.5]
     with pytest.raises(Exhausted, match=r"no time left to begin"):
-        Retry(Terms(), Deadline(0, clock))(attempts)
-    assert len(attempts.times) == 7
+        Retry(RetryPolicy(), Deadline(0, clock))(attempts)
+    assert len(attempts.times) == 8
+
+
+def restarting():
+    return Retryable("no connection to hooks.example.com (connection refused)", later=True)
+
+
+def test_who_will_answer_later_is_waited_for():
+    """A gateway that is away for 100 s loses nothing where there are 290 s, whatever the number of tries."""
+    clock, retry = fresh(seconds=290)
+
+    def attempt():
+        if clock.monotonic() < 100:
+            raise restarting()
+        return "there"
+
+    assert retry(attempt) == "there"
+    assert clock.monotonic() < 130
+    assert max(clock.slept) == 20
+
+
+def test_what_is_merely_unlucky_is_tried_a_few_times():
+    """Five resets end it, also among fifty words to come later, which count for nothing."""
+    clock, retry = fresh(seconds=10_000)
+    unlucky = [Retryable("reset") if number % 10 == 9 else restarting() for number in range(60)]
+    with pytest.raises(Exhausted, match=r"^reset; gave up after 50 tries") as caught:
+        retry(Attempts(clock, *unlucky))
+    assert caught.value.tries == 50
+
+
+def test_later_does_not_outlast_the_deadline():
+    """The last try begins a moment before the end, and what it met is told with how often it was tried."""
+    clock, retry = fresh(seconds=60)
+    attempts = Attempts(clock, restarting())
+    with pytest.raises(Exhausted, match=r"connection refused\); no time left after \d+ tries"):
+        retry(attempts)
+    assert 55 < attempts.times[-1] < 60
+    assert len(attempts.times) == len(set(attempts.times)) < 12
+
+
+def test_patience_does_not_hammer():
+    """A policy without waits is for what is counted."""
+    clock, retry = fresh(seconds=60, wait=0, max_wait=0)
+    with pytest.raises(Exhausted):
+        retry(attempts := Attempts(clock, restarting()))
+    assert 100 < len(attempts.times) < 130
+
+
+def test_one_attempt_is_one_for_the_patient_too():
+    """`attempts: 1` means no second one of anything."""
+    clock, retry = fresh(attempts=1)
+    with pytest.raises(Exhausted, match=r"connection refused\)$"):
+        retry(attempts := Attempts(clock, restarting()))
+    assert len(attempts.times) == 1
+
+
+def test_a_wait_that_is_longer_than_what_is_left_is_cut_to_it():
+    """With room for one last try, and for no more than one."""
+    clock, retry = fresh(seconds=30, wait=100, max_wait=100)
+    attempts = Attempts(clock, busy(), busy(), None)
+    with pytest.raises(Exhausted, match="no time left after 2 tries"):
+        retry(attempts)
+    assert attempts.times == [0, 28]
+    clock, retry = fresh(seconds=30, wait=100, max_wait=100)
+    assert retry(Attempts(clock, busy(), None)) == "try 2"
+
+
+def test_a_server_that_names_its_time_answers_later():
+    """A Retry-After is a promise, whatever the status was; one of nothing is none."""
+    assert busy(3).later
+    assert not busy(0).later
+    assert not busy().later
+
+
+@given(
+    seconds=st.floats(0.01, 400),
+    wait=st.floats(0, 60),
+    kinds=st.lists(st.sampled_from(["reset", "later", "asked"]), min_size=1, max_size=8),
+)
+def test_whatever_fails_no_try_begins_after_the_end(seconds, wait, kinds):
+    """And the tries come to an end: none follows another without time between, but for one that is cut."""
+    errors = {"reset": Retryable("reset"), "later": restarting(), "asked": busy(5)}
+    clock, retry = fresh(seconds=seconds, wait=wait, max_wait=60, attempts=3)
+    attempts = Attempts(clock, *(errors[kind] for kind in kinds))
+    with pytest.raises(Exhausted):
+        retry(attempts)
+    assert attempts.times[-1] < seconds
 
 
 def test_a_hung_try_is_given_up_and_tried_again():
@@ -169,7 +255,7 @@ def test_a_whole_step_that_times_out_tells_what_its_request_met():
     def step():
         return retry(lambda: clock.sleep(1) or (_ for _ in ()).throw(busy(30)))
 
-    outer = Retry(Terms(), retry.deadline.within(10))
+    outer = Retry(RetryPolicy(), retry.deadline.within(10))
     with pytest.raises(Exhausted, match=r"503 from hooks.example.com") as caught:
         outer.whole(step)
     assert caught.value.reason == "server"
@@ -253,7 +339,7 @@ def test_a_try_inside_an_abandoned_step_cannot_send_either():
     def step():
         try:
             clock.sleep(30)
-            Retry(Terms(), Deadline(100, clock))(lambda: (sending(), sent.append(1)))
+            Retry(RetryPolicy(), Deadline(100, clock))(lambda: (sending(), sent.append(1)))
         finally:
             ended.set()
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from exitkit.errors import ActionError
-from exitkit.retry import Abandoned, Retry, Terms, sending
+from exitkit.retry import Abandoned, Retry, RetryPolicy, sending
 from exitkit.retry.clock import Clock, Deadline
 from exitkit.retry.workers import Crew
 from exitkit.testing.clock import FakeClock
@@ -152,7 +152,7 @@ def test_threads_do_not_hold_up_the_end_of_the_process():
 def test_work_belongs_to_the_attempt_that_began_it():
     """Once nobody waits for that any more, the next request of any of its threads is refused."""
     clock = FakeClock()
-    retry = Retry(Terms(attempts=1), Deadline(5, clock))
+    retry = Retry(RetryPolicy(attempts=1), Deadline(5, clock))
     began, ended, sent = [], threading.Event(), []
 
     def work():
@@ -178,7 +178,7 @@ def test_work_belongs_to_the_attempt_that_began_it():
 def test_work_of_an_attempt_that_is_waited_for_may_send():
     """The same, in time."""
     clock = FakeClock()
-    retry = Retry(Terms(attempts=1), Deadline(50, clock))
+    retry = Retry(RetryPolicy(attempts=1), Deadline(50, clock))
 
     def step():
         crew = Crew(1, clock)

@@ -16,7 +16,7 @@ from exitkit.argo.failures import Failure, Failures
 from exitkit.argo.workflow import Workflow
 from exitkit.context import Context
 from exitkit.errors import ActionError, Retryable
-from exitkit.retry import Retry, Terms
+from exitkit.retry import Retry, RetryPolicy
 from exitkit.retry.clock import Deadline
 from exitkit.ship.file import File
 from exitkit.ship.pipeline.chunk import Chunk
@@ -32,7 +32,7 @@ def context(count=2, uid="u-1", message="main: Error (exit code 1): boom"):
     workflow = Workflow(
         name="etl", namespace="data", uid=uid, status="Failed", failures=Failures(all=failures, raw_count=count)
     )
-    return Context(workflow, Retry(Terms(attempts=1), Deadline(60)), step="ship.file")
+    return Context(workflow, Retry(RetryPolicy(attempts=1), Deadline(60)), step="ship.file")
 
 
 def read(path):
@@ -255,7 +255,7 @@ def test_a_line_stays_below_a_mebibyte(tmp_path):
         labels={f"{number}": "\\" * 5000 for number in range(300)},
         failures=Failures(all=(Failure("a" * 5000, "\U0001f525" * 500_000),)),
     )
-    File(path=tmp_path / "r").run(Context(workflow, Retry(Terms(attempts=1), Deadline(60))))
+    File(path=tmp_path / "r").run(Context(workflow, Retry(RetryPolicy(attempts=1), Deadline(60))))
     lines = (tmp_path / "r").read_bytes().splitlines()
     assert len(lines) == 2
     assert max(map(len, lines)) < 1 << 20

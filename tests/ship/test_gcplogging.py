@@ -127,7 +127,7 @@ def test_a_token_that_is_refused_is_renewed(tmp_path, log, monkeypatch):
             asked.append(refused)
             return {"authorization": "Bearer second" if refused or "Bearer first" in asked else "Bearer first"}
 
-    monkeypatch.setattr("exitkit.ship.gcplogging.Account", Account)
+    monkeypatch.setattr("exitkit.ship.gcplogging.GoogleAccount", Account)
     with ScriptedHTTP([answer(401, b"{}"), answer_json({})]) as server:
         assert logging(server, tmp_path, log, anonymous=False).run(context()).facts["accepted"] == 3
     assert [one.headers["authorization"] for one in server.requests] == ["Bearer first", "Bearer second"]

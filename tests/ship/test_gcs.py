@@ -29,13 +29,23 @@ def log(tmp_path):
     return str(tmp_path / "log")
 
 
+def written():
+    """What Google answers to an upload."""
+
+    def play(exchange):
+        found = parse_qs(urlsplit(exchange.read().path).query)
+        answer_json({"kind": "storage#object", "name": found["name"][0], "generation": "1"})(exchange)
+
+    return play
+
+
 def query(request):
     return {name: one[0] for name, one in parse_qs(urlsplit(request.path).query).items()}
 
 
 def test_each_batch_is_an_object_and_the_manifest_lists_them(tmp_path, log):
     """Only if there is none of the name; the manifest is always written."""
-    with ScriptedHTTP([answer_json({"name": "x"})] * 2) as server:
+    with ScriptedHTTP([written()] * 2) as server:
         assert gcs(server, tmp_path, log).run(context()).facts["accepted"] == 2
     first, last = server.requests
     assert urlsplit(first.path).path == "/upload/storage/v1/b/logs/o"
@@ -49,7 +59,7 @@ def test_each_batch_is_an_object_and_the_manifest_lists_them(tmp_path, log):
 
 def test_what_is_there_is_a_duplicate(tmp_path, log):
     """412 says so; the names are those of the first run."""
-    with ScriptedHTTP([answer_json({}), answer_json({}), answer(412, b"{}"), answer_json({})]) as server:
+    with ScriptedHTTP([written(), written(), answer(412, b"{}"), written()]) as server:
         gcs(server, tmp_path, log).run(context())
         assert gcs(server, tmp_path, log).run(context()).duplicate
     assert query(server.requests[0]) == query(server.requests[2])
@@ -62,6 +72,17 @@ def test_who_may_not_write_is_told(tmp_path, log):
         with pytest.raises(ActionError, match="no permission") as told:
             gcs(server, tmp_path, log).run(context())
     assert told.value.facts["left"] == 2
+
+
+def test_a_page_of_html_is_no_object(tmp_path, log):
+    """What answers 200 to everything keeps nothing, and is not told as accepted."""
+    portal = answer(200, "<html>guest network</html>")
+    with (
+        ScriptedHTTP([portal] * 5) as server,
+        pytest.raises(ActionError, match="is this Google Cloud Storage") as caught,
+    ):
+        gcs(server, tmp_path, log).run(context())
+    assert caught.value.facts["accepted"] == 0
 
 
 @pytest.mark.parametrize("more", [{"prefix": ""}, {"prefix": "a"}, {"bucket": "gs://x"}])

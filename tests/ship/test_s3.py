@@ -78,7 +78,7 @@ def test_the_condition_is_sent_and_its_answers_understood(account, tmp_path):
     """412 is there already, 409 a conflict to try again."""
     conflict = answer(409, "<Error><Code>ConditionalRequestConflict</Code></Error>")
     there = answer(412, "<Error><Code>PreconditionFailed</Code></Error>")
-    with ScriptedHTTP([conflict, there, answer(200)]) as server:
+    with ScriptedHTTP([conflict, there, answer(200, headers={"ETag": '"e1"'})]) as server:
         (tmp_path / "log").write_text("a\n")
         result = s3(tmp_path, str(tmp_path / "log"), endpoint_url=server.url).run(context())
     assert result.facts["duplicate"] == 1

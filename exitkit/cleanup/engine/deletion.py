@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from exitkit.clients.deletion import Partly, Refusal, T, readable
+from exitkit.clients.deletion import PartialResult, Refusal, T, readable
 from exitkit.context import Context
 from exitkit.errors import Exhausted, Retryable, Unknown
 from exitkit.retry import Retry
@@ -42,7 +42,7 @@ class Outcome:
 
 
 def insist(
-    retry: Retry, victims: Sequence[T], name: Callable[[T], str], once: Callable[[Sequence[T]], Partly[T]]
+    retry: Retry, victims: Sequence[T], name: Callable[[T], str], once: Callable[[Sequence[T]], PartialResult[T]]
 ) -> Outcome:
     """Delete all of them, and those that fail once more by themselves, as often as the terms allow.
 

@@ -12,10 +12,10 @@ from pydantic import Field, field_validator, model_validator
 from exitkit.action import Result
 from exitkit.cleanup.buckets import BucketCleanup
 from exitkit.cleanup.gcs.sweeper import Sweep
-from exitkit.clients.gcp import Access
-from exitkit.clients.gcs import Bucket
+from exitkit.clients.gcp import GoogleAccess
+from exitkit.clients.gcs import GCSBucket
 from exitkit.clients.gcs.json import About
-from exitkit.clients.gcs.request import Reach
+from exitkit.clients.gcs.request import GCSOptions
 from exitkit.context import Context
 from exitkit.errors import ActionError
 from exitkit.text.units import human_duration
@@ -89,14 +89,14 @@ class GCS(BucketCleanup):
     @contextlib.contextmanager
     def open(self, context: Context) -> Iterator[Sweep]:
         file = str(self.credentials_file) if self.credentials_file else ""
-        access = Access(credentials_file=file, anonymous=self.anonymous)
-        reach = Reach(
+        access = GoogleAccess(credentials_file=file, anonymous=self.anonymous)
+        reach = GCSOptions(
             endpoint_url=self.endpoint_url,
             user_project=self.user_project,
             ca_file=str(self.ca_file) if self.ca_file else None,
             connections=self.concurrency,
         )
-        bucket = Bucket(self.bucket, access, reach)
+        bucket = GCSBucket(self.bucket, access, reach)
         try:
             context.retry(bucket.account.log_in)  # or the first page would seem to take long
             yield Sweep(self, bucket, context)

@@ -14,10 +14,10 @@ from exitkit.cleanup.buckets.limiter import Pace
 from exitkit.cleanup.buckets.listing import Span, spread
 from exitkit.cleanup.buckets.shards import Shard
 from exitkit.cleanup.engine.deletion import Outcome, insist
-from exitkit.clients.deletion import Partly, Refusal
-from exitkit.clients.gcs import Bucket, Victim, name_of, under
+from exitkit.clients.deletion import PartialResult, Refusal
+from exitkit.clients.gcs import GCSBucket, Victim, name_of, under
 from exitkit.clients.gcs.batch import MOST_CALLS
-from exitkit.clients.gcs.json import About, Folder, Listed, Object
+from exitkit.clients.gcs.json import About, Listed, ManagedFolder, Object
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted
 from exitkit.retry import Retry
@@ -56,7 +56,7 @@ class Picks(Filters, Protocol):
 class Sweep:
     """The bucket, while one run finds and deletes in it."""
 
-    def __init__(self, settings: Picks, bucket: Bucket, context: Context) -> None:
+    def __init__(self, settings: Picks, bucket: GCSBucket, context: Context) -> None:
         self.settings, self.bucket, self.context = settings, bucket, context
         self.clock = context.deadline.clock
         self.pace = Pace(settings.concurrency, self.clock)
@@ -84,7 +84,7 @@ class Sweep:
 
     def delete(self, batch: Objects, context: Context, most: int) -> Outcome:
         try:
-            folders = [one for one in batch.victims[:most] if isinstance(one, Folder)]
+            folders = [one for one in batch.victims[:most] if isinstance(one, ManagedFolder)]
             if folders:
                 return self._delete_folders(folders, context)
             objects = [one for one in batch.victims[:most] if isinstance(one, Object)]
@@ -102,14 +102,14 @@ class Sweep:
         except ActionError:
             return None
 
-    def _delete_once(self, victims: Sequence[Object]) -> Partly[Object]:
+    def _delete_once(self, victims: Sequence[Object]) -> PartialResult[Object]:
         """One batch. A word to be slower that only some of it got counts for the pace as well."""
         with self.pace.request() as turn:
             found = self.bucket.delete(victims)
             turn.slow = found.slow
         return found
 
-    def _delete_folders(self, folders: Sequence[Folder], context: Context) -> Outcome:
+    def _delete_folders(self, folders: Sequence[ManagedFolder], context: Context) -> Outcome:
         """One request for each. One that cannot go does not keep the others."""
         refused, gone = [], []
         for one in folders:
@@ -167,7 +167,7 @@ class Sweep:
 
     def _folders(self, prefix: str) -> Iterator[Objects]:
         """Managed folders, the deepest first, once what was in them is gone."""
-        found: list[Folder] = []
+        found: list[ManagedFolder] = []
         token, more = "", True
         while more:
             some, token = self._asked(functools.partial(self.bucket.folders, prefix, token))
@@ -204,5 +204,5 @@ class Sweep:
         return f"gs://{self.bucket.name}/"
 
 
-def _depth(folder: Folder) -> int:
+def _depth(folder: ManagedFolder) -> int:
     return -folder.name.count("/")

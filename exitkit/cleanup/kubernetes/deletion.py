@@ -6,9 +6,9 @@ from functools import partial
 from typing import Any
 
 from exitkit.cleanup.engine.deletion import Outcome, insist
-from exitkit.clients.deletion import Partly, Refusal
+from exitkit.clients.deletion import PartialResult, Refusal
 from exitkit.clients.http import Response, verdict
-from exitkit.clients.kubernetes import Found, Kube, Resource, told
+from exitkit.clients.kubernetes import Kube, ObjectMetadata, Resource, told
 from exitkit.clients.kubernetes.listing import listed
 from exitkit.errors import ActionError, Retryable
 from exitkit.retry import Retry, parse_retry_after
@@ -38,7 +38,7 @@ class Deletion:
     wait: float
     _asked: set[str] = field(default_factory=set, init=False)  # uids of what was asked to go before
 
-    def remove(self, victims: Sequence[Found]) -> Outcome:
+    def remove(self, victims: Sequence[ObjectMetadata]) -> Outcome:
         """Delete them, the failed ones again, and wait. Never raises ActionError: what stays has its reason."""
         gone: list[str] = []
         refused: list[Refusal] = []
@@ -61,9 +61,9 @@ class Deletion:
     def _why(self, error: ActionError) -> str:
         return "no time left" if self.retry.deadline.remaining() <= 0 else str(error)
 
-    def _once(self, victims: Sequence[Found]) -> Partly[Found]:
+    def _once(self, victims: Sequence[ObjectMetadata]) -> PartialResult[ObjectMetadata]:
         """One request for each, some at a time."""
-        crew: Crew[tuple[Found, str | Refusal | Retryable | None]] = Crew(
+        crew: Crew[tuple[ObjectMetadata, str | Refusal | Retryable | None]] = Crew(
             _AT_A_TIME, self.retry.deadline.clock, "exitkit-kube"
         )
         ended = []
@@ -73,14 +73,14 @@ class Deletion:
             crew.start(partial(self._one, victim))
         ended.extend(crew.rest())
         later = {victim: end for victim, end in ended if isinstance(end, Retryable)}
-        return Partly(
+        return PartialResult(
             gone=[victim.name for victim, end in ended if end == "gone"],
             refused=[end for _, end in ended if isinstance(end, Refusal)],
             later={victim: str(end) for victim, end in later.items()},
             after=max((end.after for end in later.values() if end.after), default=None),
         )
 
-    def _one(self, victim: Found) -> tuple[Found, str | Refusal | Retryable | None]:
+    def _one(self, victim: ObjectMetadata) -> tuple[ObjectMetadata, str | Refusal | Retryable | None]:
         """What became of one of them; None where it goes."""
         again = victim.uid in self._asked
         self._asked.add(victim.uid)
@@ -91,7 +91,7 @@ class Deletion:
         except ActionError as error:
             return victim, Refusal(victim.name, str(error))
 
-    def _answered(self, victim: Found, *, again: bool) -> str | Refusal | Retryable | None:
+    def _answered(self, victim: ObjectMetadata, *, again: bool) -> str | Refusal | Retryable | None:
         # With the uid, an object of the same name that came after it stays.
         options = {**self.options, "preconditions": {"uid": victim.uid}}
         response = self.kube.delete(self.resource, self.namespace, victim.name, options)
@@ -99,30 +99,31 @@ class Deletion:
             return None if again else "gone"  # an earlier try may be what took it away
         if response.status == 409:
             return self._conflict(victim, again=again)
-        kind, reason = verdict(response.status, idempotent=True)
+        kind, reason, later = verdict(response.status, idempotent=True)
         if kind is None:
             return None
         why = self._reason(response, victim)
         if kind is Retryable:
             now = self.retry.deadline.clock.time()
-            return Retryable(why, reason=reason, after=parse_retry_after(response.headers.get("retry-after"), now))
+            after = parse_retry_after(response.headers.get("retry-after"), now)
+            return Retryable(why, reason=reason, after=after, later=later)
         return Refusal(victim.name, why)
 
-    def _conflict(self, victim: Found, *, again: bool) -> str | Retryable | None:
+    def _conflict(self, victim: ObjectMetadata, *, again: bool) -> str | Retryable | None:
         """409 says that another object has the name by now, or that this one changed at the same moment."""
         page = self.kube.page(self.resource, self.namespace, {"fieldSelector": f"metadata.name={victim.name}"})
         if any(one.uid == victim.uid for one in page.objects):
             return Retryable("it was changed at the same moment", reason="server")
         return None if again else "gone"
 
-    def _reason(self, response: Response, victim: Found) -> str:
+    def _reason(self, response: Response, victim: ObjectMetadata) -> str:
         """Without the object's name, so that the same reasons are counted together."""
         if response.status == 403 and "cannot delete resource" in told(response):
             return f"forbidden: the service account may not delete {self.resource.label} in {self.namespace}"
         said = told(response).replace(f'"{victim.name}"', "it")
         return f"{response.status}: {said}" if said else f"status {response.status}"
 
-    def _watch(self, victims: Sequence[Found]) -> list[Refusal]:
+    def _watch(self, victims: Sequence[ObjectMetadata]) -> list[Refusal]:
         """Look until all are gone or the wait is over; why those stayed that did."""
         left = {one.uid: one for one in victims}
         deadline, seconds = self.retry.deadline, _LOOK
@@ -139,7 +140,7 @@ class Deletion:
         waited = f"still there after {deadline.clock.monotonic() - began:.0f} s"
         return [Refusal(one.name, f"{waited}: {_holder(one)}") for one in left.values()]
 
-    def _still(self, waited: Mapping[str, Found]) -> dict[str, Found]:
+    def _still(self, waited: Mapping[str, ObjectMetadata]) -> dict[str, ObjectMetadata]:
         """Those that are there, as they are now; found by their labels alone, because their fields change."""
         if not waited:
             return {}
@@ -147,7 +148,7 @@ class Deletion:
         return {one.uid: one for page in pages for one in page if one.uid in waited}
 
 
-def _holder(one: Found) -> str:
+def _holder(one: ObjectMetadata) -> str:
     """What keeps an object that was asked to go."""
     others = sorted({*one.finalizers} - {_FOREGROUND, _ORPHAN})
     if others:

@@ -7,7 +7,7 @@ from typing import Any
 from exitkit.argo.workflow import Workflow
 from exitkit.cleanup.kubernetes.discovery import Discovery
 from exitkit.clients.http import Response
-from exitkit.clients.kubernetes import WORKFLOWS, Found, Kube, Resource, checked
+from exitkit.clients.kubernetes import WORKFLOWS, Kube, ObjectMetadata, Resource, checked
 from exitkit.retry import Retry
 
 _PODS = Resource("", "v1", "pods", "Pod")
@@ -28,7 +28,7 @@ class Own:
     ) -> None:
         self.workflow, self.owners, self.notes = workflow, owners or {}, notes
 
-    def why(self, resource: Resource, one: Found) -> str:
+    def why(self, resource: Resource, one: ObjectMetadata) -> str:
         """What makes an object this run's own, or nothing."""
         workflow = self.workflow
         if workflow.uid and one.uid == workflow.uid:
@@ -45,7 +45,7 @@ class Own:
             return own.get((resource.plural, one.name), "")
         return self._pod(one) if (resource.group, resource.plural) == ("", "pods") else ""
 
-    def _pod(self, one: Found) -> str:
+    def _pod(self, one: ObjectMetadata) -> str:
         """HOSTNAME may be cut or the node's, so Argo's annotation is looked at as well."""
         workflow = self.workflow
         if one.name == workflow.pod_name or (one.node_id and one.node_id == workflow.node_id):

@@ -10,7 +10,7 @@ from exitkit.cleanup.kubernetes.deletion import Deletion
 from exitkit.cleanup.kubernetes.discovery import Discovery
 from exitkit.cleanup.kubernetes.ownership import Own, own
 from exitkit.clients.deletion import Refusal
-from exitkit.clients.kubernetes import Found, Kube, Resource
+from exitkit.clients.kubernetes import Kube, ObjectMetadata, Resource
 from exitkit.clients.kubernetes.listing import listed
 from exitkit.context import Context
 from exitkit.errors import ActionError
@@ -46,7 +46,7 @@ class Herd:
     """Objects of one kind."""
 
     resource: Resource
-    victims: Sequence[Found]
+    victims: Sequence[ObjectMetadata]
     place: str
     sizes: Sequence[int] = ()
 
@@ -93,7 +93,7 @@ class Sweep:
         if self.settings.field_selector:
             query["fieldSelector"] = self.settings.field_selector
         place = f"{self.namespace}/{resource.label}/"
-        waiting: list[Found] = []
+        waiting: list[ObjectMetadata] = []
         for page in listed(self.kube, self.context.retry, resource, self.namespace, query):
             waiting += [one for one in page if self._takes(resource, one)]
             if len(waiting) >= _BATCH:
@@ -102,7 +102,7 @@ class Sweep:
         if waiting:
             yield Herd(resource, waiting, place)
 
-    def _takes(self, resource: Resource, one: Found) -> bool:
+    def _takes(self, resource: Resource, one: ObjectMetadata) -> bool:
         if self.before is not None and (one.created is None or one.created > self.before):
             return False
         if self.exclude.match(one.name) or (self.include and not self.include.match(one.name)):

@@ -10,9 +10,9 @@ from pydantic import Field, field_validator
 
 from exitkit.cleanup.buckets import BucketCleanup
 from exitkit.cleanup.s3.sweeper import Sweep
-from exitkit.clients.aws import Access
-from exitkit.clients.s3 import Bucket
-from exitkit.clients.s3.request import PathStyle, Reach
+from exitkit.clients.aws import AWSAccess
+from exitkit.clients.s3 import S3Bucket
+from exitkit.clients.s3.request import PathStyle, S3Options
 from exitkit.context import Context
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")  # of AWS's own 3 to 63, but other servers take more
@@ -65,17 +65,17 @@ class S3(BucketCleanup):
         return {"access": self._access, "reach": self._reach}
 
     @property
-    def _access(self) -> Access:
+    def _access(self) -> AWSAccess:
         ca_file = str(self.ca_file) if self.ca_file else None
-        return Access(region=self.region, profile=self.profile, endpoint_url=self.endpoint_url, ca_file=ca_file)
+        return AWSAccess(region=self.region, profile=self.profile, endpoint_url=self.endpoint_url, ca_file=ca_file)
 
     @property
-    def _reach(self) -> Reach:
-        return Reach(path_style=self.path_style, requester_pays=self.requester_pays, connections=self.concurrency)
+    def _reach(self) -> S3Options:
+        return S3Options(path_style=self.path_style, requester_pays=self.requester_pays, connections=self.concurrency)
 
     @contextlib.contextmanager
     def open(self, context: Context) -> Iterator[Sweep]:
-        bucket = Bucket(self.bucket, self._access, self._reach)
+        bucket = S3Bucket(self.bucket, self._access, self._reach)
         try:
             context.retry(bucket.account.log_in)  # or the first page would seem to take long
             yield Sweep(self, bucket, context)

@@ -11,9 +11,9 @@ from exitkit.cleanup.buckets.limiter import Pace
 from exitkit.cleanup.buckets.listing import Span, spread
 from exitkit.cleanup.buckets.shards import Shard
 from exitkit.cleanup.engine.deletion import Outcome, insist
-from exitkit.clients.deletion import Partly, Refusal
+from exitkit.clients.deletion import PartialResult, Refusal
 from exitkit.clients.objects import Page
-from exitkit.clients.s3 import Bucket, Victim, name_of
+from exitkit.clients.s3 import S3Bucket, Victim, name_of
 from exitkit.clients.s3.request import AGAIN
 from exitkit.clients.s3.xml import Marked, Upload, are_writable
 from exitkit.context import Context
@@ -57,7 +57,7 @@ class Picks(Filters, Protocol):
 class Sweep:
     """The bucket, while one run finds and deletes in it."""
 
-    def __init__(self, settings: Picks, bucket: Bucket, context: Context) -> None:
+    def __init__(self, settings: Picks, bucket: S3Bucket, context: Context) -> None:
         self.settings, self.bucket, self.context = settings, bucket, context
         clock = context.deadline.clock
         self.pace = Pace(settings.concurrency, clock)
@@ -89,7 +89,7 @@ class Sweep:
 
         return insist(context.retry, victims, name_of, self._delete_once)
 
-    def _delete_once(self, victims: Sequence[Victim]) -> Partly[Victim]:
+    def _delete_once(self, victims: Sequence[Victim]) -> PartialResult[Victim]:
         """One request. A word to be slower that only some of it got counts for the pace as well."""
         with self.pace.request() as turn:
             found = self.bucket.delete(victims)

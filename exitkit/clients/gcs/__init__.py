@@ -4,12 +4,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from exitkit.clients.deletion import Partly, Refusal
+from exitkit.clients.deletion import PartialResult, Refusal, readable
 from exitkit.clients.gcs import json
-from exitkit.clients.gcs.batch import Call, Reply
-from exitkit.clients.gcs.json import About, Folder, Listed, Object
-from exitkit.clients.gcs.request import Fault, Refused, Requests, fault_of
-from exitkit.errors import ActionError
+from exitkit.clients.gcs.batch import BatchReply, Call
+from exitkit.clients.gcs.json import About, Listed, ManagedFolder, Object
+from exitkit.clients.gcs.request import GCSFault, GCSRefusal, GCSRequests, fault_of
+from exitkit.clients.objects import PLAIN, Bucket, Content, NoSuchObject
+from exitkit.errors import ActionError, Retryable
 
 MOST_NAMES = 1000
 """Objects of a page: https://cloud.google.com/storage/docs/json_api/v1/objects/list."""
@@ -17,19 +18,19 @@ MOST_NAMES = 1000
 _HOLD = re.compile(r"under active (temporary|event-based) hold", re.IGNORECASE)
 _REPLACED = "replaced meanwhile"
 
-Victim = Object | Folder
+Victim = Object | ManagedFolder
 """What can go."""
 
 
 @dataclass(frozen=True)
-class Answered(Partly[Object]):
+class Answered(PartialResult[Object]):
     """What a batch achieved, and whether a part of the answer was a word to be slower."""
 
     slow: bool = False
 
 
-class Bucket(Requests):
-    """A bucket, for several threads. Each method sends a request or two, and tries nothing again but with a new token."""
+class GCSBucket(GCSRequests, Bucket):
+    """A bucket of Google's, for several threads. Each method sends a request or two, and tries nothing again but with a new token."""
 
     def page(  # noqa: PLR0913 - what is asked for, by name
         self,
@@ -56,24 +57,53 @@ class Bucket(Requests):
             raise ActionError(f"{what}: the names come in no order, so that a listing cannot go on", reason="server")
         return page
 
-    def get(self, name: str, *, begin: int, limit: int) -> bytes:
-        """Up to so many bytes of an object, from a byte on."""
-        extra = {"Range": f"bytes={begin}-{begin + limit - 1}"}
-        return self._send("GET", self.path("o", name, alt="media"), f"reading from {self.name}", extra=extra).body
-
-    def put(self, name: str, body: bytes, content_type: str, *, add: bool) -> bool:
-        """Write an object, whole; with `add` only if there is none, and then False if there is."""
-        query = {"uploadType": "media", "name": name, "ifGenerationMatch": "0" if add else ""}
-        path = f"/upload{self.path('o', **query)}"
+    def get(self, key: str, *, limit: int, begin: int = 0) -> Content:
+        what = f"reading {readable(key)} of {self.name}"
+        extra = {"Range": f"bytes={begin}-{begin + limit - 1}"} if begin else {}
         try:
-            self._send("POST", path, f"writing to {self.name}", body=body, extra={"Content-Type": content_type})
-        except Refused as error:
-            if add and error.status == 412:
+            response = self.send("GET", self.path("o", key, alt="media"), what, extra=extra, limit=limit)
+        except GCSRefusal as error:
+            if error.status == 404:
+                raise NoSuchObject(str(error), reason=error.reason) from None
+            raise
+        if begin and response.status != 206:
+            raise ActionError(f"{what}: {response.host} does not heed ranges of bytes", reason="server")
+        version = response.headers.get("x-goog-generation", "")
+        if not version:
+            raise Retryable(f"{what}: an answer without a generation: is this Google Cloud Storage?", reason="server")
+        return Content(response.body, version, response.truncated)
+
+    def put(self, key: str, body: bytes, content_type: str = PLAIN) -> None:
+        self._write(key, body, content_type)
+
+    def add(self, key: str, body: bytes, content_type: str = PLAIN) -> bool:
+        return self._write(key, body, content_type, generation="0")
+
+    def replace(self, key: str, body: bytes, version: str, content_type: str = PLAIN) -> bool:
+        return self._write(key, body, content_type, generation=version)
+
+    def remove(self, key: str) -> None:
+        try:
+            self.ask(self.path("o", key), f"deleting from {self.name}", method="DELETE")
+        except GCSRefusal as error:
+            if error.status != 404:
+                raise
+
+    def _write(self, key: str, body: bytes, content_type: str, generation: str = "") -> bool:
+        """Whether it was written; not where another generation of it is there than the one that is named."""
+        what = f"writing {readable(key)} to {self.name}"
+        path = f"/upload{self.path('o', uploadType='media', name=key, ifGenerationMatch=generation)}"
+        try:
+            response = self.send("POST", path, what, body=body, extra={"Content-Type": content_type})
+        except GCSRefusal as error:
+            if generation and error.status == 412:
                 return False
             raise
+        if not json.is_object(response.body, key):
+            raise Retryable(f"{what}: an answer without the object: is this Google Cloud Storage?", reason="server")
         return True
 
-    def folders(self, prefix: str, token: str = "") -> tuple[list[Folder], str]:
+    def folders(self, prefix: str, token: str = "") -> tuple[list[ManagedFolder], str]:
         """Managed folders that begin with the prefix, and the next page's token."""
         what = f"listing managed folders of {self.name}"
         fields = "nextPageToken,items(name,metageneration,updateTime)"
@@ -106,12 +136,12 @@ class Bucket(Requests):
         after = max((one.after for one in told if one.after is not None), default=None)
         return Answered(gone, refused, later, after, slow=any(one.is_slow for one in told))
 
-    def delete_folder(self, folder: Folder) -> bool:
+    def delete_folder(self, folder: ManagedFolder) -> bool:
         """Delete a managed folder, if it is empty; False if it was gone already. Raises ActionError."""
         try:
             path = self.path("managedFolders", folder.name, ifMetagenerationMatch=folder.metageneration)
             self.ask(path, f"deleting a managed folder of {self.name}", method="DELETE")
-        except Refused as error:
+        except GCSRefusal as error:
             if error.status == 404:
                 return False
             if error.status != 409:
@@ -125,15 +155,15 @@ class Bucket(Requests):
         condition = {"generation" if one.pinned else "ifGenerationMatch": one.generation}
         return self.path("o", one.name, **condition)
 
-    def _looked_at(self, victims: Sequence[Object], what: str) -> Mapping[Object, Fault | None]:
+    def _looked_at(self, victims: Sequence[Object], what: str) -> Mapping[Object, GCSFault | None]:
         """Why a condition failed: something else is there now, or nothing is, as after an answer that was lost."""
         calls = [Call("GET", self.path("o", one.name, fields="generation")) for one in victims]
-        found: dict[Object, Fault | None] = {}
+        found: dict[Object, GCSFault | None] = {}
         for one, reply in zip(victims, self.batch(calls, what), strict=True):
             fault = _fault(reply)
-            found[one] = Fault(412, message=_REPLACED) if fault is None else fault
+            found[one] = GCSFault(412, message=_REPLACED) if fault is None else fault
             if fault is not None and fault.status == 403:  # who may delete need not be allowed to look
-                found[one] = Fault(412, message=f"{_REPLACED}, or gone")
+                found[one] = GCSFault(412, message=f"{_REPLACED}, or gone")
         return found
 
 
@@ -148,14 +178,14 @@ def under(kind: str) -> str:
     return f"under {'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
-def _fault(reply: Reply | None) -> Fault | None:
+def _fault(reply: BatchReply | None) -> GCSFault | None:
     """What is wrong with an answer; status 0 if there is none."""
     if reply is None:
-        return Fault(0, message="no answer")
+        return GCSFault(0, message="no answer")
     return None if 200 <= reply.status <= 299 else fault_of(reply)
 
 
-def _refusal(fault: Fault) -> str:
+def _refusal(fault: GCSFault) -> str:
     """One reason for all that are refused alike, so without the object's name and time.
 
     A hold has the reason of a missing right, and only its message tells it.

@@ -31,7 +31,7 @@ class Call(NamedTuple):
     path: str
 
 
-class Reply(NamedTuple):
+class BatchReply(NamedTuple):
     """The answer to one call."""
 
     status: int
@@ -53,7 +53,7 @@ def write(calls: Sequence[Call]) -> bytes:
     return b"".join(parts) + _BOUNDARY + b"--\r\n"
 
 
-def read(body: bytes, content_type: str, count: int, what: str) -> list[Reply | None]:
+def read(body: bytes, content_type: str, count: int, what: str) -> list[BatchReply | None]:
     """The answers in the order of the calls; None for one that is missing or was cut off.
 
     They may come in any order, with their calls' names. Raises ActionError for what is no batch's answer.
@@ -62,8 +62,8 @@ def read(body: bytes, content_type: str, count: int, what: str) -> list[Reply | 
     if named is None or not content_type.lower().startswith("multipart/"):
         raise ActionError(f"{what}: the answer is no multipart/mixed: is this Google Cloud Storage?", reason="server")
     line = re.compile(rb"(?:^|\r?\n)--" + re.escape(named[1].encode()) + rb"(--)?[ \t]*(?=\r?\n|$)")
-    found: list[Reply | None] = [None] * count
-    unnamed: list[Reply | None] = []
+    found: list[BatchReply | None] = [None] * count
+    unnamed: list[BatchReply | None] = []
     marks = list(line.finditer(body))
     for here, there in pairwise(marks):  # what no boundary ends was cut off
         if here[1]:
@@ -78,7 +78,7 @@ def read(body: bytes, content_type: str, count: int, what: str) -> list[Reply | 
     return found
 
 
-def _part(part: bytes) -> tuple[bytes, Reply | None]:
+def _part(part: bytes) -> tuple[bytes, BatchReply | None]:
     """The part's own headers, and the answer that it holds."""
     head, rest = _divided(part)
     status = _STATUS.match(rest)
@@ -87,7 +87,7 @@ def _part(part: bytes) -> tuple[bytes, Reply | None]:
     lines, body = _divided(rest)
     pairs = [line.partition(":") for line in lines.decode("latin-1").splitlines()[1:]]
     headers = Headers((name.strip(), value.strip()) for name, colon, value in pairs if colon)
-    return head, Reply(int(status[1]), headers, body)
+    return head, BatchReply(int(status[1]), headers, body)
 
 
 def _divided(text: bytes) -> tuple[bytes, bytes]:

@@ -1,5 +1,6 @@
 """What Google Cloud Storage tells of a bucket, read from its JSON."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ class Object(NamedTuple):
     pinned: bool = False
 
 
-class Folder(NamedTuple):
+class ManagedFolder(NamedTuple):
     """A managed folder, whose name ends in a slash."""
 
     name: str
@@ -71,15 +72,24 @@ def read_page(found: Mapping[str, Any], what: str, *, timed: bool, after: str = 
     return Listed(names, [int(one) for one in sizes], changed, bool(token), token, generations, kept)
 
 
-def read_folders(found: Mapping[str, Any], what: str) -> tuple[list[Folder], str]:
+def read_folders(found: Mapping[str, Any], what: str) -> tuple[list[ManagedFolder], str]:
     """Managed folders, and the next page's token. Raises ActionError for anything else."""
     folders = []
     for one in _items(found, what):
         name, when = _text(one, "name"), _text(one, "updateTime")
         if not name.strip("/"):
             raise ActionError(f"{what}: the listing lacks a name", reason="server")
-        folders.append(Folder(name, _text(one, "metageneration"), when[:19] or _LATER))
+        folders.append(ManagedFolder(name, _text(one, "metageneration"), when[:19] or _LATER))
     return folders, _text(found, "nextPageToken")
+
+
+def is_object(body: bytes, name: str) -> bool:
+    """Whether this tells of an object of that name, as what was written is confirmed."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and found.get("name") == name
 
 
 def read_about(found: Mapping[str, Any]) -> About:

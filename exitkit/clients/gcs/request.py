@@ -10,9 +10,9 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from exitkit.clients.gcp import Access, Account
+from exitkit.clients.gcp import GoogleAccess, GoogleAccount
 from exitkit.clients.gcs import batch as gcsbatch
-from exitkit.clients.gcs.batch import Call, Reply
+from exitkit.clients.gcs.batch import BatchReply, Call
 from exitkit.clients.http import Client, Response, Timeouts
 from exitkit.clients.url import check_url, place
 from exitkit.errors import ActionError, ConfigError, Reason, Retryable
@@ -35,7 +35,7 @@ _AGAIN = frozenset({425, 500, 502, 504})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reach:
+class GCSOptions:
     """Where a bucket's requests go, beside who asks; `user_project` pays for them where the requester does."""
 
     endpoint_url: str = ""
@@ -44,7 +44,7 @@ class Reach:
     connections: int = 32
 
 
-class Fault(NamedTuple):
+class GCSFault(NamedTuple):
     """What an answer that is no success says; `after` is how many seconds it asks for."""
 
     status: int
@@ -66,19 +66,19 @@ class Fault(NamedTuple):
         return f"{name}: {self.message}" if self.message else name
 
 
-class Requests:
+class GCSRequests:
     """The requests to one bucket, for several threads. Nothing is tried again here, but with a new token.
 
     Raises ConfigError where credentials would have to travel without TLS.
     """
 
-    def __init__(self, name: str, access: Access, reach: Reach | None = None) -> None:
-        self.name, self.reach = name, reach or Reach()
+    def __init__(self, name: str, access: GoogleAccess, reach: GCSOptions | None = None) -> None:
+        self.name, self.reach = name, reach or GCSOptions()
         emulator = os.environ.get("STORAGE_EMULATOR_HOST", "")
         if emulator and not (self.reach.endpoint_url or access.credentials_file):
             access = replace(access, anonymous=True)
         self.base = _base(self.reach.endpoint_url or emulator, access)
-        self.account = Account(access, SCOPE)
+        self.account = GoogleAccount(access, SCOPE)
         reach = self.reach
         self._client = Client(ca_file=reach.ca_file, connections=reach.connections, timeout=Timeouts(read=_PATIENCE))
 
@@ -97,7 +97,7 @@ class Requests:
 
         Raises Refused, Retryable, ActionError, and ConfigError for a configuration that cannot be used.
         """
-        response = self._send(method, path, what)
+        response = self.send(method, path, what)
         if not response.body and method != "GET":
             return {}
         found = response.json()
@@ -105,7 +105,7 @@ class Requests:
             raise ActionError(f"{what}: the answer is no JSON object: is this Google Cloud Storage?", reason="server")
         return found
 
-    def batch(self, calls: Sequence[Call], what: str) -> list[Reply | None]:
+    def batch(self, calls: Sequence[Call], what: str) -> list[BatchReply | None]:
         """The answers to up to 100 calls, in their order; None for one that is missing."""
         sent = self.account.headers()
         found = self._batched(calls, what, sent)
@@ -120,12 +120,12 @@ class Requests:
                 raise failed(fault_of(reply), what)
         return found
 
-    def _batched(self, calls: Sequence[Call], what: str, headers: Mapping[str, str]) -> list[Reply | None]:
+    def _batched(self, calls: Sequence[Call], what: str, headers: Mapping[str, str]) -> list[BatchReply | None]:
         extra = {"Content-Type": gcsbatch.CONTENT_TYPE}
-        response = self._send("POST", _BATCH, what, body=gcsbatch.write(calls), extra=extra, sent=headers)
+        response = self.send("POST", _BATCH, what, body=gcsbatch.write(calls), extra=extra, sent=headers)
         return gcsbatch.read(response.body, response.headers.get("content-type", ""), len(calls), what)
 
-    def _send(  # noqa: PLR0913 - what a request is made of, by name
+    def send(  # noqa: PLR0913 - what a request is made of, by name
         self,
         method: str,
         path: str,
@@ -134,7 +134,9 @@ class Requests:
         body: bytes = b"",
         extra: Mapping[str, str] | None = None,
         sent: Mapping[str, str] | None = None,
+        limit: int = 0,
     ) -> Response:
+        """One request; with a `limit` in bytes the answer may go on beyond it. Raises as `ask`."""
         headers = self.account.headers() if sent is None else dict(sent)
         for turn in range(2):
             response = self._client.request(
@@ -143,20 +145,20 @@ class Requests:
                 what=what,
                 headers={**headers, **(extra or {})},
                 body=body,
-                limit=_ANSWER,
+                limit=limit or _ANSWER,
                 idempotent=True,  # a generation goes once
             )
             if response.status != 401 or not headers or turn:
                 break
             headers = self.account.headers(refused=headers["authorization"])
         if response.status not in range(200, 300):
-            raise failed(fault_of(Reply(response.status, response.headers, response.body)), what)
-        if response.truncated:
+            raise failed(fault_of(BatchReply(response.status, response.headers, response.body)), what)
+        if response.truncated and not limit:
             raise ActionError(f"{what}: the answer is larger than any of Google's", reason="server")
         return response
 
 
-class Refused(ActionError):
+class GCSRefusal(ActionError):
     """Answered with an error's `status`, for good."""
 
     def __init__(self, message: str, *, reason: Reason, status: int) -> None:
@@ -164,7 +166,7 @@ class Refused(ActionError):
         self.status = status
 
 
-def fault_of(reply: Reply) -> Fault:
+def fault_of(reply: BatchReply) -> GCSFault:
     """What an error's JSON says, or whatever else stands there."""
     asked = [parse_retry_after(value, 0) for value in reply.headers.every("retry-after") if value.strip().isdigit()]
     after = max((one for one in asked if one is not None), default=None)
@@ -174,26 +176,27 @@ def fault_of(reply: Reply) -> Fault:
         reason = str(details[0].get("reason", ""))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         message, reason = reply.body.decode("utf-8", "replace"), ""
-    return Fault(reply.status, plain(reason, 60), plain(message, 300), after)
+    return GCSFault(reply.status, plain(reason, 60), plain(message, 300), after)
 
 
-def failed(fault: Fault, what: str) -> ActionError:
+def failed(fault: GCSFault, what: str) -> ActionError:
     told = f"{what}: {fault}"
     if fault.is_passing:
-        return Retryable(told, reason="rate" if fault.is_slow else "server", after=fault.after)
+        reason: Reason = "rate" if fault.is_slow else "server"
+        return Retryable(told, reason=reason, after=fault.after, later=fault.is_slow or fault.status in (502, 504))
     if fault.status == 400 and "requester pays" in fault.message.lower():
         told += "; say user_project, the project that pays"
     if 300 <= fault.status <= 399:
         told += "; redirects are not followed: correct endpoint_url"
-    reason: Reason = "auth" if fault.status in (401, 403) else "server" if fault.status >= 500 else "client"
-    return Refused(told, reason=reason, status=fault.status)
+    reason = "auth" if fault.status in (401, 403) else "server" if fault.status >= 500 else "client"
+    return GCSRefusal(told, reason=reason, status=fault.status)
 
 
 def plain(text: str, most: int) -> str:
     return redact.printable(redact.redact(text), most)
 
 
-def _base(url: str, access: Access) -> str:
+def _base(url: str, access: GoogleAccess) -> str:
     """The server's URL without a slash at its end."""
     if not url:
         # Google's clouds for one country's own use: https://cloud.google.com/docs/authentication/universe-domain

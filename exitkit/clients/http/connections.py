@@ -28,7 +28,7 @@ class Timeouts(NamedTuple):
     """Seconds for one connection, and for one read or write.
 
     3 s suffice for a packet that is lost once, and 10 s for the slowest of the vendors' own limits;
-    a whole attempt is bounded by `Terms.attempt_timeout` alone, because a server may drip.
+    a whole attempt is bounded by `RetryPolicy.attempt_timeout` alone, because a server may drip.
     """
 
     connect: float = 3.0

@@ -70,10 +70,11 @@ class Response:
 
 
 class Verdict(NamedTuple):
-    """How a status ends an attempt: `kind` is None for success."""
+    """How a status ends an attempt: `kind` is None for success, `later` as of a Retryable."""
 
     kind: type[ActionError] | None
     reason: Reason = "other"
+    later: bool = False
 
 
 def verdict(status: int, *, idempotent: bool) -> Verdict:
@@ -81,9 +82,9 @@ def verdict(status: int, *, idempotent: bool) -> Verdict:
     if 200 <= status <= 299:
         return Verdict(None)
     if status in _AGAIN:
-        return Verdict(Retryable, _AGAIN[status])
+        return Verdict(Retryable, _AGAIN[status], later=status in _LATER)
     if status in (502, 504):  # a gateway speaks: what stands behind it may have done its work
-        return Verdict(Retryable if idempotent else Unknown, "server")
+        return Verdict(Retryable, "server", later=True) if idempotent else Verdict(Unknown, "server")
     if status in (401, 403, 407):
         return Verdict(ActionError, "auth")
     if 300 <= status <= 499:
@@ -108,7 +109,7 @@ def check(
     """
     if response.status in ok:
         return response
-    kind, reason = verdict(response.status, idempotent=idempotent)
+    kind, reason, later = verdict(response.status, idempotent=idempotent)
     told = f"{what}: {_named(response.status)} from {response.host}"
     if 300 <= response.status <= 399:
         told += ": redirects to another place are not followed: correct the url"
@@ -116,13 +117,15 @@ def check(
         told += f": {response.excerpt}"
     if kind is Retryable:
         asked = [parse_retry_after(value, now()) for value in response.headers.every("retry-after")]
-        raise Retryable(told, reason=reason, after=max((one for one in asked if one is not None), default=None))
+        after = max((seconds for seconds in asked if seconds is not None), default=None)
+        raise Retryable(told, reason=reason, after=after, later=later)
     if kind is Unknown:
         raise Unknown(told, reason=reason)
     raise ActionError(told, reason=reason)  # also a success that was not expected
 
 
 _AGAIN: dict[int, Reason] = {408: "timeout", 425: "server", 429: "rate", 500: "server", 503: "server"}
+_LATER = frozenset({429, 503})  # these say so; of the others nobody knows whether they pass
 
 
 def _named(status: int) -> str:

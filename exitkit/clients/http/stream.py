@@ -18,7 +18,7 @@ _PIECE = 65_536
 
 
 @dataclass
-class Stream:
+class StreamedResponse:
     """An answer whose body has not been read. Close it: what is left of it is given up with its connection."""
 
     status: int
@@ -55,7 +55,7 @@ class Stream:
 class Streaming(Client):
     """A client that can also be given an answer before its body has come."""
 
-    def stream(self, url: str, *, what: str, headers: Mapping[str, str]) -> Stream:
+    def stream(self, url: str, *, what: str, headers: Mapping[str, str]) -> StreamedResponse:
         """Ask with GET, and read no more than the answer's headers. Raises Retryable, ActionError, ConfigError."""
         from urllib3 import Timeout
 
@@ -72,7 +72,9 @@ class Streaming(Client):
                 preload_content=False,
                 decode_content=False,
             )
-            return Stream(answer.status, Headers(answer.headers.iteritems()), urlsplit(url).netloc, what, answer)
+            return StreamedResponse(
+                answer.status, Headers(answer.headers.iteritems()), urlsplit(url).netloc, what, answer
+            )
         except Unsent as error:
             problem = unsent(error.problem, what, where)
         except (ActionError, ConfigError):

@@ -12,8 +12,8 @@ from urllib.parse import quote, urlencode
 
 from exitkit.argo.timestamp import parse_moment
 from exitkit.clients.http import Response, check
-from exitkit.clients.http.stream import Stream, Streaming
-from exitkit.clients.kubernetes.access import Access
+from exitkit.clients.http.stream import StreamedResponse, Streaming
+from exitkit.clients.kubernetes.access import KubernetesAccess
 from exitkit.errors import ActionError
 from exitkit.text.redact import printable, redact
 
@@ -54,7 +54,7 @@ WORKFLOWS = Resource("argoproj.io", "v1alpha1", "workflows", "Workflow")
 
 
 @dataclass(frozen=True)
-class Found:
+class ObjectMetadata:
     """An object's metadata, as far as anybody here asks. `created` is Unix time; `node_id` is Argo's."""
 
     name: str
@@ -68,14 +68,14 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Page:
+class MetadataPage:
     """Some objects, and the token to ask for the next ones with.
 
     `expired` says that the page asked for is not kept any more; `token` then leads on through what is there
     now, or is empty.
     """
 
-    objects: tuple[Found, ...]
+    objects: tuple[ObjectMetadata, ...]
     token: str = ""
     expired: bool = False
 
@@ -86,9 +86,9 @@ class Kube:
     How it is reached is found with the first request, within its attempt, because a program may be asked for it.
     """
 
-    def __init__(self, access: Callable[[], Access]) -> None:
+    def __init__(self, access: Callable[[], KubernetesAccess]) -> None:
         self._find = access
-        self._access: Access | None = None
+        self._access: KubernetesAccess | None = None
         self._client: Streaming | None = None
         self._lock = threading.Lock()
 
@@ -123,17 +123,17 @@ class Kube:
             return None
         return _whole(checked(response, what), what)
 
-    def page(self, resource: Resource, namespace: str, query: Mapping[str, str], token: str = "") -> Page:
+    def page(self, resource: Resource, namespace: str, query: Mapping[str, str], token: str = "") -> MetadataPage:
         """Objects of a namespace that fit `labelSelector` and `fieldSelector`, without more than their metadata."""
         what = f"listing {resource.label} in {namespace}"
         asked = {**query, "limit": str(PAGE)} | ({"continue": token} if token else {})
         accept = f"{_METADATA},application/json"
         response = self.send("GET", _with(resource.path(namespace), asked), what=what, accept=accept, most=MOST)
         if response.status == 410 and token:
-            return Page((), str(_metadata_of(_object(response)).get("continue") or ""), expired=True)
+            return MetadataPage((), str(_metadata_of(_object(response)).get("continue") or ""), expired=True)
         listed = _whole(checked(response, what), what)
         items = listed.get("items") or []
-        return Page(tuple(_found(one) for one in items), str(_metadata_of(listed).get("continue") or ""))
+        return MetadataPage(tuple(_found(one) for one in items), str(_metadata_of(listed).get("continue") or ""))
 
     def delete(self, resource: Resource, namespace: str, name: str, options: Mapping[str, Any]) -> Response:
         """Ask for one object to go; the answer is given as it is, whatever it says."""
@@ -152,7 +152,7 @@ class Kube:
             method, access.server + path, what=what, headers=headers, body=body, limit=most, idempotent=True
         )
 
-    def stream(self, path: str, query: Mapping[str, str], *, what: str) -> Stream:
+    def stream(self, path: str, query: Mapping[str, str], *, what: str) -> StreamedResponse:
         """An answer to be read piece by piece. Raises as `get`, when the status is none of success."""
         client, access = self._opened()
         answer = client.stream(access.server + _with(path, query), what=what, headers=_headers(access, ""))
@@ -165,7 +165,7 @@ class Kube:
         checked(Response(answer.status, answer.headers, body, answer.host), what)
         raise ActionError(f"{what}: {answer.host} answered {answer.status}, which is no log", reason="server")
 
-    def _opened(self) -> tuple[Streaming, Access]:
+    def _opened(self) -> tuple[Streaming, KubernetesAccess]:
         with self._lock:
             if self._client is None or self._access is None:
                 self._access = access = self._find()
@@ -190,7 +190,7 @@ def _failed(response: Response) -> bool:
     return not 200 <= response.status <= 299
 
 
-def _headers(access: Access, accept: str) -> dict[str, str]:
+def _headers(access: KubernetesAccess, accept: str) -> dict[str, str]:
     value = access.authorization()
     return {"Accept": accept or "application/json"} | ({"Authorization": value} if value else {})
 
@@ -220,10 +220,10 @@ def _metadata_of(one: Any) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _found(one: Any) -> Found:
+def _found(one: Any) -> ObjectMetadata:
     metadata = _metadata_of(one)
     created = parse_moment(str(metadata.get("creationTimestamp") or ""))
-    return Found(
+    return ObjectMetadata(
         name=str(metadata.get("name") or ""),
         uid=str(metadata.get("uid") or ""),
         created=created.timestamp() if created else None,

@@ -18,7 +18,7 @@ def _keep() -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Access:
+class KubernetesAccess:
     """The API's address without a slash at its end, and how to prove who asks.
 
     `authorization` gives the header's value anew for each request, because tokens rotate. `close` removes what

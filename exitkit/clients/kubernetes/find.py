@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from exitkit.clients.kubernetes.access import Access, from_file
+from exitkit.clients.kubernetes.access import KubernetesAccess, from_file
 from exitkit.errors import ConfigError
 from exitkit.retry.clock import Clock
 
@@ -15,7 +15,7 @@ https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/."""
 
 def find(
     kubeconfig: str, context: str, clock: Clock, *, environ: Mapping[str, str] = os.environ, account: Path = ACCOUNT
-) -> Access:
+) -> KubernetesAccess:
     """The kubeconfig that is named, here or in KUBECONFIG; else the pod's own account; else ~/.kube/config.
 
     May run a program that a kubeconfig names for credentials. Raises ConfigError, and ActionError and its
@@ -37,7 +37,7 @@ def find(
     return reader.read(path, context, clock)
 
 
-def of_pod(environ: Mapping[str, str], account: Path) -> Access | None:
+def of_pod(environ: Mapping[str, str], account: Path) -> KubernetesAccess | None:
     """The cluster this pod runs in, as its service account; None outside of one, or where no account is mounted."""
     host = environ.get("KUBERNETES_SERVICE_HOST", "")
     token = account / "token"
@@ -45,6 +45,6 @@ def of_pod(environ: Mapping[str, str], account: Path) -> Access | None:
         return None
     port = environ.get("KUBERNETES_SERVICE_PORT") or "443"
     shown = f"[{host}]" if ":" in host else host
-    return Access(
+    return KubernetesAccess(
         server=f"https://{shown}:{port}", ca_file=str(account / "ca.crt"), authorization=lambda: from_file(str(token))
     )

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from exitkit.clients.kubernetes.access import Access, bearer, from_file
+from exitkit.clients.kubernetes.access import KubernetesAccess, bearer, from_file
 from exitkit.clients.kubernetes.execplugin import Program
 from exitkit.errors import ConfigError
 from exitkit.retry.clock import Clock
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lightkube.config.models import User
 
 
-def read(path: str, context: str, clock: Clock) -> Access:
+def read(path: str, context: str, clock: Clock) -> KubernetesAccess:
     """What the context of this name says, or else the file's current one.
 
     Runs the program that gives credentials, if the file names one. Raises ConfigError, and ActionError and its
@@ -41,7 +41,7 @@ def read(path: str, context: str, clock: Clock) -> Access:
     try:
         authorization, certificate = _identity(one.user, files, told, clock)
         _check_server(one.cluster.server, told, proves=bool(authorization or certificate))
-        return Access(
+        return KubernetesAccess(
             server=one.cluster.server.rstrip("/"),
             ca_file=files.path(one.cluster.certificate_auth, one.cluster.certificate_auth_data),
             client_cert=certificate,

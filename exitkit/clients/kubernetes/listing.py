@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-from exitkit.clients.kubernetes import Found, Kube, Resource
+from exitkit.clients.kubernetes import Kube, ObjectMetadata, Resource
 from exitkit.errors import ActionError
 from exitkit.retry import Retry
 
@@ -12,7 +12,7 @@ _MOST_EXPIRED = 5  # pages in a row that are not kept any more: something else i
 
 def listed(
     kube: Kube, retry: Retry, resource: Resource, namespace: str, query: Mapping[str, str]
-) -> Iterator[tuple[Found, ...]]:
+) -> Iterator[tuple[ObjectMetadata, ...]]:
     """The pages, each object once. Raises as `Kube.page`.
 
     A page is kept for some minutes only (410 Gone). The API then gives a token that leads on through what

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from exitkit.argo.timestamp import parse_moment, write_moment
-from exitkit.clients.http.stream import Stream
+from exitkit.clients.http.stream import StreamedResponse
 from exitkit.clients.kubernetes import Kube, Resource
 from exitkit.errors import ActionError, Retryable
 from exitkit.retry import Retry
@@ -114,7 +114,7 @@ class Log:
     `cut` says why it is not whole, and is empty if it is; `broken` that asking once more may give the rest.
     """
 
-    def __init__(self, stream: Stream, most: int, deadline: Deadline) -> None:
+    def __init__(self, stream: StreamedResponse, most: int, deadline: Deadline) -> None:
         self.cut, self.broken = "", False
         self._stream, self._most, self._deadline = stream, most, deadline
 

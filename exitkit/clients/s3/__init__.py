@@ -4,12 +4,12 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from hashlib import md5
 
-from exitkit.clients.deletion import Partly, Refusal, readable
+from exitkit.clients.deletion import PartialResult, Refusal, readable
 from exitkit.clients.http import Response
-from exitkit.clients.objects import Page, in_bytes
+from exitkit.clients.objects import PLAIN, Bucket, Content, Page, in_bytes
 from exitkit.clients.s3 import xml
-from exitkit.clients.s3.request import AGAIN, GONE, Exists, Requests, failed, plain
-from exitkit.clients.s3.xml import Fault, Marked, Upload, Version
+from exitkit.clients.s3.request import AGAIN, GONE, ConditionFailed, S3Requests, failed, plain
+from exitkit.clients.s3.xml import Marked, S3Fault, Upload, Version
 from exitkit.errors import ActionError, Retryable
 
 Victim = str | Version | Upload
@@ -20,8 +20,8 @@ MOST_KEYS = 1000
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html."""
 
 
-class Bucket(Requests):
-    """A bucket, for several threads. Each method sends one request, and tries nothing again."""
+class S3Bucket(S3Requests, Bucket):
+    """A bucket of S3, for several threads. Each method sends one request, and tries nothing again."""
 
     def page(self, prefix: str, after: str = "", *, token: str = "", timed: bool = False) -> Page:
         """The next 1000 keys that begin with the prefix, after a key or a page's token, in the order of their bytes."""
@@ -50,7 +50,7 @@ class Bucket(Requests):
         what = f"listing uploads of {self.name}"
         return xml.read_marked(self.ask("GET", "", query, what=what), what)
 
-    def delete(self, victims: Sequence[Victim]) -> Partly[Victim]:
+    def delete(self, victims: Sequence[Victim]) -> PartialResult[Victim]:
         """Delete up to 1000 objects or versions with one request. What is gone already counts as deleted."""
         body = xml.delete_document(victims)
         what = f"deleting from {self.name}"
@@ -75,24 +75,38 @@ class Bucket(Requests):
             key, query = (victim, {}) if isinstance(victim, str) else (victim.key, {"versionId": victim.id})
             self.ask("DELETE", key, query, what=f"deleting from {self.name}", gone=True)
 
-    def get(self, key: str, *, limit: int, begin: int = 0) -> Response:
-        """Up to so many bytes of an object, from a byte on; `truncated` tells of more."""
+    def remove(self, key: str) -> None:
+        self.delete_one(key)
+
+    def get(self, key: str, *, limit: int, begin: int = 0) -> Content:
+        what = f"reading {readable(key)} of {self.name}"
         headers = {"Range": f"bytes={begin}-{begin + limit - 1}"} if begin else {}
-        return self.send("GET", key, {}, what=f"reading {readable(key)} of {self.name}", headers=headers, limit=limit)
+        response = self.send("GET", key, {}, what=what, headers=headers, limit=limit)
+        if begin and response.status != 206:
+            raise ActionError(f"{what}: {response.host} does not heed ranges of bytes", reason="server")
+        return Content(response.body, _confirmed(response, what), response.truncated)
 
-    def put(self, key: str, body: bytes, headers: Mapping[str, str] | None = None) -> Response:
-        """Write an object, whole. The same again does no harm."""
-        digest = b64encode(md5(body, usedforsecurity=False).digest()).decode()
-        sent = {"Content-MD5": digest, **(headers or {})}
-        return self.send("PUT", key, {}, what=f"writing {readable(key)} to {self.name}", body=body, headers=sent)
+    def put(self, key: str, body: bytes, content_type: str = PLAIN) -> None:
+        self._write(key, body, {"Content-Type": content_type})
 
-    def add(self, key: str, body: bytes, headers: Mapping[str, str] | None = None) -> bool:
-        """Write an object that is not there yet; False if one is. A server that does not know the condition replaces it."""
+    def add(self, key: str, body: bytes, content_type: str = PLAIN) -> bool:
+        return self._write_if(key, body, {"Content-Type": content_type, "If-None-Match": "*"})
+
+    def replace(self, key: str, body: bytes, version: str, content_type: str = PLAIN) -> bool:
+        return self._write_if(key, body, {"Content-Type": content_type, "If-Match": version})
+
+    def _write_if(self, key: str, body: bytes, headers: Mapping[str, str]) -> bool:
         try:
-            self.put(key, body, {"If-None-Match": "*", **(headers or {})})
-        except Exists:
+            self._write(key, body, headers)
+        except ConditionFailed:
             return False
         return True
+
+    def _write(self, key: str, body: bytes, headers: Mapping[str, str], query: Mapping[str, str] | None = None) -> str:
+        """The ETag of what was written, without which nothing counts as written."""
+        what = f"writing {readable(key)} to {self.name}"
+        sent = {"Content-MD5": b64encode(md5(body, usedforsecurity=False).digest()).decode(), **headers}
+        return _confirmed(self.send("PUT", key, query or {}, what=what, body=body, headers=sent), what)
 
     def begin_upload(self, key: str, headers: Mapping[str, str] | None = None) -> str:
         """The id of a new multipart upload."""
@@ -104,26 +118,29 @@ class Bucket(Requests):
 
     def put_part(self, key: str, upload: str, number: int, body: bytes) -> str:
         """The ETag of a part; parts count from 1 and have at least 5 MiB, but for the last."""
-        digest = b64encode(md5(body, usedforsecurity=False).digest()).decode()
-        query = {"partNumber": str(number), "uploadId": upload}
-        what = f"writing {readable(key)} to {self.name}"
-        return self.send("PUT", key, query, what=what, body=body, headers={"Content-MD5": digest}).headers.get(
-            "etag", ""
-        )
+        return self._write(key, body, {}, {"partNumber": str(number), "uploadId": upload})
 
     def complete_upload(self, key: str, upload: str, etags: Sequence[str]) -> None:
         what = f"writing {readable(key)} to {self.name}"
         data = self.ask("POST", key, {"uploadId": upload}, what=what, body=xml.complete_document(etags))
         if problem := failed(xml.read_faults(data), what):  # a 200 may hold an error
             raise problem
-        if b"<CompleteMultipartUploadResult" not in data[:1000]:
+        if not xml.is_completion(data):
             raise Retryable(f"{what}: an empty or foreign answer: is this an S3 endpoint?", reason="server")
 
 
-def _sorted(faults: list[Fault], victims: Sequence[Victim], what: str) -> Partly[Victim]:
+def _confirmed(response: Response, what: str) -> str:
+    """The ETag, which S3 gives with every object that it has; whatever stands between here and there has none."""
+    if not (etag := response.headers.get("etag", "").strip()):
+        told = f"{what}: {response.status} from {response.host} without an ETag: is this an S3 endpoint?"
+        raise Retryable(told, reason="server")
+    return etag
+
+
+def _sorted(faults: list[S3Fault], victims: Sequence[Victim], what: str) -> PartialResult[Victim]:
     """What a deletion's answer says of each key that stayed."""
     if not faults:
-        return Partly()
+        return PartialResult()
     named: dict[tuple[str, str], Victim] = {
         (one, "") if isinstance(one, str) else (one.key, one.id): one for one in victims
     }
@@ -140,7 +157,7 @@ def _sorted(faults: list[Fault], victims: Sequence[Victim], what: str) -> Partly
         else:
             message = plain(fault.message, 100)
             refused.append(Refusal(name_of(victim), f"{told}: {message}" if message else told))
-    return Partly(refused=refused, later=later)
+    return PartialResult(refused=refused, later=later)
 
 
 def name_of(victim: Victim) -> str:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
-from exitkit.clients.aws import Access, Account
+from exitkit.clients.aws import AWSAccess, AWSAccount
 from exitkit.clients.http import LIMIT, Client, Response, check
+from exitkit.clients.objects import NoSuchObject
 from exitkit.clients.s3 import xml
-from exitkit.clients.s3.xml import Fault
+from exitkit.clients.s3.xml import S3Fault
 from exitkit.errors import ActionError, Reason, Retryable
 from exitkit.text import redact
 
@@ -28,6 +29,9 @@ AGAIN: dict[str, Reason] = {
     "RequestTimeout": "timeout",
     "BadDigest": "network",
 }
+LATER = frozenset(code for code, reason in AGAIN.items() if reason == "rate") | {"ServiceUnavailable"}
+"""A word to come later: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html."""
+
 GONE = frozenset({"NoSuchKey", "NoSuchVersion", "NoSuchUpload"})
 _AUTH = frozenset(
     {
@@ -42,15 +46,15 @@ _AUTH = frozenset(
 _DOTS = re.compile(r"(^|/)\.\.?(/|$)")
 
 
-class Exists(ActionError):
-    """There is an object of this name already, and the request was not to replace one."""
+class ConditionFailed(ActionError):
+    """There is an object of this name already, or another version of it, and the request was not to replace that."""
 
 
 PathStyle = Literal["auto", "always", "never"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reach:
+class S3Options:
     """What a bucket's requests look like, beside who asks.
 
     `path_style` has the bucket in the path and not in the host; auto does so for endpoints of one's own and
@@ -62,11 +66,11 @@ class Reach:
     connections: int = 32
 
 
-class Requests:
+class S3Requests:
     """The requests to one bucket, for several threads. Nothing is tried again here, but for another region."""
 
-    def __init__(self, name: str, access: Access, reach: Reach | None = None) -> None:
-        self.name, self.account, self.reach = name, Account(access, "s3"), reach or Reach()
+    def __init__(self, name: str, access: AWSAccess, reach: S3Options | None = None) -> None:
+        self.name, self.account, self.reach = name, AWSAccount(access, "s3"), reach or S3Options()
         self._client = Client(ca_file=access.ca_file, connections=self.reach.connections)
         self._lock = threading.Lock()
         self._region = ""
@@ -124,12 +128,14 @@ class Requests:
                 method, url, what=what, headers=signed, body=body, limit=limit, idempotent=True
             )
             if response.status in range(200, 300):
+                if method == "DELETE" and response.body.strip():  # S3 says nothing, and a page is somebody else's word
+                    raise Retryable(f"{what}: a foreign answer: is this an S3 endpoint?", reason="server")
                 return response
             faults = xml.read_faults(response.body)
-            if gone and response.status == 404 and (not faults or faults[0].code in GONE):
+            if gone and response.status == 404 and (faults[0].code in GONE if faults else not response.body):
                 return response
             if response.status == 412:
-                raise Exists(f"{what}: it is there already", reason="client")
+                raise ConditionFailed(f"{what}: it is there already, or another one by now", reason="client")
             if not self._moved(response, faults, region):
                 break
         raise failed(faults, what, response) or _unexpected(response, what)
@@ -148,7 +154,7 @@ class Requests:
                 self._base = f"{base}/{self.name}" if in_path else f"{parts.scheme}://{self.name}.{parts.netloc}"
             return self._region, self._base
 
-    def _moved(self, response: Response, faults: list[Fault], asked: str) -> bool:
+    def _moved(self, response: Response, faults: list[S3Fault], asked: str) -> bool:
         """Whether the bucket is in another region, which the next request then goes to."""
         found = response.headers.get("x-amz-bucket-region") or next((one.region for one in faults if one.region), "")
         if not found or found == asked or not re.fullmatch(r"[a-z0-9-]{1,40}", found):
@@ -158,7 +164,7 @@ class Requests:
         return True
 
 
-def failed(faults: list[Fault], what: str, response: Response | None = None) -> ActionError | None:
+def failed(faults: list[S3Fault], what: str, response: Response | None = None) -> ActionError | None:
     """What the first of the errors means, if there is one."""
     if not faults or not faults[0].code:
         return None
@@ -168,12 +174,13 @@ def failed(faults: list[Fault], what: str, response: Response | None = None) -> 
     told = f"{what}: {code}{status}{f': {message}' if message else ''}"
     if fault.code in AGAIN or (response is not None and response.status in (429, 500, 502, 503, 504)):
         after = _asked_to_wait(response, what) if response else None
-        return Retryable(told, reason=AGAIN.get(fault.code, "server"), after=after)
+        later = fault.code in LATER or (response is not None and response.status in (429, 502, 503, 504))
+        return Retryable(told, reason=AGAIN.get(fault.code, "server"), after=after, later=later)
     if fault.code == "RequestTimeTooSkewed":
         server = plain(fault.fields.get("ServerTime", ""), 40)
         told = f"{what}: the clock of this machine is wrong; the server's says {server or 'another time'}: correct it"
     reason: Reason = "auth" if fault.code in _AUTH or (response and response.status in (401, 403)) else "client"
-    return ActionError(told, reason=reason)
+    return (NoSuchObject if fault.code == "NoSuchKey" else ActionError)(told, reason=reason)
 
 
 def plain(text: str, most: int) -> str:

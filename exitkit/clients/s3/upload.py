@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from exitkit.clients.aws import Access
-from exitkit.clients.s3 import Bucket
+from exitkit.clients.aws import AWSAccess
+from exitkit.clients.s3 import S3Bucket
 from exitkit.clients.s3.xml import Upload
 from exitkit.context import Context
 from exitkit.errors import ActionError
@@ -23,7 +23,7 @@ class Growing:
     After an error it is given up: nothing appears, as there would be a hole in it, and no part is left to be paid for.
     """
 
-    def __init__(self, bucket: Bucket, key: str, context: Context) -> None:
+    def __init__(self, bucket: S3Bucket, key: str, context: Context) -> None:
         self.bucket, self.key, self.context = bucket, key, context
         self._held = bytearray()
         self._upload = ""
@@ -83,7 +83,7 @@ class Growing:
 def open_upload(url: str, access: Mapping[str, Any], context: Context) -> Growing:
     """An object at s3://bucket/key. Raises ActionError if it cannot be written, before anything is deleted."""
     name, _, key = url.removeprefix("s3://").partition("/")
-    bucket = Bucket(name, access.get("access", Access()), access.get("reach"))
+    bucket = S3Bucket(name, access.get("access", AWSAccess()), access.get("reach"))
     try:  # an empty object now, so that what forbids it is known before there is anything to write
         context.retry(lambda: bucket.put(key, b""), safe=True)
     except ActionError as error:

@@ -57,7 +57,7 @@ class Marked:
 
 
 @dataclass(frozen=True)
-class Fault:
+class S3Fault:
     """An `<Error>`: of a whole request, or of one key among those to delete."""
 
     code: str
@@ -108,19 +108,24 @@ def read_marked(data: bytes, what: str) -> Marked:
     )
 
 
-def read_faults(data: bytes) -> list[Fault]:
+def read_faults(data: bytes) -> list[S3Fault]:
     """Every `<Error>` in an answer, whatever its status was. Its keys are not URL-encoded, in no request."""
     found = []
     for _, body, _ in _elements(data, _ERROR):
         text = {name: text_of(body, name) for name in ("Code", "Message", "Key", "VersionId", "Region")}
         times = {name: text_of(body, name) for name in ("RequestTime", "ServerTime")}
-        found.append(Fault(text["Code"], text["Message"], text["Key"], text["VersionId"], text["Region"], times))
+        found.append(S3Fault(text["Code"], text["Message"], text["Key"], text["VersionId"], text["Region"], times))
     return found
 
 
 def is_deletion(data: bytes) -> bool:
     """Whether this is all of what DeleteObjects answers, also when it holds errors of single keys."""
     return _is_whole(data, b"DeleteResult")
+
+
+def is_completion(data: bytes) -> bool:
+    """Whether this is all of what CompleteMultipartUpload answers when the object is there."""
+    return _is_whole(data, b"CompleteMultipartUploadResult")
 
 
 def delete_document(victims: Sequence[str | Version | Upload]) -> bytes:

@@ -100,7 +100,9 @@ class Email(Notify):
         told.update({one: sent.refused.get(one, "") for one in waiting if one not in sent.deferred})
         if sent.deferred:
             rest = "; ".join(f"{one}: {said}" for one, said in sent.deferred.items())
-            raise Retryable(f"e-mail: taken for {len(told)} recipients, and not yet for {rest}", reason="server")
+            raise Retryable(
+                f"e-mail: taken for {len(told)} recipients, and not yet for {rest}", reason="server", later=True
+            )
         return self._result(told, context)
 
     def _result(self, told: dict[str, str], context: Context) -> Result:

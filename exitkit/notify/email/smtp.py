@@ -152,7 +152,7 @@ class _Letter:
             return refused, deferred
         told = "; ".join(f"{address}: {text}" for address, text in (refused | deferred).items())
         told = f"{self.what}: {self.server.where} takes no recipient: {printable(told, 400)}"
-        raise Retryable(told, reason="server") if deferred else ActionError(told, reason="client")
+        raise Retryable(told, reason="server", later=True) if deferred else ActionError(told, reason="client")
 
 
 def _log_in(session: "SMTP", server: Server, what: str) -> None:
@@ -183,7 +183,7 @@ def _refusal(error: Refusal, what: str, server: Server) -> ActionError:
     reply = error.reply
     told = f"{what}: {server.where} refuses the {error.step}: {reply.text}"
     if 400 <= reply.code <= 499:
-        return Retryable(told, reason="server")
+        return Retryable(told, reason="server", later=True)  # greylisting wants minutes (RFC 6647)
     if error.step == "login" or reply.code in _AUTH_CODES or reply.enhanced in _AUTH_WORDS:
         return ActionError(f"{told}: check username and password", reason="auth")
     if reply.enhanced in ("5.3.4", "5.2.3") or (reply.code == 552 and not reply.enhanced):

@@ -29,6 +29,7 @@ _SCOPES = re.compile(r"[a-z:._,]{3,100}")
 # https://docs.slack.dev/reference/methods/chat.postMessage#errors for all of these, and for webhooks
 # https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors
 _TRANSIENT = ("ratelimited", "rate_limited", "service_unavailable", "request_timeout", "team_added_to_org")
+_LATER = ("ratelimited", "rate_limited", "service_unavailable")
 _UNCLEAR = ("internal_error", "fatal_error", "rollup_error")  # part of it may have succeeded
 _FORM = (
     "attachment_payload_limit_exceeded",
@@ -191,7 +192,8 @@ def _error(what: str, code: str, answer: Any, retry_after: str | None, now: floa
     answer = answer if isinstance(answer, dict) else {}
     if code in _TRANSIENT:
         reason: Reason = "rate" if code.startswith("rate") else "server"
-        return Retryable(f"{what}: {code}", reason=reason, after=parse_retry_after(retry_after, now))
+        after = parse_retry_after(retry_after, now)
+        return Retryable(f"{what}: {code}", reason=reason, after=after, later=code in _LATER)
     if code in _UNCLEAR:
         return Unknown(f"{what}: {code}; it may have arrived", reason="server")
     if code in _FORM:

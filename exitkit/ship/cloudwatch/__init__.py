@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from exitkit.clients.aws import Access
+from exitkit.clients.aws import AWSAccess
 from exitkit.context import Context
 from exitkit.ship import Ship
 from exitkit.ship.cloudwatch.client import Missing, Stream, TooBig
@@ -80,7 +80,7 @@ class Cloudwatch(Ship):
     @contextmanager
     def open(self, context: Context) -> Iterator[Post]:
         ca_file = str(self.ca_file) if self.ca_file else None
-        access = Access(region=self.region, profile=self.profile, endpoint_url=self.endpoint_url, ca_file=ca_file)
+        access = AWSAccess(region=self.region, profile=self.profile, endpoint_url=self.endpoint_url, ca_file=ca_file)
         name = self.stream or f"{context.workflow.name or 'workflow'}/{context.workflow.uid or 'unknown'}"
         stream = Stream(self.group, re.sub(r"[:*]", "_", name)[:512], access, self.concurrency)
         making = threading.Lock()

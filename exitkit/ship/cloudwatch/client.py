@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from exitkit.clients.aws import Access, Account
+from exitkit.clients.aws import AWSAccess, AWSAccount
 from exitkit.clients.http import Client, Response, check
 from exitkit.errors import ActionError, Reason, Retryable
 from exitkit.text.redact import printable, redact
@@ -54,9 +54,9 @@ class Rejected:
 class Stream:
     """A log stream, for several threads. Each method sends one request, and tries nothing again."""
 
-    def __init__(self, group: str, name: str, access: Access, connections: int) -> None:
+    def __init__(self, group: str, name: str, access: AWSAccess, connections: int) -> None:
         self.group, self.name, self.access = group, name, access
-        self.account = Account(access, "logs")
+        self.account = AWSAccount(access, "logs")
         self._client = Client(ca_file=access.ca_file, connections=connections)
 
     def close(self) -> None:
@@ -102,7 +102,7 @@ class Stream:
         said = printable(redact(str(found.get("message") or found.get("Message") or "")), 300)
         told = f"{what}: {kind}{f': {said}' if said else ''}"
         if kind in _AGAIN:
-            raise Retryable(told, reason=_AGAIN[kind])
+            raise Retryable(told, reason=_AGAIN[kind], later=_AGAIN[kind] == "rate" or response.status == 503)
         if kind == "ResourceNotFoundException":
             raise Missing(told, reason="client")
         if response.status == 413 or kind == "RequestEntityTooLargeException":

@@ -3,19 +3,13 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 from os.path import commonprefix
-from typing import Protocol
 
-from exitkit.clients.objects import Page
+from exitkit.clients.bucketurl import Location, open_bucket
 from exitkit.context import Context
 from exitkit.errors import ActionError
 
 _PIECE = 4 << 20
 """Bytes of a request; a round trip takes about as long as 1 MiB of an answer."""
-
-
-class _Bucket(Protocol):
-    def close(self) -> None: ...
-    def page(self, prefix: str, after: str = "", *, token: str = "") -> Page: ...
 
 
 class Store:
@@ -25,30 +19,18 @@ class Store:
         scheme, _, rest = url.partition("://")
         name, _, self.prefix = rest.partition("/")
         self.url, self.context = url, context
-        self._s3 = self._gcs = None
         # The credentials are those of the environment, as the tools of either find them.
-        if scheme == "s3":
-            from exitkit.clients import s3
-            from exitkit.clients.aws import Access
-
-            self._s3 = s3.Bucket(name, Access())
-        else:
-            from exitkit.clients import gcp, gcs
-
-            self._gcs = gcs.Bucket(name, gcp.Access())
+        self._bucket = open_bucket(Location(scheme, name, ""))
 
     def close(self) -> None:
-        for one in (self._s3, self._gcs):
-            if one is not None:
-                one.close()
+        self._bucket.close()
 
     def entries(self, prefix: str | None = None) -> Iterator[tuple[str, int]]:
         """Keys below a prefix of the bucket, by default the URL's, and their sizes in bytes. Raises Exhausted and ActionError."""
-        bucket: _Bucket | None = self._s3 or self._gcs
         below = self.prefix if prefix is None else prefix
-        after, token, more = "", "", bucket is not None
-        while more and bucket is not None:
-            page = self.context.retry(partial(bucket.page, below, after, token=token), safe=True)
+        after, token, more = "", "", True
+        while more:
+            page = self.context.retry(partial(self._bucket.page, below, after, token=token), safe=True)
             yield from zip(page.keys, page.sizes, strict=True)
             if page.more and not page.keys and page.token == token:
                 raise ActionError(f"listing {self.url}: there is more, and nothing says where", reason="server")
@@ -74,10 +56,4 @@ class Store:
 
     def piece(self, key: str, begin: int, count: int) -> bytes:
         """So many bytes from one on."""
-
-        def ask() -> bytes:
-            if self._s3 is not None:
-                return self._s3.get(key, begin=begin, limit=count).body
-            return self._gcs.get(key, begin=begin, limit=count) if self._gcs is not None else b""
-
-        return self.context.retry(ask, safe=True)
+        return self.context.retry(partial(self._bucket.get, key, begin=begin, limit=count), safe=True).body

@@ -5,16 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exitkit.cleanup.engine.deletion import EXAMPLES, Outcome, Tally, insist
-from exitkit.clients.deletion import Partly, Refusal, readable
+from exitkit.clients.deletion import PartialResult, Refusal, readable
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
-from exitkit.retry import Retry, Terms
+from exitkit.retry import Retry, RetryPolicy
 from exitkit.retry.clock import Deadline
 from exitkit.testing.clock import FakeClock
 
 
 def fresh(seconds=300.0, **terms):
     clock = FakeClock()
-    return clock, Retry(Terms(**terms), Deadline(seconds, clock))
+    return clock, Retry(RetryPolicy(**terms), Deadline(seconds, clock))
 
 
 class Store:
@@ -32,7 +32,7 @@ class Store:
 
 
 def later(*names, why="SlowDown", after=None):
-    return Partly(later=dict.fromkeys(names, why), after=after)
+    return PartialResult(later=dict.fromkeys(names, why), after=after)
 
 
 # Only what failed, once more.
@@ -41,7 +41,7 @@ def later(*names, why="SlowDown", after=None):
 def test_what_goes_at_once_is_one_request():
     """And nothing is to be told of it."""
     _, retry = fresh()
-    assert insist(retry, ["a", "b"], str, store := Store(Partly())) == Outcome(gone=[], refused=[])
+    assert insist(retry, ["a", "b"], str, store := Store(PartialResult())) == Outcome(gone=[], refused=[])
     assert store.asked == [["a", "b"]]
 
 
@@ -49,9 +49,9 @@ def test_only_what_failed_is_sent_again():
     """Again and again fewer; what was gone or is refused is kept from every request."""
     clock, retry = fresh()
     store = Store(
-        Partly(gone=["g"], refused=[Refusal("r", "locked")], later={"b": "SlowDown", "c": "InternalError"}),
-        Partly(gone=["b"], later={"c": "SlowDown"}),
-        Partly(refused=[Refusal("c", "locked")]),
+        PartialResult(gone=["g"], refused=[Refusal("r", "locked")], later={"b": "SlowDown", "c": "InternalError"}),
+        PartialResult(gone=["b"], later={"c": "SlowDown"}),
+        PartialResult(refused=[Refusal("c", "locked")]),
     )
     found = insist(retry, list("abcgr"), str, store)
     assert store.asked == [list("abcgr"), ["b", "c"], ["c"]]
@@ -71,7 +71,7 @@ def test_what_fails_until_the_tries_are_used_up_is_refused():
 def test_the_server_says_how_long_to_wait():
     """Never sooner than that."""
     clock, retry = fresh()
-    insist(retry, ["a"], str, Store(later("a", after=7.0), Partly()))
+    insist(retry, ["a"], str, Store(later("a", after=7.0), PartialResult()))
     assert clock.slept == [pytest.approx(7 * 1.2)]
 
 
@@ -104,7 +104,7 @@ def test_a_store_that_never_answers_ends_the_whole():
 def test_an_answer_that_was_lost_is_asked_for_again():
     """A deletion does no harm if it comes twice."""
     _, retry = fresh()
-    store = Store(Unknown("lost"), later("b"), Unknown("lost"), Partly())
+    store = Store(Unknown("lost"), later("b"), Unknown("lost"), PartialResult())
     assert insist(retry, ["a", "b"], str, store) == Outcome(gone=[], refused=[])
     assert store.asked == [["a", "b"], ["a", "b"], ["b"], ["b"]]
 
@@ -126,8 +126,8 @@ def test_an_answer_that_comes_too_late_changes_nothing():
         asked.append((clock.monotonic(), list(victims)))
         if len(asked) == 1:
             clock.sleep(18)
-            return Partly(gone=["c"], later={"a": "SlowDown"})
-        return Partly(gone=["c"], later={"b": "SlowDown"}) if len(asked) == 2 else Partly()
+            return PartialResult(gone=["c"], later={"a": "SlowDown"})
+        return PartialResult(gone=["c"], later={"b": "SlowDown"}) if len(asked) == 2 else PartialResult()
 
     found = insist(retry, ["a", "b", "c"], str, once)
     assert asked == [(0, ["a", "b", "c"]), (17, ["a", "b", "c"]), (21, ["b"])]
@@ -144,7 +144,7 @@ def test_an_answer_that_comes_before_the_next_request_counts():
         if len(asked) == 1:
             clock.sleep(16)
             return later("b")
-        return Partly()
+        return PartialResult()
 
     assert insist(retry, ["a", "b"], str, once) == Outcome(gone=[], refused=[])
     assert asked == [["a", "b"], ["b"]]
@@ -161,7 +161,7 @@ def test_every_victim_ends_as_one_thing(lot, attempts):
         assert not set(rest) & set(ended)
         fates = {one: lot.choice(["went", "gone", "refused", "later"]) for one in rest}
         ended.update({one: fate for one, fate in fates.items() if fate != "later"})
-        return Partly(
+        return PartialResult(
             gone=[str(one) for one in rest if fates[one] == "gone"],
             refused=[Refusal(str(one), "locked") for one in rest if fates[one] == "refused"],
             later={one: "SlowDown" for one in rest if fates[one] == "later"},

@@ -14,11 +14,11 @@ from exitkit.argo.workflow import Workflow
 from exitkit.cleanup.engine.deletion import Outcome, insist
 from exitkit.cleanup.engine.receipt import Ledger
 from exitkit.cleanup.engine.removal import Removal
-from exitkit.clients.deletion import Partly, Refusal
+from exitkit.clients.deletion import PartialResult, Refusal
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted, Retryable
 from exitkit.retry import Retry, sending
-from exitkit.retry import Terms as Tries
+from exitkit.retry import RetryPolicy as Tries
 from exitkit.retry.clock import Clock, Deadline
 from exitkit.testing.clock import FakeClock
 
@@ -337,7 +337,7 @@ def test_only_what_failed_is_sent_again():
                 requests.append(list(rest))
                 slow = [name for name in rest if name == "n1" and requests.count([name]) < 2]
                 self.went += [name for name in rest if name not in slow]
-                return Partly(later=dict.fromkeys(slow, "SlowDown"))
+                return PartialResult(later=dict.fromkeys(slow, "SlowDown"))
 
             return insist(context.retry, batch.names[:most], str, once)
 

@@ -11,7 +11,7 @@ from exitkit.cleanup.gcs import GCS
 from exitkit.cli import run
 from exitkit.errors import ActionError, ConfigError, Skip
 from exitkit.plan.registry import prefix
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.settings import SettingsError, load
 from exitkit.testing import ScriptedHTTP, context, failed_workflow
 from exitkit.testing.gcs import ScriptedGCS
@@ -398,7 +398,7 @@ def test_what_fails_for_as_long_as_is_tried_is_told_with_the_reason(storage):
     with pytest.raises(
         ActionError, match=r"deleted 1 .*could not delete 1 503 service unavailable: We are busy"
     ) as caught:
-        gcs(storage).run(context(terms=Terms(attempts=3)))
+        gcs(storage).run(context(terms=RetryPolicy(attempts=3)))
     assert len(sent(storage, "DELETE")) == 4
     assert caught.value.facts["deleted"] == 1
 
@@ -490,7 +490,7 @@ def test_a_bucket_that_is_not_there_is_an_error(storage):
 def test_time_that_runs_out_leaves_true_counts(storage):
     """What is left stays until the next run."""
     fill(storage, *(str(number) for number in range(300)))
-    ctx = context(terms=Terms(attempts=1))
+    ctx = context(terms=RetryPolicy(attempts=1))
     storage.fault("POST", "/batch", _late(ctx, answer(503, "later")))
     with pytest.raises(ActionError) as caught:
         gcs(storage, concurrency=1).run(ctx)

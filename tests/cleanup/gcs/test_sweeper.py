@@ -7,10 +7,10 @@ import pytest
 from exitkit.cleanup.buckets.listing import Span
 from exitkit.cleanup.gcs import GCS
 from exitkit.cleanup.gcs.sweeper import Sweep
-from exitkit.clients.gcp import Access
-from exitkit.clients.gcs import Bucket
+from exitkit.clients.gcp import GoogleAccess
+from exitkit.clients.gcs import GCSBucket
 from exitkit.clients.gcs.json import Object
-from exitkit.clients.gcs.request import Reach
+from exitkit.clients.gcs.request import GCSOptions
 from exitkit.errors import Retryable
 from exitkit.retry.clock import Clock
 from exitkit.testing import context
@@ -26,7 +26,7 @@ def storage():
 
 @pytest.fixture
 def sweep(storage):
-    bucket = Bucket("models", Access(anonymous=True), Reach(endpoint_url=storage.url))
+    bucket = GCSBucket("models", GoogleAccess(anonymous=True), GCSOptions(endpoint_url=storage.url))
     settings = GCS(bucket="models", prefixes=["runs/train-x7k2p/"], concurrency=32)
     yield Sweep(settings, bucket, context())
     bucket.close()

@@ -7,7 +7,7 @@ import pytest
 
 from exitkit.cleanup.kubernetes.deletion import Deletion
 from exitkit.clients.kubernetes import Kube, Resource, find
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.testing import context
 from exitkit.testing.clock import FakeClock
 from exitkit.testing.http import answer, answer_json, hang, slow
@@ -115,7 +115,7 @@ def test_one_that_is_always_too_busy_is_refused_with_the_last_reason(cluster, re
     add(cluster, "a", "b")
     for _ in range(3):
         cluster.fault("DELETE", "/pods/a", answer_json({"message": "etcd is tired"}, 500))
-    outcome = remove(retry=context(terms=Terms(attempts=3)).retry)
+    outcome = remove(retry=context(terms=RetryPolicy(attempts=3)).retry)
     assert reasons(outcome) == {"a": "500: etcd is tired"}
     assert cluster.names("pods") == ["a"]
 

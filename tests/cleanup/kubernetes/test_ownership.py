@@ -6,7 +6,7 @@ import pytest
 
 from exitkit.cleanup.kubernetes.discovery import Discovery
 from exitkit.cleanup.kubernetes.ownership import Own, own
-from exitkit.clients.kubernetes import Found, Kube, Resource, find
+from exitkit.clients.kubernetes import Kube, ObjectMetadata, Resource, find
 from exitkit.errors import ActionError
 from exitkit.testing import context, failed_workflow
 from exitkit.testing.http import answer
@@ -44,17 +44,21 @@ def add(cluster, kind, name, *owners):
 @pytest.mark.parametrize(
     ("resource", "one", "why"),
     [
-        (PODS, Found("exit-pod", "u"), "is the pod"),
-        (PODS, Found("a", "u", node_id="n-1"), "is the pod"),
-        (PODS, Found("a", "u", node_id="n-2"), ""),
-        (PODS, Found("a", "u", labels={"workflows.argoproj.io/on-exit": "true"}), ""),
-        (Resource("argoproj.io", "v1alpha1", "workflows"), Found(NAME, "u"), "is the workflow"),
-        (Resource("argoproj.io", "v1alpha1", "workflows"), Found("other", UNDER_ARGO.uid), "is the workflow"),
-        (Resource("argoproj.io", "v1alpha1", "workflowtasksets"), Found(NAME, "u"), "is part of"),
-        (Resource("argoproj.io", "v1alpha1", "workflowtaskresults"), Found("n-1", "u"), "is what this pod reports"),
-        (Resource("argoproj.io", "v1alpha1", "workflows"), Found("other", "u"), ""),
-        (Resource("x.io", "v1", "things"), Found("a", "owner"), "owns the workflow"),
-        (Resource("batch", "v1", "jobs"), Found("exit-pod", "u"), ""),
+        (PODS, ObjectMetadata("exit-pod", "u"), "is the pod"),
+        (PODS, ObjectMetadata("a", "u", node_id="n-1"), "is the pod"),
+        (PODS, ObjectMetadata("a", "u", node_id="n-2"), ""),
+        (PODS, ObjectMetadata("a", "u", labels={"workflows.argoproj.io/on-exit": "true"}), ""),
+        (Resource("argoproj.io", "v1alpha1", "workflows"), ObjectMetadata(NAME, "u"), "is the workflow"),
+        (Resource("argoproj.io", "v1alpha1", "workflows"), ObjectMetadata("other", UNDER_ARGO.uid), "is the workflow"),
+        (Resource("argoproj.io", "v1alpha1", "workflowtasksets"), ObjectMetadata(NAME, "u"), "is part of"),
+        (
+            Resource("argoproj.io", "v1alpha1", "workflowtaskresults"),
+            ObjectMetadata("n-1", "u"),
+            "is what this pod reports",
+        ),
+        (Resource("argoproj.io", "v1alpha1", "workflows"), ObjectMetadata("other", "u"), ""),
+        (Resource("x.io", "v1", "things"), ObjectMetadata("a", "owner"), "owns the workflow"),
+        (Resource("batch", "v1", "jobs"), ObjectMetadata("exit-pod", "u"), ""),
     ],
 )
 def test_what_is_a_runs_own(resource, one, why):
@@ -68,8 +72,8 @@ def test_the_schedule_that_made_the_workflow_is_its_own():
     """Known by its label, also where the workflow itself may not be read."""
     made = replace(UNDER_ARGO, labels={"workflows.argoproj.io/cron-workflow": "nightly"})
     schedules = Resource("argoproj.io", "v1alpha1", "cronworkflows")
-    assert Own(made).why(schedules, Found("nightly", "u")) == "owns the workflow"
-    assert Own(made).why(schedules, Found("weekly", "u")) == ""
+    assert Own(made).why(schedules, ObjectMetadata("nightly", "u")) == "owns the workflow"
+    assert Own(made).why(schedules, ObjectMetadata("weekly", "u")) == ""
 
 
 @pytest.mark.parametrize("kind", ["configmaps", "jobs.batch", "pipelines.example.com", "sparkapplications"])

@@ -6,7 +6,7 @@ from exitkit.cleanup.kubernetes import Kubernetes, sweeper
 from exitkit.cleanup.kubernetes.sweeper import Herd
 from exitkit.clients.deletion import Refusal
 from exitkit.errors import Exhausted
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.testing import context, failed_workflow
 from exitkit.testing.http import answer
 from exitkit.testing.kube import ScriptedKube
@@ -76,5 +76,5 @@ def test_an_api_that_does_not_answer_is_not_asked_for_the_next_kind(cluster, fin
     for _ in range(2):
         cluster.fault("GET", "/pods?", answer(503, b"{}"))
     with pytest.raises(Exhausted):
-        find("pods", "configmaps", ctx=context(terms=Terms(attempts=2)))
+        find("pods", "configmaps", ctx=context(terms=RetryPolicy(attempts=2)))
     assert not any("/configmaps?" in path for path in cluster.sent("GET"))

@@ -13,7 +13,7 @@ from exitkit.cleanup.s3 import S3
 from exitkit.cli import run
 from exitkit.errors import ActionError, ConfigError, Exhausted, Skip
 from exitkit.plan.registry import prefix
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.settings import SettingsError, load
 from exitkit.testing import ScriptedHTTP, context, failed_workflow
 from exitkit.testing.http import answer
@@ -274,7 +274,7 @@ def test_a_key_that_stays_busy_is_counted_as_refused(account):
     again = [refused(("00000", "SlowDown")) for _ in range(2)]
     with ScriptedHTTP([listing(2), *again]) as server:
         with pytest.raises(ActionError, match="1 SlowDown") as caught:
-            s3(endpoint_url=server.url).run(context(terms=Terms(attempts=2)))
+            s3(endpoint_url=server.url).run(context(terms=RetryPolicy(attempts=2)))
     assert caught.value.facts["deleted"] == 1
 
 

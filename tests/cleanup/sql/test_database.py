@@ -13,7 +13,7 @@ from exitkit.cleanup.sql.errors import Fault
 from exitkit.cleanup.sql.mysql import MySQL
 from exitkit.cleanup.sql.url import read
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.testing import context
 
 
@@ -29,7 +29,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def database(path):
-    made = Database(read(f"sqlite:///{path}"), context(terms=Terms(attempts=3)), 0.01)
+    made = Database(read(f"sqlite:///{path}"), context(terms=RetryPolicy(attempts=3)), 0.01)
     yield made
     made.close()
 

@@ -9,7 +9,7 @@ import pytest
 from exitkit.cleanup.sql import SQL
 from exitkit.errors import ActionError, ConfigError, Exhausted, Skip
 from exitkit.plan.registry import prefix
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.settings import SettingsError, load
 from exitkit.testing import context, failed_workflow
 
@@ -321,7 +321,7 @@ def test_a_lock_is_waited_for_and_tried_again_and_told(database, path):
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(Exhausted, match="is locked") as caught:
-        sql(path, tables=[f"{OWN}_*"], lock_timeout=0.01).run(context(terms=Terms(attempts=3)))
+        sql(path, tables=[f"{OWN}_*"], lock_timeout=0.01).run(context(terms=RetryPolicy(attempts=3)))
     assert caught.value.tries == 3
     holder.execute("ROLLBACK")
     holder.close()
@@ -335,7 +335,7 @@ def test_a_reader_keeps_a_commit_from_happening_and_nothing_from_being_true(data
     reader.execute("BEGIN")
     reader.execute("SELECT * FROM metrics").fetchone()
     with pytest.raises(Exhausted, match="is locked"):
-        rows(path, lock_timeout=0.01).run(context(terms=Terms(attempts=2)))
+        rows(path, lock_timeout=0.01).run(context(terms=RetryPolicy(attempts=2)))
     reader.close()
     assert database("SELECT count(*) FROM metrics") == [(13,)]
 
@@ -348,7 +348,7 @@ def test_a_statement_ends_with_its_attempt(database, path):
 
     with pytest.raises(ActionError, match="attempt_timeout") as caught:
         rows(path, where=f"workflow = :w AND {endless}").run(
-            context(clock=Clock(), terms=Terms(attempts=2, attempt_timeout=0.3))
+            context(clock=Clock(), terms=RetryPolicy(attempts=2, attempt_timeout=0.3))
         )
     assert caught.value.reason == "timeout"
     assert database("SELECT count(*) FROM metrics") == [(13,)]

@@ -2,12 +2,15 @@
 
 import pytest
 
-from exitkit.clients.gcp import Access
-from exitkit.clients.gcs import Bucket, name_of, under
-from exitkit.clients.gcs.json import About, Folder, Object
-from exitkit.clients.gcs.request import Reach
-from exitkit.errors import ActionError
+from exitkit.clients.gcp import GoogleAccess
+from exitkit.clients.gcs import GCSBucket, name_of, under
+from exitkit.clients.gcs.json import About, ManagedFolder, Object
+from exitkit.clients.gcs.request import GCSOptions
+from exitkit.clients.objects import NoSuchObject
+from exitkit.errors import ActionError, Retryable
+from exitkit.testing import ScriptedHTTP
 from exitkit.testing.gcs import ScriptedGCS
+from exitkit.testing.http import answer, answer_json
 
 
 @pytest.fixture
@@ -18,7 +21,7 @@ def storage():
 
 @pytest.fixture
 def bucket(storage):
-    made = Bucket("models", Access(anonymous=True), Reach(endpoint_url=storage.url))
+    made = GCSBucket("models", GoogleAccess(anonymous=True), GCSOptions(endpoint_url=storage.url))
     yield made
     made.close()
 
@@ -122,7 +125,7 @@ def test_managed_folders_are_listed_and_deleted(storage, bucket):
     storage.add_folder("a/", "a/b/", "c/")
     folders, token = bucket.folders("a/")
     assert (folders, token) == (
-        [Folder("a/", "1", "2026-08-21T12:00:00"), Folder("a/b/", "1", "2026-08-21T12:00:00")],
+        [ManagedFolder("a/", "1", "2026-08-21T12:00:00"), ManagedFolder("a/b/", "1", "2026-08-21T12:00:00")],
         "",
     )
     with pytest.raises(ActionError, match=r"^not empty$"):
@@ -138,5 +141,60 @@ def test_names_in_a_report_are_those_of_googles_tools():
     """A generation after a number sign."""
     assert name_of(Object("a", "1")) == "a"
     assert name_of(Object("a", "1", pinned=True)) == "a#1"
-    assert name_of(Folder("a/")) == "a/"
+    assert name_of(ManagedFolder("a/")) == "a/"
     assert (under("hold"), under("event-based hold")) == ("under a hold", "under an event-based hold")
+
+
+def object_answer(name, status=200, generation="7"):
+    return answer_json({"kind": "storage#object", "name": name, "generation": generation}, status)
+
+
+@pytest.fixture
+def scripted():
+    def make(*steps):
+        server = ScriptedHTTP(steps)
+        return server, lambda: GCSBucket("models", GoogleAccess(anonymous=True), GCSOptions(endpoint_url=server.url))
+
+    return make
+
+
+def test_an_object_is_read_with_its_generation(scripted):
+    """By which alone it is replaced; one that is not there has an error of its own."""
+    media = answer(200, b"abc", {"x-goog-generation": "7"})
+    server, place = scripted(media, object_answer("a/b"), answer(412, b"{}"), answer(404, b"{}"), answer(204))
+    with server:
+        found = place().get("a/b", limit=10)
+        assert (found.body, found.version, found.truncated) == (b"abc", "7", False)
+        assert place().replace("a/b", b"x", "7") is True
+        assert place().replace("a/b", b"x", "7") is False
+        with pytest.raises(NoSuchObject):
+            place().get("a/b", limit=10)
+        place().remove("a/b")
+    paths = [one.path for one in server.requests]
+    assert paths[0] == "/storage/v1/b/models/o/a%2Fb?alt=media"
+    assert paths[1] == "/upload/storage/v1/b/models/o?uploadType=media&name=a%2Fb&ifGenerationMatch=7"
+
+
+@pytest.mark.parametrize(
+    ("request_of", "kind"),
+    [
+        (lambda place: place.put("k", b"x"), Retryable),
+        (lambda place: place.add("k", b"x"), Retryable),
+        (lambda place: place.get("k", limit=10), Retryable),
+        (lambda place: place.remove("k"), ActionError),
+        (lambda place: place.page(""), ActionError),
+    ],
+    ids=["put", "add", "get", "remove", "page"],
+)
+def test_a_page_of_html_is_no_success(scripted, request_of, kind):
+    """What stands between here and Google answers 200 to everything; nothing counts as done by that."""
+    server, place = scripted(answer(200, "<html>guest network</html>"))
+    with server, pytest.raises(kind):
+        request_of(place())
+
+
+def test_another_objects_confirmation_is_none(scripted):
+    """The name that comes back is the one that was written."""
+    server, place = scripted(object_answer("other"))
+    with server, pytest.raises(Retryable, match="without the object"):
+        place().put("k", b"x")

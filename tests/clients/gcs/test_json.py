@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exitkit.clients.gcs.json import Folder, read_about, read_folders, read_page
+from exitkit.clients.gcs.json import ManagedFolder, read_about, read_folders, read_page
 from exitkit.errors import ActionError
 
 ROW = {"name": "a", "generation": "1", "size": "5", "updated": "2026-08-21T12:00:00.123Z"}
@@ -62,7 +62,7 @@ def test_json_of_any_kind_is_read_or_refused(found):
 
 def test_folders_without_a_time_are_too_young():
     """Nothing is old enough whose age nobody knows; one without a name would be everything."""
-    assert read_folders({"items": [{"name": "a/"}]}, "x") == ([Folder("a/", "", "9999")], "")
+    assert read_folders({"items": [{"name": "a/"}]}, "x") == ([ManagedFolder("a/", "", "9999")], "")
     assert read_folders({}, "x") == ([], "")
     with pytest.raises(ActionError, match="lacks a name"):
         read_folders({"items": [{"name": "/"}]}, "x")

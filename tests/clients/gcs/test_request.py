@@ -5,9 +5,9 @@ import json
 import pytest
 
 from exitkit.clients import gcp
-from exitkit.clients.gcp import Access
-from exitkit.clients.gcs.batch import Call, Reply
-from exitkit.clients.gcs.request import Reach, Refused, Requests, failed, fault_of
+from exitkit.clients.gcp import GoogleAccess
+from exitkit.clients.gcs.batch import BatchReply, Call
+from exitkit.clients.gcs.request import GCSOptions, GCSRefusal, GCSRequests, failed, fault_of
 from exitkit.clients.http import Headers
 from exitkit.errors import ActionError, ConfigError, Retryable
 from exitkit.testing import ScriptedHTTP
@@ -53,7 +53,7 @@ def requests(storage, monkeypatch):
 
     def make(*tokens, **more):
         monkeypatch.setattr("google.auth.default", lambda request: (Credentials(*tokens), None))
-        made.append(Requests("models", Access(), Reach(endpoint_url=storage.url, **more)))
+        made.append(GCSRequests("models", GoogleAccess(), GCSOptions(endpoint_url=storage.url, **more)))
         return made[-1]
 
     yield make
@@ -136,7 +136,7 @@ def test_the_server_is_the_settings_then_the_emulators_then_googles(monkeypatch,
     """As Google's own clients look for it."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    made = Requests("models", Access(), Reach(endpoint_url=given))
+    made = GCSRequests("models", GoogleAccess(), GCSOptions(endpoint_url=given))
     assert made.base == base
     assert made.account.access.anonymous is base.startswith("http:")
 
@@ -145,15 +145,15 @@ def test_the_server_is_the_settings_then_the_emulators_then_googles(monkeypatch,
 def test_a_token_goes_over_tls_or_within_this_machine(url):
     """Everybody on the way could use it; an emulator gets none unless a file is given."""
     with pytest.raises(ConfigError, match="https only"):
-        Requests("models", Access(), Reach(endpoint_url=url))
-    Requests("models", Access(anonymous=True), Reach(endpoint_url=url))
+        GCSRequests("models", GoogleAccess(), GCSOptions(endpoint_url=url))
+    GCSRequests("models", GoogleAccess(anonymous=True), GCSOptions(endpoint_url=url))
 
 
 def test_credentials_that_are_given_do_not_go_to_an_emulator_elsewhere(monkeypatch):
     """A variable that was left from a test must not lead them away."""
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://emulator:4443")
     with pytest.raises(ConfigError, match="https only"):
-        Requests("models", Access(credentials_file="/key.json"))
+        GCSRequests("models", GoogleAccess(credentials_file="/key.json"))
 
 
 @pytest.mark.parametrize(
@@ -166,19 +166,19 @@ def test_credentials_that_are_given_do_not_go_to_an_emulator_elsewhere(monkeypat
         (500, "internalError", Retryable, "server"),
         (502, "", Retryable, "server"),
         (504, "", Retryable, "server"),
-        (403, "forbidden", Refused, "auth"),
-        (401, "authError", Refused, "auth"),
-        (404, "notFound", Refused, "client"),
-        (400, "invalid", Refused, "client"),
-        (412, "conditionNotMet", Refused, "client"),
-        (301, "", Refused, "client"),
-        (501, "", Refused, "server"),
-        (999, "", Refused, "server"),
+        (403, "forbidden", GCSRefusal, "auth"),
+        (401, "authError", GCSRefusal, "auth"),
+        (404, "notFound", GCSRefusal, "client"),
+        (400, "invalid", GCSRefusal, "client"),
+        (412, "conditionNotMet", GCSRefusal, "client"),
+        (301, "", GCSRefusal, "client"),
+        (501, "", GCSRefusal, "server"),
+        (999, "", GCSRefusal, "server"),
     ],
 )
 def test_what_a_status_means(status, reason, kind, why):
     """Google's own words on what to try again: 408, 429 and all of 5xx that pass."""
-    told = failed(fault_of(Reply(status, body=json.dumps(error(status, reason, "m")).encode())), "x")
+    told = failed(fault_of(BatchReply(status, body=json.dumps(error(status, reason, "m")).encode())), "x")
     assert type(told) is kind
     assert told.reason == why
     assert str(told).startswith(f"x: {status}")
@@ -190,18 +190,20 @@ def test_what_a_status_means(status, reason, kind, why):
 )
 def test_an_error_that_is_told_otherwise_is_one_all_the_same(body):
     """A proxy's page, an old server's text."""
-    assert isinstance(failed(fault_of(Reply(503, body=body)), "x"), Retryable)
+    assert isinstance(failed(fault_of(BatchReply(503, body=body)), "x"), Retryable)
 
 
 @pytest.mark.parametrize(("value", "after"), [("7", 7.0), ("", None), ("soon", None), ("-1", None)])
 def test_what_the_server_asks_to_wait_is_read(value, after):
     """In seconds, as Google tells it."""
-    assert fault_of(Reply(503, Headers([("Retry-After", value)]))).after == after
+    assert fault_of(BatchReply(503, Headers([("Retry-After", value)]))).after == after
 
 
 def test_an_error_has_no_secret_and_one_line():
     """Whatever the server says."""
-    told = str(failed(fault_of(Reply(400, body=b'{"error": {"message": "a\\nBearer ya29.abcdefgh\\u001b[31m"}}')), "x"))
+    told = str(
+        failed(fault_of(BatchReply(400, body=b'{"error": {"message": "a\\nBearer ya29.abcdefgh\\u001b[31m"}}')), "x")
+    )
     assert told.isprintable()
     assert "ya29" not in told
 
@@ -209,7 +211,7 @@ def test_an_error_has_no_secret_and_one_line():
 def test_an_answer_of_any_length_is_bounded():
     """A listing has its length."""
     with ScriptedHTTP([answer(200, b"x" * (17 << 20))]) as server:
-        asked = Requests("models", Access(anonymous=True), Reach(endpoint_url=server.url))
+        asked = GCSRequests("models", GoogleAccess(anonymous=True), GCSOptions(endpoint_url=server.url))
         with pytest.raises(ActionError, match="larger than any of Google's"):
             asked.ask(asked.path("o"), "listing")
         asked.close()

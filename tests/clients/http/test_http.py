@@ -13,7 +13,7 @@ import pytest
 
 from exitkit.clients import http
 from exitkit.errors import ActionError, ConfigError, Exhausted, Retryable, Unknown
-from exitkit.retry import Retry, Terms
+from exitkit.retry import Retry, RetryPolicy
 from exitkit.retry.clock import Deadline
 from exitkit.testing.clock import FakeClock
 from exitkit.testing.http import (
@@ -242,7 +242,7 @@ def test_an_attempt_is_over_in_time_whatever_the_server_does(step):
         exchange.hang()
 
     with ScriptedHTTP([held]) as server:
-        retry = Retry(Terms(attempts=3), Deadline(60, clock))
+        retry = Retry(RetryPolicy(attempts=3), Deadline(60, clock))
         began = clock.monotonic()
         error = error_of(lambda: retry(lambda: (post(server.url), never.wait(1))))
         assert isinstance(error, Unknown)
@@ -270,7 +270,7 @@ def test_an_abandoned_attempt_does_not_send_later(monkeypatch):
             finally:
                 done.set()
 
-        error = error_of(lambda: Retry(Terms(attempts=1), Deadline(60, clock))(attempt))
+        error = error_of(lambda: Retry(RetryPolicy(attempts=1), Deadline(60, clock))(attempt))
         assert isinstance(error, Exhausted)
         assert began.is_set()
         go.set()
@@ -283,7 +283,7 @@ def test_a_retry_after_is_kept_and_the_last_answer_told():
     clock = FakeClock()
     step = answer(503, b"busy", {"Retry-After": "2"})
     with ScriptedHTTP([step, step, answer(200, b"ok")]) as server:
-        retry = Retry(Terms(), Deadline(60, clock))
+        retry = Retry(RetryPolicy(), Deadline(60, clock))
         assert retry(lambda: http.check(post(server.url), "hook")).text == "ok"
     assert clock.slept == [pytest.approx(2.4)] * 2
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from exitkit.clients.kubernetes import Found, Kube, Resource
-from exitkit.clients.kubernetes.access import Access
+from exitkit.clients.kubernetes import Kube, ObjectMetadata, Resource
+from exitkit.clients.kubernetes.access import KubernetesAccess
 from exitkit.errors import ActionError, Retryable
 from exitkit.testing import ScriptedHTTP
 from exitkit.testing.http import answer, answer_json
@@ -12,7 +12,7 @@ PODS = Resource("", "v1", "pods", "Pod")
 
 
 def kube(server, **more):
-    return Kube(lambda: Access(server=server.url, **more))
+    return Kube(lambda: KubernetesAccess(server=server.url, **more))
 
 
 def test_paths_are_those_of_the_api():
@@ -35,7 +35,7 @@ def test_a_page_asks_for_metadata_alone():
         page = kube(server, authorization=lambda: "Bearer x").page(PODS, "ml", {"labelSelector": "a=b"})
         kube(server).page(PODS, "ml", {}, "t+=")
     assert page.token == "t"
-    assert page.objects == (Found("a", "u", created=1767225600.0, owners=("o",)),)
+    assert page.objects == (ObjectMetadata("a", "u", created=1767225600.0, owners=("o",)),)
     first, second = server.requests
     assert "PartialObjectMetadataList" in first.headers["accept"]
     assert first.headers["authorization"] == "Bearer x"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from exitkit.clients.aws import Access
-from exitkit.clients.s3.request import AGAIN, Reach, Requests, failed
-from exitkit.clients.s3.xml import Fault
+from exitkit.clients.aws import AWSAccess
+from exitkit.clients.s3.request import AGAIN, S3Options, S3Requests, failed
+from exitkit.clients.s3.xml import S3Fault
 from exitkit.errors import ActionError, Retryable
 from exitkit.testing import ScriptedHTTP
 from exitkit.testing.http import answer, reset
@@ -18,7 +18,7 @@ def error(code, status=400, message="because", headers=None, **more):
 
 
 def requests(server, name="models", **reach):
-    return Requests(name, Access(endpoint_url=server.url), Reach(**reach))
+    return S3Requests(name, AWSAccess(endpoint_url=server.url), S3Options(**reach))
 
 
 def ask(place, key="a", query=None, **more):
@@ -62,7 +62,7 @@ def test_a_key_that_a_url_would_change_is_refused(key):
 )
 def test_a_bucket_is_in_the_host_unless_it_has_dots(name, region, style, url):
     """A certificate of AWS's covers one level of names."""
-    assert Requests(name, Access(region=region), Reach(path_style=style))._place() == (region, url)
+    assert S3Requests(name, AWSAccess(region=region), S3Options(path_style=style))._place() == (region, url)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,10 @@ def test_a_bucket_is_in_the_host_unless_it_has_dots(name, region, style, url):
 )
 def test_an_endpoint_of_ones_own_has_the_bucket_in_the_path(style, url):
     """Hardly any has names for its buckets in the DNS."""
-    assert Requests("models", Access(endpoint_url="https://minio:9000/"), Reach(path_style=style))._place()[1] == url
+    assert (
+        S3Requests("models", AWSAccess(endpoint_url="https://minio:9000/"), S3Options(path_style=style))._place()[1]
+        == url
+    )
 
 
 def test_queries_are_sorted_and_encoded():
@@ -128,7 +131,7 @@ def test_a_region_that_is_no_name_is_not_followed():
 @pytest.mark.parametrize("status", [200, 400, 503])
 def test_what_may_be_cured_is_tried_again_whatever_its_status(code, status):
     """S3 says what it means in the code, and some servers use other numbers."""
-    problem = failed([Fault(code, "wait")], "deleting")
+    problem = failed([S3Fault(code, "wait")], "deleting")
     assert isinstance(problem, Retryable)
     with ScriptedHTTP([error(code, status if status != 200 else 503)]) as server:
         with pytest.raises(Retryable, match=code) as caught:

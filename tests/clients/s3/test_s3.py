@@ -6,8 +6,9 @@ import hashlib
 import pytest
 
 from exitkit.cleanup.s3.sweeper import Objects
-from exitkit.clients.aws import Access
-from exitkit.clients.s3 import Bucket, name_of
+from exitkit.clients.aws import AWSAccess
+from exitkit.clients.objects import NoSuchObject
+from exitkit.clients.s3 import S3Bucket, name_of
 from exitkit.clients.s3.xml import Upload, Version
 from exitkit.errors import ActionError, Retryable
 from exitkit.testing import ScriptedHTTP
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("account")
 
 
 def bucket(server):
-    return Bucket("models", Access(endpoint_url=server.url))
+    return S3Bucket("models", AWSAccess(endpoint_url=server.url))
 
 
 def listing(*keys, more=False, token="", root="ListBucketResult"):
@@ -128,9 +129,9 @@ def test_one_by_one_uses_the_url():
 
 def test_an_object_is_read_from_a_byte_on():
     """As much of it as is wanted."""
-    with ScriptedHTTP([answer(206, b"defgh")]) as server:
+    with ScriptedHTTP([answer(206, b"defgh", {"ETag": '"e1"'})]) as server:
         found = bucket(server).get("k", limit=3, begin=3)
-    assert (found.body, found.truncated) == (b"def", True)
+    assert (found.body, found.version, found.truncated) == (b"def", '"e1"', True)
     assert server.requests[0].headers["range"] == "bytes=3-5"
 
 
@@ -161,3 +162,56 @@ def test_names_say_which_version_or_upload():
     assert batch.names == ["a?versionId=1", "b?versionId=null"]
     assert name_of(Upload("k", "u")) == "k?uploadId=u"
     assert Objects(["a"], [1], "s3://models/").names == ["a"]
+
+
+PORTAL = answer(200, "<html><body>Welcome to the guest network</body></html>", {"Content-Type": "text/html"})
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        lambda place: place.put("k", b"x"),
+        lambda place: place.add("k", b"x"),
+        lambda place: place.replace("k", b"x", '"e1"'),
+        lambda place: place.get("k", limit=10),
+        lambda place: place.remove("k"),
+        lambda place: place.put_part("k", "u1", 1, b"x"),
+        lambda place: place.complete_upload("k", "u1", ['"e1"']),
+        lambda place: place.delete(["k"]),
+    ],
+    ids=["put", "add", "replace", "get", "remove", "part", "complete", "delete"],
+)
+def test_a_page_of_html_is_no_success(request_of):
+    """What stands between here and S3 answers 200 to everything; nothing counts as done by that."""
+    with ScriptedHTTP([PORTAL]) as server, pytest.raises(Retryable, match="is this an S3 endpoint"):
+        request_of(bucket(server))
+
+
+def test_a_missing_page_of_somebody_elses_is_no_deletion():
+    """404 without S3's own word for it says nothing of the object."""
+    with ScriptedHTTP(
+        [answer(404, "<html>not here</html>"), answer(404, "<Error><Code>NoSuchKey</Code></Error>")]
+    ) as server:
+        place = bucket(server)
+        with pytest.raises(ActionError, match="404"):
+            place.remove("k")
+        place.remove("k")
+
+
+def test_a_version_is_replaced_only_by_its_tag():
+    """Who comes second learns of it; a key that is not there has an error of its own."""
+    changed = answer(412, "<Error><Code>PreconditionFailed</Code></Error>")
+    gone = answer(404, "<Error><Code>NoSuchKey</Code></Error>")
+    with ScriptedHTTP([answer(200, headers={"ETag": '"e2"'}), changed, gone]) as server:
+        place = bucket(server)
+        assert place.replace("k", b"x", '"e1"') is True
+        assert place.replace("k", b"x", '"e1"') is False
+        with pytest.raises(NoSuchObject):
+            place.get("k", limit=100)
+    assert [one.headers.get("if-match") for one in server.requests] == ['"e1"', '"e1"', None]
+
+
+def test_a_server_that_ignores_ranges_is_an_error():
+    """Its first bytes would be taken for later ones."""
+    with ScriptedHTTP([answer(200, b"abc", {"ETag": '"e"'})]) as server, pytest.raises(ActionError, match="ranges"):
+        bucket(server).get("k", begin=3, limit=3)

@@ -2,12 +2,12 @@
 
 import pytest
 
-from exitkit.clients.aws import Access
-from exitkit.clients.s3 import Bucket
+from exitkit.clients.aws import AWSAccess
+from exitkit.clients.s3 import S3Bucket
 from exitkit.clients.s3 import upload as s3upload
 from exitkit.clients.s3.upload import PART, Growing, open_upload
 from exitkit.errors import ActionError
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.testing import ScriptedHTTP, context
 from exitkit.testing.http import answer
 
@@ -29,7 +29,9 @@ def small(monkeypatch):
 
 
 def growing(server, **terms):
-    return Growing(Bucket("models", Access(endpoint_url=server.url)), "logs/k", context(terms=Terms(**terms)))
+    return Growing(
+        S3Bucket("models", AWSAccess(endpoint_url=server.url)), "logs/k", context(terms=RetryPolicy(**terms))
+    )
 
 
 def told(server):
@@ -102,7 +104,7 @@ def test_what_ends_with_a_part_has_no_empty_one(small):
 
 def test_nothing_is_an_empty_object(small):
     """And no upload of no parts."""
-    with ScriptedHTTP([answer(200)]) as server:
+    with ScriptedHTTP([part(0)]) as server:
         growing(server).close()
     assert told(server) == [("PUT ", b"")]
 
@@ -183,13 +185,13 @@ def test_the_first_error_is_told_and_not_that_of_the_abort(small):
 def test_connections_are_closed_however_it_ends(small, monkeypatch):
     """Also where nothing could be opened."""
     closed = []
-    monkeypatch.setattr(Bucket, "close", lambda self: closed.append(self.name))
-    with ScriptedHTTP([answer(200), DENIED, DENIED]) as server:
+    monkeypatch.setattr(S3Bucket, "close", lambda self: closed.append(self.name))
+    with ScriptedHTTP([part(0), DENIED, DENIED]) as server:
         growing(server).close()
         with pytest.raises(ActionError):
             growing(server).close()
         with pytest.raises(ActionError):
-            open_upload("s3://models/k", {"access": Access(endpoint_url=server.url)}, context())
+            open_upload("s3://models/k", {"access": AWSAccess(endpoint_url=server.url)}, context())
     assert closed == ["models"] * 3
 
 
@@ -202,7 +204,7 @@ def test_what_forbids_it_is_known_before_anything_is_deleted():
         with pytest.raises(
             ActionError, match=r"^receipt s3://models/a/k cannot be written, so nothing was del"
         ) as caught:
-            open_upload("s3://models/a/k", {"access": Access(endpoint_url=server.url)}, context())
+            open_upload("s3://models/a/k", {"access": AWSAccess(endpoint_url=server.url)}, context())
     assert caught.value.reason == "auth"
     assert "AccessDenied" in str(caught.value)
     assert (server.requests[0].method, server.requests[0].path, server.requests[0].body) == ("PUT", "/models/a/k", b"")
@@ -210,6 +212,6 @@ def test_what_forbids_it_is_known_before_anything_is_deleted():
 
 def test_opening_is_tried_again():
     """A busy moment is no reason to delete nothing."""
-    with ScriptedHTTP([BUSY, answer(200)]) as server:
-        open_upload("s3://models/k", {"access": Access(endpoint_url=server.url)}, context())
+    with ScriptedHTTP([BUSY, part(0)]) as server:
+        open_upload("s3://models/k", {"access": AWSAccess(endpoint_url=server.url)}, context())
     assert len(server.requests) == 2

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
 from exitkit.notify.email import Email, mail
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.testing import ActionContract
 from exitkit.testing.clock import FakeClock
 from exitkit.testing.http import ScriptedHTTP
@@ -173,7 +173,7 @@ def test_who_is_put_off_for_ever_makes_it_fail():
         ScriptedSMTP([later, later]) as server,
         pytest.raises(Exhausted, match=r"takes no recipient: slow@example.com: 450"),
     ):
-        to(server, to=["ops@example.com", "slow@example.com"]).run(context(terms=Terms(attempts=2)))
+        to(server, to=["ops@example.com", "slow@example.com"]).run(context(terms=RetryPolicy(attempts=2)))
     assert len(server.envelopes) == 1
 
 
@@ -200,7 +200,7 @@ def test_a_lost_verdict_is_not_sent_again():
     with ScriptedSMTP([Session(drop="dot")]) as server, pytest.raises(Unknown, match="may have arrived"):
         to(server).run(context())
     with ScriptedSMTP([Session(drop="dot"), Session()]) as server:
-        to(server).run(context(terms=Terms(resend=True)))
+        to(server).run(context(terms=RetryPolicy(resend=True)))
     assert len({read(server, index)["Message-ID"] for index in range(2)}) == 1
 
 
@@ -252,7 +252,7 @@ def test_a_web_server_is_no_mail_server():
     with ScriptedHTTP([]) as server:
         server.serve = lambda connection: connection.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         with pytest.raises((ActionError, Retryable)):
-            to(server).run(context(terms=Terms(attempts=1)))
+            to(server).run(context(terms=RetryPolicy(attempts=1)))
 
 
 def test_a_real_server_takes_it():

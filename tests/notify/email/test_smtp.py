@@ -13,7 +13,7 @@ from aiosmtpd.smtp import AuthResult
 from exitkit.errors import ActionError, ConfigError, Exhausted, Retryable, Unknown
 from exitkit.notify.email import smtp
 from exitkit.notify.email.smtp import Server, TooLarge
-from exitkit.retry import Retry, Terms
+from exitkit.retry import Retry, RetryPolicy
 from exitkit.retry.clock import Deadline
 from exitkit.testing.clock import FakeClock
 from exitkit.testing.server import certificate_file
@@ -254,7 +254,7 @@ def test_silence_after_the_dot_is_unknown_when_time_is_up():
     """A filter that thinks for too long is given up by the clock outside."""
     clock = FakeClock(patience=0.3)
     with ScriptedSMTP([Session(hang="dot")]) as server:
-        error = error_of(lambda: Retry(Terms(), Deadline(60, clock))(lambda: send(server)))
+        error = error_of(lambda: Retry(RetryPolicy(), Deadline(60, clock))(lambda: send(server)))
     assert isinstance(error, Unknown)
 
 
@@ -271,7 +271,7 @@ def test_an_attempt_that_is_given_up_before_the_dot_sends_nothing_later():
             finally:
                 done.set()
 
-        error = error_of(lambda: Retry(Terms(attempts=1), Deadline(60, clock))(attempt))
+        error = error_of(lambda: Retry(RetryPolicy(attempts=1), Deadline(60, clock))(attempt))
         assert isinstance(error, Exhausted)
         go.set()
         assert done.wait(5)

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from exitkit.errors import ActionError, Exhausted, Unknown
 from exitkit.notify.slack import Slack, client
 from exitkit.receipts import Folder, Receipt
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.testing import ActionContract
 from exitkit.testing.clock import FakeClock
 from exitkit.testing.http import ScriptedHTTP, answer, answer_json, close
@@ -190,7 +190,7 @@ def test_a_message_that_cannot_be_looked_up_stays_unknown():
     told = answer_json({"ok": False, "error": "missing_scope", "needed": "channels:history"})
     with ScriptedHTTP([close(), told]) as server:
         with pytest.raises(Unknown, match="add the scope channels:history"):
-            bot(server).run(context(terms=Terms(attempts=2)))
+            bot(server).run(context(terms=RetryPolicy(attempts=2)))
         assert [one.path for one in server.requests].count("/api/chat.postMessage") == 1
 
 
@@ -206,7 +206,7 @@ def test_a_webhook_in_doubt_is_sent_again_only_where_that_is_asked_for():
     with ScriptedHTTP([close()]) as server, pytest.raises(Unknown):
         hook(server).run(context())
     with ScriptedHTTP([close(), answer(200, "ok")]) as server:
-        assert hook(server).run(context(terms=Terms(resend=True))).summary == "posted to Slack by its webhook"
+        assert hook(server).run(context(terms=RetryPolicy(resend=True))).summary == "posted to Slack by its webhook"
 
 
 def test_an_earlier_run_that_was_killed_is_looked_up_first(tmp_path):
@@ -223,7 +223,7 @@ def test_a_slack_that_is_down_is_given_up():
         ScriptedHTTP([answer(503)] * 3) as server,
         pytest.raises(Exhausted, match=r"503 service unavailable.*gave up after 3 tries"),
     ):
-        bot(server).run(context(terms=Terms(attempts=3)))
+        bot(server).run(context(terms=RetryPolicy(attempts=3)))
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,13 @@ from pydantic import ValidationError
 from exitkit import settings
 from exitkit.errors import ActionError, Retryable, Unknown
 from exitkit.notify.webhook import Webhook
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.testing import ActionContract
 from exitkit.testing.clock import FakeClock
 from exitkit.testing.http import ScriptedHTTP, answer, close, redirect
 from exitkit.testing.scene import context, failed_workflow, hostile_workflow
 
-ONCE = Terms(attempts=1)
+ONCE = RetryPolicy(attempts=1)
 
 
 class TestWebhook(ActionContract):

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from exitkit.errors import ActionError, Exhausted
-from exitkit.retry import Terms
+from exitkit.retry import RetryPolicy
 from exitkit.retry.clock import Clock
 from exitkit.settings import SettingsError, load
 from exitkit.ship.cloudwatch import Cloudwatch
@@ -45,7 +45,7 @@ def test_records_are_in_moto_as_they_were_sent(aws, tmp_path):
     logs = aws("logs")
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - 60))
     (tmp_path / "log").write_text(f'{stamp}.123456789Z say "ä"\n{stamp}.2Z b\n')
-    ctx = context(clock=Clock(), seconds=60, terms=Terms(attempts=2))
+    ctx = context(clock=Clock(), seconds=60, terms=RetryPolicy(attempts=2))
     with pytest.raises(ActionError, match="ResourceNotFound"):
         cloudwatch(tmp_path, str(tmp_path / "log")).run(ctx)
     result = cloudwatch(tmp_path, str(tmp_path / "log"), create_group=True).run(ctx)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from exitkit.argo.workflow import Workflow
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted, Retryable, Skip, Unknown
-from exitkit.retry import Retry, Terms, sending
+from exitkit.retry import Retry, RetryPolicy, sending
 from exitkit.retry.clock import Deadline
 from exitkit.ship.pipeline.batch import Answer, TooLarge
 from exitkit.ship.pipeline.chunk import Chunk
@@ -72,7 +72,7 @@ def source(name, *sizes, chunk=3, notes=(), fails=None):
 @pytest.fixture
 def context():
     clock = FakeClock()
-    return Context(Workflow(), Retry(Terms(attempts=3, wait=1), Deadline(100, clock)))
+    return Context(Workflow(), Retry(RetryPolicy(attempts=3, wait=1), Deadline(100, clock)))
 
 
 def ship(shelf, context, *sources, dead=""):
@@ -428,7 +428,7 @@ def test_the_count_adds_up_whatever_happens(sizes, outcomes, options):
         return found if found.unplaced or not ack else replace(found, ack=number)
 
     shelf = Shelf(answer, **options)
-    context = Context(Workflow(), Retry(Terms(attempts=2, wait=0), Deadline(100, FakeClock())))
+    context = Context(Workflow(), Retry(RetryPolicy(attempts=2, wait=0), Deadline(100, FakeClock())))
     expected = sum(len(one) for one in sizes)
     try:
         facts = ship(shelf, context, *(source(f"s{n}", *one) for n, one in enumerate(sizes))).facts

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from moto.s3.models import s3_backends
 
-from exitkit.clients.s3 import Bucket
+from exitkit.clients.s3 import S3Bucket
 from exitkit.errors import ActionError
 from exitkit.ship import sources
 from exitkit.testing import context, failed_workflow
@@ -67,9 +67,9 @@ def test_keys_of_any_format_are_found(cluster, put, wanted):
 
 def test_many_in_a_folder_of_the_workflows_take_one_listing(cluster, put, wanted, monkeypatch):
     """And not one for each."""
-    asked, page = [], Bucket.page
+    asked, page = [], S3Bucket.page
     monkeypatch.setattr(
-        Bucket, "page", lambda self, prefix, *rest, **more: asked.append(prefix) or page(self, prefix, *rest, **more)
+        S3Bucket, "page", lambda self, prefix, *rest, **more: asked.append(prefix) or page(self, prefix, *rest, **more)
     )
     keys = [f"logs/{NAME}/{number}/main.log" for number in range(1, 41)]
     for key in keys:

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import stat
+import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from pydantic import Field, field_validator
 
 from exitkit.context import Context
 from exitkit.errors import ActionError, Retryable
-from exitkit.retry import sending
+from exitkit.retry import Abandoned, sending
 from exitkit.ship import Ship
 from exitkit.ship.pipeline.batch import Answer, Batch, Post
 from exitkit.ship.pipeline.chunk import Chunk
@@ -31,6 +32,7 @@ _LOOK = 16 << 20
 # A compressed file can only be read from its start; this takes about a second.
 _INFLATE = 256 << 20
 _CHUNK = 1 << 16
+_PIECE = 1 << 20  # bytes of one write, after which is asked whether anybody still waits for it
 _LINE = re.compile(rb'^\{"id":"([a-z2-7]{26})"', re.MULTILINE)
 
 
@@ -62,12 +64,14 @@ class File(Ship):
     @contextlib.contextmanager
     def open(self, context: Context) -> Iterator[Post]:  # noqa: ARG002 - a file is bounded by the step's time
         zipped = self.path.suffix == ".gz"
-        with _opened(self.path) as fd:
+        with contextlib.ExitStack() as stack:
+            fd = stack.enter_context(_opened(self.path))
             with _telling(self.path):
                 old = _Old() if self.mode == "replace" else _look_zipped(fd, self.path) if zipped else _look(fd)
                 if old.end != os.fstat(fd).st_size:
                     os.ftruncate(fd, old.end)
-            lines = _Lines(self.path, fd, old, zipped=zipped)
+            lines = _Lines(self.path, os.dup(fd), old, zipped=zipped)
+            stack.callback(lines.close)
             lines.begin()
             yield lines.post
 
@@ -83,11 +87,35 @@ class _Old:
 
 
 class _Lines:
-    """An open file that lines are added to, each batch whole or not at all."""
+    """An open file that lines are added to, each batch whole or not at all.
+
+    An attempt that was given up may still be writing when the step is over. So each writes to a descriptor of its
+    own, which nobody else closes, whose number no other file can get meanwhile, and always to the same place.
+    """
 
     def __init__(self, path: Path, fd: int, old: _Old, *, zipped: bool) -> None:
-        self.path, self.fd, self.old, self.zipped = path, fd, old, zipped
+        self.path, self.old, self.zipped = path, old, zipped
         self.end = old.end
+        self._fd: int | None = fd
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        with self._lock:
+            fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+    @contextlib.contextmanager
+    def _own(self) -> Iterator[int]:
+        """A descriptor of the file for one attempt; an attempt that comes too late is ended."""
+        with self._lock:
+            if self._fd is None:
+                raise Abandoned
+            fd = os.dup(self._fd)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
 
     def begin(self) -> None:
         """End a last line that has no end."""
@@ -112,18 +140,20 @@ class _Lines:
     def _write(self, content: bytes) -> None:
         # Members one after the other are one gzip file (RFC 1952, 2.2); without a time the same in each run.
         data = gzip.compress(content, 6, mtime=0) if self.zipped else content
-        sending()
-        with _telling(self.path):
+        end = self.end
+        with _telling(self.path), self._own() as fd:
             try:
                 done = 0
                 while done < len(data):
-                    done += os.pwrite(self.fd, data[done:], self.end + done)
-                os.fsync(self.fd)
+                    sending()  # which ends this if nobody waits for it any more
+                    done += os.pwrite(fd, data[done : done + _PIECE], end + done)
+                sending()
+                os.fsync(fd)
             except OSError:
                 with contextlib.suppress(OSError):  # the disk that refused may refuse this too
-                    os.ftruncate(self.fd, self.end)
+                    os.ftruncate(fd, end)
                 raise
-        self.end += len(data)
+        self.end = end + len(data)
 
 
 @contextlib.contextmanager

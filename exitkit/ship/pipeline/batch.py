@@ -107,7 +107,13 @@ Post = Callable[[Batch], Answer]
 
 
 class Sender:
-    """What sends the batches of one run, for a target that has more to say than the answer to each."""
+    """What sends the batches of one run, for a target that has more to say than the answer to each.
+
+    `notes` are read after the last acknowledgement.
+    """
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
 
     def __call__(self, batch: Batch) -> Answer:
         """As a Post; called from several threads where several batches are in flight."""

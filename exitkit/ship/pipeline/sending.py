@@ -141,7 +141,8 @@ class Sending:
             batch = result.batch if len(places) == len(result.batch) else result.batch.only(places)
             piece.size = batch.size
             request = self.throttle.wait(batch.size)
-            answer, slow = self.retry(partial(_attempt, self.post, batch), safe=self.safe)
+            attempt = partial(_attempt, self.post, batch, is_patient=self.retry.terms.attempts > 1)
+            answer, slow = self.retry(attempt, safe=self.safe)
             if slow is not None:
                 self.throttle.refused(slow, request)
             if answer is None:
@@ -156,12 +157,12 @@ class Sending:
             places = [places[n] for n in sorted(answer.again)]
 
 
-def _attempt(post: Post, batch: Batch) -> tuple[Answer | None, Retryable | None]:
+def _attempt(post: Post, batch: Batch, *, is_patient: bool) -> tuple[Answer | None, Retryable | None]:
     """One try: the answer, and the error that is no failure but the word that it came too fast."""
     try:
         answer = post(batch)
     except Retryable as error:
-        if error.reason == "rate" or error.after:
+        if is_patient and (error.reason == "rate" or error.after):
             return None, error
         raise
     if not answer.again:
@@ -169,7 +170,7 @@ def _attempt(post: Post, batch: Batch) -> tuple[Answer | None, Retryable | None]
     reason = next(iter(answer.again.values()))
     told = f"{len(answer.again)} of {count_of(len(batch))}: {reason}"
     busy = Retryable(told, reason="rate" if answer.slow else "server", after=answer.after)
-    if answer.slow or answer.after:
+    if is_patient and (answer.slow or answer.after):
         return answer, busy
     if len(answer.again) == len(batch):
         raise busy

@@ -67,6 +67,8 @@ class Tally:
                 for source, count in waiting.items():
                     self.counts.sources[source].unknown += count
             self._unacknowledged.clear()
+            if isinstance(post, Sender):
+                self.notes |= dict.fromkeys(post.notes)
 
     def all_notes(self) -> tuple[str, ...]:
         return tuple(self.notes | self.dead.notes | self.sent.notes)

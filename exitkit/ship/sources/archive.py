@@ -59,7 +59,7 @@ def archived_log(store: Store, log: Archived, tail: int, context: Context, longe
     return Source(name, partial(read_archived, store, log, tail, context, longest), size=log.size)
 
 
-def read_archived(  # noqa: PLR0913 - a source's own argument comes last
+def read_archived(  # noqa: PLR0913, PLR0917 - what a source is made of, and the source itself behind it
     store: Store, log: Archived, tail: int, context: Context, longest: int, source: Source
 ) -> Iterator[Chunk]:
     begin = beginning(partial(store.piece, log.key), log.size, tail) if tail else 0

@@ -5,11 +5,11 @@ from pydantic import model_validator
 from exitkit.action import Action, Result
 from exitkit.context import Context
 from exitkit.errors import ConfigError
+from exitkit.ship import sources
 from exitkit.ship.pipeline.deadletters import file_of
 from exitkit.ship.pipeline.dryrun import dry_run
 from exitkit.ship.pipeline.shipment import Shipment
 from exitkit.ship.pipeline.target import Target
-from exitkit.ship.sources import ShippedTo, sources
 from exitkit.ship.sources.selection import Selection
 
 
@@ -31,7 +31,7 @@ class Ship(Target, Selection, Action):
             raise ConfigError("the workflow's name is not known, so its archived logs cannot be found")
         dead_letter = file_of(self.dead_letter, context.step)
         resends = self.is_safe_to_resend() or context.retry.terms.resend
-        chosen = sources(self, context, ShippedTo(self.target(), dead_letter, self.longest(), resends))
+        chosen = sources.sources(self, context, sources.ShippedTo(self.target(), dead_letter, self.longest(), resends))
         if context.dry_run:
             return dry_run(self, chosen, context)
         return Shipment(self, context, dead_letter).ship(chosen)

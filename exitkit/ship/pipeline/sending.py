@@ -151,7 +151,8 @@ class Sending:
             refused = len(answer.rejected) + answer.unplaced + len(answer.unknown)
             kept = len(places) - len(answer.again) - refused
             self.taken = self.taken or kept > 0
-            self.throttle.took(batch.size * kept // len(places))
+            if kept > 0:
+                self.throttle.took(batch.size * kept // len(places))
             if answer.again and slow is None:
                 self.throttle.pause(answer.after or _BREATH)
             places = [places[n] for n in sorted(answer.again)]

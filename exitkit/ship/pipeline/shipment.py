@@ -76,7 +76,8 @@ class Shipment:
             sending = Sending(post, self.context.retry, throttle, safe)
             try:
                 for batch in self.packer.batches(self._read(sources)):
-                    self._begin(batch, sending)
+                    if not self.tally.is_hopeless(batch):
+                        self._begin(batch, sending)
                 self._land(sending)
             except ActionError:
                 with suppress(ActionError):

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from exitkit.context import Context
-from exitkit.ship.pipeline.batch import Post, Sender
+from exitkit.ship.pipeline.batch import Batch, Post, Sender
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.pipeline.counts import Counts
 from exitkit.ship.pipeline.deadletters import DeadLetters
@@ -52,6 +52,10 @@ class Tally:
             self._refusing.clear()
         else:
             self._weigh(result)
+
+    def is_hopeless(self, batch: Batch) -> bool:
+        """Whether all of it is from sources of which nothing is taken."""
+        return bool(self.hopeless) and self.hopeless.issuperset(chunk.source for chunk in batch.chunks)
 
     def confirm(self, post: Post) -> None:
         """Wait until the target has acknowledged what it took; only then it is accepted, and else unknown."""

@@ -26,7 +26,7 @@ class ShippedTo:
     resends: bool = False
 
 
-def sources(selection: Selection, context: Context, target: ShippedTo) -> Iterator[Source]:
+def sources(selection: Selection, context: Context, target: ShippedTo = ShippedTo()) -> Iterator[Source]:
     """Those that are asked for: how the workflow ended first, so that it arrives even if the rest does not.
 
     Each is loaded where it is asked for: the clients of Kubernetes and of archives take a tenth of a start.

@@ -14,7 +14,7 @@ from typing import IO
 from exitkit.context import Context
 from exitkit.errors import ActionError
 from exitkit.ship.pipeline.chunk import Chunk
-from exitkit.ship.pipeline.lines import PIECE, chunks
+from exitkit.ship.pipeline.lines import LONGEST, PIECE, chunks
 from exitkit.ship.pipeline.source import Source, origin_of
 from exitkit.ship.sources.tail import beginning
 
@@ -23,7 +23,7 @@ _RESERVE = 5.0  # seconds that are kept to ship what has been piped in, where th
 _LOOK = 1.0  # seconds after which a waiting reader looks whether the end has been brought forward
 
 
-def sources(name: str, tail: int, context: Context, longest: int) -> Iterator[Source]:
+def sources(name: str, tail: int, context: Context, longest: int = LONGEST) -> Iterator[Source]:
     """Standard input by its name, else the files that a path or glob fits; `longest` is in bytes of a line."""
     if name == "stdin":
         yield stdin(context, longest)
@@ -31,7 +31,7 @@ def sources(name: str, tail: int, context: Context, longest: int) -> Iterator[So
         yield from matching(name, tail, context, longest)
 
 
-def matching(pattern: str, tail: int, context: Context, longest: int) -> Iterator[Source]:
+def matching(pattern: str, tail: int, context: Context, longest: int = LONGEST) -> Iterator[Source]:
     """Each file that the path or glob fits, in the order of their names; a path that is none is one that fails."""
     paths = [pattern]
     if glob.has_magic(pattern):
@@ -44,7 +44,7 @@ def matching(pattern: str, tail: int, context: Context, longest: int) -> Iterato
         yield Source(pattern, partial(_fail, f"it fits more than {_MOST_FILES} files: name fewer"))
 
 
-def stdin(context: Context, longest: int) -> Source:
+def stdin(context: Context, longest: int = LONGEST) -> Source:
     """What is piped in, until its end; or until there is only as much time left as shipping it may take."""
 
     def read(source: Source) -> Iterator[Chunk]:

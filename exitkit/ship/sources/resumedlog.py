@@ -12,6 +12,8 @@ from exitkit.ship.pipeline.linetimes import parse_time
 
 _HUGE = 1 << 20
 """Bytes of a line's beginning that are kept while its end has not come; of a longer one what came is passed on."""
+_SLACK = 2
+"""Seconds before the last line's time from which on the log is asked for: a container's clock may be set back a little."""
 _FRUITLESS = 3
 """Connections in a row that break before anything new came, after which the rest is given up."""
 
@@ -26,7 +28,8 @@ class ResumedLog:
         self._opened, self._since, self._tail = opened, since, tail
         self.notes: list[str] = []
         self._last = b""  # the last line that was passed on
-        self._same = 0  # how often it was, since its time came
+        self._same = 0  # how often it was, one after the other
+        self._recent: list[bytes] = []  # lines that were passed on together with it
         self._rest = b""  # the beginning of a line whose end has not come
         self._is_inside = False  # whether the beginning of a huge line was passed on
 
@@ -52,11 +55,11 @@ class ResumedLog:
 
     def _from(self) -> tuple[float, int]:
         time = parse_time(self._last.decode("ascii", "replace")) if self._last else None
-        return (time // 10**9, 0) if time else (self._since, self._tail)
+        return (time // 10**9 - _SLACK, 0) if time else (self._since, self._tail)
 
     def _unseen(self, log: Log) -> Iterator[bytes]:
         """What has not been passed on before."""
-        dropping = Seen(self._last, self._same) if self._last else None
+        dropping = SeenLines(self._recent, self._same) if self._recent else None
         if self._is_inside:
             self.notes.append(
                 f"a line of more than {_HUGE >> 20} MiB was cut where the connection broke, and comes again"
@@ -90,19 +93,19 @@ class ResumedLog:
                 break
             again += 1
         self._same = again + (self._same if again == len(lines) and last == self._last else 0)
-        self._last = last
+        self._last, self._recent = last, lines
 
 
-class Seen:
-    """Drops the lines up to one that was seen, so many times; they come again in the same order.
+class SeenLines:
+    """Drops the lines up to the last that was seen, which was so many times; they come again in the same order.
 
-    `done` once there are none left, and `missing` where a later line came before it.
+    `done` once there are none left, and `missing` where a line came before it that is later than all of them.
     """
 
-    def __init__(self, last: bytes, times: int) -> None:
-        self.last, self.times = last, times
+    def __init__(self, recent: list[bytes], times: int) -> None:
+        self.last, self.times = recent[-1], times
         self.done = self.missing = False
-        self._time = _time(last)
+        self._latest = max((time for line in recent if (time := _time(line)) is not None), default=None)
 
     def drop(self, lines: list[bytes]) -> list[bytes]:
         """Those of the lines that are new."""
@@ -112,7 +115,7 @@ class Seen:
                 if not self.times:
                     self.done = True
                     return lines[place + 1 :]
-            elif self._time is not None and (time := _time(line)) is not None and time > self._time:
+            elif self._latest is not None and (time := _time(line)) is not None and time > self._latest:
                 self.done = self.missing = True
                 return lines[place:]
         return []

@@ -1,6 +1,5 @@
 """Amazon CloudWatch Logs, as a test plays it."""
 
-
 import json
 import re
 import uuid

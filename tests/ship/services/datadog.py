@@ -1,6 +1,5 @@
 """Datadog's intake for logs, as a test plays it."""
 
-
 import json
 from http import HTTPStatus
 from urllib.parse import urlsplit

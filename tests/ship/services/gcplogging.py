@@ -1,6 +1,5 @@
 """Google Cloud Logging, as a test plays it."""
 
-
 import json
 import re
 from urllib.parse import unquote, urlsplit

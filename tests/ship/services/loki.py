@@ -1,6 +1,5 @@
 """Grafana Loki, as a test plays it."""
 
-
 import collections
 import json
 import re

@@ -1,6 +1,5 @@
 """OpenTelemetry's collector, as a test plays it."""
 
-
 from urllib.parse import urlsplit
 
 from google.protobuf.message import DecodeError

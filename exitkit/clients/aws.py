@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
+from exitkit.clients import http, proxy
 from exitkit.errors import ActionError, ConfigError, Retryable
 from exitkit.settings import extras
 from exitkit.text import redact
@@ -16,6 +18,7 @@ from exitkit.text import redact
 if TYPE_CHECKING:
     from botocore.session import Session
 
+_WHAT = "AWS credentials"
 Service = Literal["s3", "logs", "es", "aoss"]
 
 # https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and what botocore itself takes for it.
@@ -103,14 +106,50 @@ _lock = threading.Lock()
 
 @cache
 def _session(profile: str) -> "Session":
+    from botocore import utils
     from botocore.config import Config
     from botocore.session import Session
 
     logging.getLogger("botocore").setLevel(logging.WARNING)  # at DEBUG it tells what it signs
+    logging.getLogger("botocore.credentials").setLevel(logging.ERROR)  # below, it logs a traceback of what is raised
     session = Session(profile=profile or None)
-    # For the requests that fetch credentials; trying again is ours.
-    session.set_default_client_config(Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 1}))
+    # For the requests that fetch credentials; trying again is ours, and so is sending: proxies, authorities, times.
+    session.set_default_client_config(Config(retries={"total_max_attempts": 1}))
+    for service in ("sts", "sso", "sso-oidc"):
+        session.register(f"before-send.{service}", _send)
+    # It asks the machine's own metadata by itself, where no proxy leads; pinned by tests/clients/test_aws.py.
+    utils.should_bypass_proxies = _is_direct
     return session
+
+
+def _send(request: Any, **_: object) -> Any:
+    """A request for credentials, as botocore has put it together."""
+    from botocore.awsrequest import AWSResponse
+
+    headers = {
+        name: value.decode() if isinstance(value, bytes) else str(value) for name, value in request.headers.items()
+    }
+    body = request.body.encode() if isinstance(request.body, str) else request.body or b""
+    # A role's credentials may be made twice.
+    response = http.request(
+        request.method, request.url, what=_WHAT, headers=headers, body=body, limit=1 << 20, idempotent=True
+    )
+    return AWSResponse(request.url, response.status, dict(response.headers), _Raw(response.body))
+
+
+@dataclass(frozen=True)
+class _Raw:
+    """What botocore reads a body from."""
+
+    body: bytes
+
+    def stream(self, **_: object) -> Iterator[bytes]:
+        yield self.body
+
+
+def _is_direct(url: str) -> bool:
+    parts = urlsplit(url)
+    return proxy.is_direct(parts.hostname or "", parts.port or 80)
 
 
 def _credentials(profile: str) -> Any:
@@ -162,9 +201,9 @@ def _translated() -> Iterator[None]:
     except theirs.ClientError as error:
         told = _refused(error.response)
     except (theirs.HTTPClientError, theirs.ConnectionError) as error:
-        told = Retryable(f"AWS credentials: no answer from where they come from ({type(error).__name__})")
+        told = Retryable(f"{_WHAT}: no answer from where they come from ({type(error).__name__})")
     except theirs.BotoCoreError as error:
-        told = ActionError(f"AWS credentials: {redact.printable(redact.redact(str(error)), 300)}", reason="auth")
+        told = ActionError(f"{_WHAT}: {redact.printable(redact.redact(str(error)), 300)}", reason="auth")
     else:
         return
     raise told  # outside, so that no error of theirs hangs on to it
@@ -175,7 +214,7 @@ def _refused(response: Mapping[str, Any]) -> ActionError:
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = str(response.get("Error", {}).get("Code", status))
     message = redact.printable(redact.redact(str(response.get("Error", {}).get("Message", ""))), 300)
-    told = f"AWS credentials: {code}: {message}"
+    told = f"{_WHAT}: {code}: {message}"
     if status >= 500 or status == 429 or code in _THROTTLED:
         return Retryable(told, reason="server", later=status in (429, 502, 503, 504) or code in _THROTTLED)
     return ActionError(told, reason="auth")

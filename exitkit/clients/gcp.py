@@ -161,7 +161,7 @@ def _fetch(  # noqa: PLR0913 - as google-auth calls it
             body=body.encode() if isinstance(body, str) else body or b"",
             limit=_LIMIT,
             idempotent=True,
-            timeout=Timeouts(read=min(timeout or 10.0, 10.0)),
+            timeout=Timeouts(read=timeout if is_ping else None),
             ca_file=verify if isinstance(verify, str) else None,
             client_cert=cert,
             allow_link_local=True,

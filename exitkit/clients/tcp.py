@@ -2,12 +2,14 @@
 
 import functools
 import ipaddress
-import re
+import os
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exitkit.clients.url import literal, refused
 from exitkit.errors import ActionError, ConfigError, Reason, Retryable
+from exitkit.retry import blocking
 from exitkit.text.redact import printable, redact
 
 if TYPE_CHECKING:
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
 ADDRESSES = 4
 """Addresses of one name that are tried: at 3 s each they fit into the 15 s of an attempt."""
 
-_TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})")
+BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Variables of other tools that name a file of authorities, which are trusted beside the system's."""
 
 # OpenSSL's X509_V_ERR numbers (x509_vfy.h) for what users meet.
 _UNTRUSTED = "is signed by nobody known here: give the certificate of its authority as ca_file"
@@ -49,13 +52,30 @@ class RefusedAddress(Exception):
     """The name leads to a link-local or metadata address."""
 
 
+class ProxyAway(OSError):
+    """There is no connection to the proxy of this name."""
+
+    def __init__(self, name: str, problem: Exception) -> None:
+        super().__init__()
+        self.name, self.problem = name, problem
+
+
+class ProxyRefusal(OSError):
+    """The proxy does not lead on; `status` is that of HTTP which means the same, None for nonsense."""
+
+    def __init__(self, name: str, status: int | None, told: str) -> None:
+        super().__init__()
+        self.name, self.status, self.told = name, status, told
+
+
 def dial(host: str, port: int, seconds: float, *, allow_link_local: bool) -> socket.socket:
     """A connection to the host, with so many seconds for each of its first addresses.
 
     Its name is resolved once, and exactly what was checked is connected to. Raises OSError,
     UnicodeError for an impossible name, RefusedAddress.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    with blocking(f"the name {printable(redact(host), 100)} was not resolved"):
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     for *_, address in found:
         ip = ipaddress.ip_address(address[0])
         if refused(ip) and not allow_link_local:
@@ -75,16 +95,37 @@ def dial(host: str, port: int, seconds: float, *, allow_link_local: bool) -> soc
     raise problem
 
 
-@functools.lru_cache(maxsize=32)
 def tls(
-    ca_file: str | None = None, certificate: str | None = None, key: str | None = None, *, alpn: str = ""
+    ca_file: str | None = None,
+    certificate: str | None = None,
+    key: str | None = None,
+    *,
+    alpn: str = "",
+    beside: bool = False,
 ) -> "ssl.SSLContext":
     """TLS from 1.2 on that verifies with the system's authorities, or with those in `ca_file` alone.
 
-    `certificate` and `key` are files for a server that wants to know the client, `alpn` is the
-    protocol to speak inside. One context for all connections of a protocol, because making one
-    takes 25 to 60 ms. Raises ConfigError.
+    The system's are where SSL_CERT_FILE and SSL_CERT_DIR say, and those of the variables in `BUNDLES` beside them.
+    `beside` takes both, as for a proxy, whose certificate need not be of the same authority as the target's.
+    `certificate` and `key` are files for a server that wants to know the client, `alpn` is the protocol to speak
+    inside. One context for all connections of a protocol, because making one takes 25 to 60 ms. Raises ConfigError.
     """
+    system: tuple[str, str] | None = None
+    extra: tuple[tuple[str, str], ...] = ()
+    if ca_file is None or beside:
+        system = os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", "")
+        extra = tuple((name, os.environ[name]) for name in BUNDLES if os.environ.get(name))
+    return _context(ca_file, (certificate, key), alpn, system, extra)
+
+
+@functools.lru_cache(maxsize=32)
+def _context(
+    ca_file: str | None,
+    own: tuple[str | None, str | None],
+    alpn: str,
+    system: tuple[str, str] | None,
+    extra: tuple[tuple[str, str], ...],
+) -> "ssl.SSLContext":
     import ssl
 
     # Not ssl.create_default_context: that writes session keys to where SSLKEYLOGFILE points.
@@ -92,19 +133,32 @@ def tls(
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if alpn:
         context.set_alpn_protocols([alpn])
-    try:
-        if ca_file is None:
-            context.load_default_certs()
-        else:
-            context.load_verify_locations(ca_file)
-    except OSError as error:
-        raise ConfigError(f"ca_file {ca_file} cannot be used: {_plain(error)}") from None
+    if ca_file is not None:
+        _trust(context, "ca_file", ca_file)
+    if system is not None:
+        context.load_default_certs()  # heeds the two variables, and says nothing of what is not there
+        for name, path in zip(("SSL_CERT_FILE", "SSL_CERT_DIR"), system, strict=True):
+            if path and not Path(path.partition(os.pathsep)[0]).exists():
+                raise ConfigError(f"{name} {path} cannot be used: no such file or directory")
+        for name, path in extra:
+            _trust(context, name, path)
+    certificate, key = own
     try:
         if certificate is not None:
             context.load_cert_chain(certificate, key, password=lambda: "")
     except OSError as error:
         raise ConfigError(f"client certificate {certificate} cannot be used: {_plain(error)}") from None
     return context
+
+
+def _trust(context: "ssl.SSLContext", name: str, path: str) -> None:
+    try:
+        if Path(path).is_dir():
+            context.load_verify_locations(capath=path)
+        else:
+            context.load_verify_locations(path)
+    except OSError as error:
+        raise ConfigError(f"{name} {path} cannot be used: {_plain(error)}") from None
 
 
 def refuse_literal(host: str, what: str) -> None:
@@ -119,6 +173,8 @@ def unsent(error: BaseException, what: str, where: str) -> ActionError:
 
     `where` is the host and whatever else may be told of it.
     """
+    if isinstance(error, ProxyAway):
+        return unsent(error.problem, what, f"{where} through the proxy {error.name}")
     if isinstance(error, RefusedAddress):
         return _refused(what, f"{where} ({error})")
     if isinstance(error, TimeoutError):
@@ -126,7 +182,9 @@ def unsent(error: BaseException, what: str, where: str) -> ActionError:
     if isinstance(error, socket.gaierror):
         return Retryable(f"{what}: the name of {where} cannot be resolved ({_plain(error)})")
     if isinstance(error, OSError):
-        return _tunnel(error, what, where) or handshake(error, what, where) or _unconnected(error, what, where)
+        if isinstance(error, ProxyRefusal):
+            return _not_led_on(error, what, where)
+        return handshake(error, what, where) or _unconnected(error, what, where)
     return ActionError(f"{what}: {where} is no host to connect to: correct it", reason="client")
 
 
@@ -149,15 +207,16 @@ def _refused(what: str, host: str) -> ActionError:
     return ActionError(f"{what}: {host}: {told}", reason="client")
 
 
-def _tunnel(error: OSError, what: str, where: str) -> ActionError | None:
-    match = _TUNNEL.match(str(error))
-    if match is None:
-        return None
-    status = int(match[1])
-    told = f"{what}: the proxy answers {status} and does not connect to {where}"
+def _not_led_on(error: ProxyRefusal, what: str, where: str) -> ActionError:
+    shown = where if error.name in where else f"{where} through {error.name}"
+    told, status = f"{what}: the proxy {error.told} and does not connect to {shown}", error.status
+    if status is None:
+        return ActionError(f"{told}: correct the url of the proxy", reason="client")
     if status in (408, 425, 429) or status >= 500:
         return Retryable(told, reason="network", later=status in (429, 502, 503, 504))
-    return ActionError(told, reason="auth" if status in (401, 407) else "client")
+    if status in (401, 407):
+        return ActionError(f"{told}: give user and password in the url of the proxy", reason="auth")
+    return ActionError(f"{told}: have it allowed there, or name the host in NO_PROXY", reason="client")
 
 
 def _unconnected(error: OSError, what: str, where: str) -> Retryable:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel, Field
 
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
-from exitkit.retry.attempt import GRACE, Abandoned, bounded, sending
+from exitkit.retry.attempt import GRACE, Abandoned, blocking, bounded, sending, time_left
 from exitkit.retry.clock import Deadline
 from exitkit.settings import STRICT
 from exitkit.text.units import Seconds
@@ -23,7 +23,7 @@ from exitkit.text.units import Seconds
 if TYPE_CHECKING:
     import tenacity
 
-__all__ = ["GRACE", "Abandoned", "Retry", "Terms", "parse_retry_after", "sending"]
+__all__ = ["GRACE", "Abandoned", "Retry", "RetryPolicy", "blocking", "parse_retry_after", "sending", "time_left"]
 
 T = TypeVar("T")
 log = logging.getLogger("exitkit")
@@ -156,7 +156,7 @@ class _Loop:
         # A loop inside this attempt ends with the same deadline, and tells more about its end.
         grace = GRACE if math.isinf(self.limit) else 0.0
         try:
-            return bounded(attempt, self.deadline.within(min(self.limit, left)), grace)
+            return bounded(attempt, self.deadline.within(min(self.limit, left)), grace, one=not grace)
         except ActionError as error:
             self.errors.append(error)
             self.unlucky += not (isinstance(error, Retryable) and error.later)

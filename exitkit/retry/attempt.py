@@ -4,6 +4,7 @@ No timeout of a library bounds a whole call: a resolver blocks, a server drips a
 waits stops waiting. What has not been sent by then is stopped at `sending()`; what has is unknown.
 """
 
+import contextlib
 import contextvars
 import threading
 from collections.abc import Callable, Iterator
@@ -18,9 +19,12 @@ GRACE = 0.1
 """Seconds that a loop gets to report its own last error before whoever waits for it gives up on it."""
 
 
-def bounded(attempt: Callable[[], T], deadline: Deadline, grace: float) -> T:
-    """Run the attempt in a daemon thread, and wait for it until the deadline and a grace in seconds."""
-    call, ready = _Call(), threading.Event()
+def bounded(attempt: Callable[[], T], deadline: Deadline, grace: float, *, one: bool) -> T:
+    """Run the attempt in a daemon thread, and wait for it until the deadline and a grace in seconds.
+
+    `one` says that it is one try of one thing, and not a whole step, so that each wait inside may take all of it.
+    """
+    call, ready = _Call(deadline if one else None), threading.Event()
     began = deadline.clock.monotonic()
     values: list[T] = []
     errors: list[BaseException] = []
@@ -50,6 +54,8 @@ def _overdue(call: "_Call", seconds: float) -> ActionError:
     if call.abandon():
         return Unknown(f"no verdict within {seconds:.1f} s; it may have arrived{told}", reason="timeout")
     reason: Reason = call.last.reason if call.last else "timeout"
+    if call.under_way:
+        return Retryable(f"{call.under_way} within {seconds:.1f} s{told}", reason=reason)
     return Retryable(f"no answer within {seconds:.1f} s{told}", reason=reason)
 
 
@@ -63,6 +69,30 @@ def sending() -> None:
         call.sending()
 
 
+def time_left() -> float | None:
+    """Seconds that the try under way has left, by which libraries' own limits are set; None outside of one."""
+    call = _current.get()
+    while call is not None and call.deadline is None:
+        call = call.parent
+    return None if call is None or call.deadline is None else call.deadline.remaining()
+
+
+@contextlib.contextmanager
+def blocking(told: str) -> Iterator[None]:
+    """Whatever is done inside cannot be ended, such as a look-up of a name: what to tell where it takes too long."""
+    call = _current.get()
+    if call is None:
+        yield
+        return
+    for above in call.chain():
+        above.under_way = told
+    try:
+        yield
+    finally:
+        for above in call.chain():
+            above.under_way = ""
+
+
 class Abandoned(BaseException):
     """Ends the thread of an attempt that nobody waits for any more; nobody sees it."""
 
@@ -70,8 +100,10 @@ class Abandoned(BaseException):
 class _Call:
     """One running attempt: whether something left without a verdict, and whether anybody still waits."""
 
-    def __init__(self) -> None:
+    def __init__(self, deadline: Deadline | None) -> None:
         self.parent = _current.get()
+        self.deadline = deadline
+        self.under_way = ""  # what it does that nobody can end
         self.in_flight = 0  # requests below that left and have no verdict
         self.sent = False
         self.abandoned = False

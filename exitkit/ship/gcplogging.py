@@ -123,7 +123,7 @@ class _Entries(Posting):
 
     def __init__(self, target: Gcplogging, client: http.Client, account: GoogleAccount) -> None:
         super().__init__(target, client)
-        self.account = account
+        self.account, self.is_anonymous = account, target.anonymous
         self._lock = threading.Lock()
         self._denied = ""
 
@@ -133,7 +133,7 @@ class _Entries(Posting):
         return {**self._headers, **self.account.headers(refused=denied)}
 
     def answer(self, response: http.Response, batch: Batch) -> Answer:
-        if response.status != 401 or self.account.access.anonymous:
+        if response.status != 401 or self.is_anonymous:
             return super().answer(response, batch)
         with self._lock:
             self._denied = next(iter(self.account.headers().values()), "")

@@ -1,5 +1,6 @@
 """Who asks AWS, in which region, at which address."""
 
+import inspect
 import json
 
 import pytest
@@ -11,6 +12,7 @@ from exitkit.clients.aws import AWSAccess, AWSAccount
 from exitkit.errors import ActionError, ConfigError, Retryable
 from exitkit.testing import ScriptedHTTP
 from exitkit.testing.http import answer, answer_json
+from exitkit.testing.proxy import ScriptedProxy
 from exitkit.text import redact
 
 
@@ -170,8 +172,37 @@ def test_a_token_service_that_says_no_is_told_as_it_is(irsa, status, code, kind)
 def test_a_token_service_that_is_not_there_may_be_back(irsa, monkeypatch):
     """A refused connection is worth another attempt."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
-    with pytest.raises(Retryable, match="no answer from where they come from"):
+    with pytest.raises(Retryable, match=r"AWS credentials: no connection to 127") as caught:
         s3().log_in()
+    assert caught.value.later
+
+
+def test_the_token_service_is_asked_through_the_proxy(irsa, monkeypatch):
+    """By our own requests, which also trust what all others do."""
+    with ScriptedHTTP([answer(200, CREDENTIALS, {"Content-Type": "text/xml"})]) as server:
+        with ScriptedProxy({"sts.test:80": server.port}) as proxy:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://sts.test")
+            monkeypatch.setenv("HTTP_PROXY", proxy.url)
+            s3().log_in()
+    assert proxy.asked == ["POST http://sts.test/"]
+
+
+def test_no_proxy_is_asked_for_the_machines_own_metadata(account, monkeypatch):
+    """botocore asks it by itself. It fails where botocore looks elsewhere than in the function that is replaced."""
+    from botocore import utils
+
+    s3().log_in()
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:1")
+    assert utils.get_environ_proxies("http://169.254.169.254/latest/meta-data/") == {}
+    assert utils.get_environ_proxies("http://elsewhere.test/")["http"] == "http://proxy.test:1"
+    assert "get_environ_proxies(self._base_url)" in inspect.getsource(utils.IMDSFetcher.__init__)
+
+
+def test_botocore_lets_requests_for_credentials_be_sent_by_us(account):
+    """It fails where botocore has another word for the event by which it does."""
+    from botocore import endpoint
+
+    assert 'f"before-send.{service_id}.{operation_model.name}"' in inspect.getsource(endpoint)
 
 
 def test_credentials_of_a_container_are_taken(no_account, monkeypatch):

@@ -88,8 +88,8 @@ def test_what_may_have_arrived_is_sent_again_only_if_that_is_safe(tmp_path, log)
 
 @pytest.mark.parametrize("status", [400, 422])
 def test_what_is_refused_is_kept(tmp_path, log, status):
-    """All of the batch."""
-    with ScriptedHTTP([answer(status, b"bad")]) as server, pytest.raises(ActionError) as told:
+    """By itself, after the batch was refused with it: three of three take five requests."""
+    with ScriptedHTTP([answer(status, b"bad")] * 5) as server, pytest.raises(ActionError) as told:
         http(server, tmp_path, log).run(context())
     assert told.value.facts["deadLetters"] == 3
 

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 from exitkit.clients.gcp import GoogleAccess, GoogleAccount
 from exitkit.clients.gcs import batch as gcsbatch
 from exitkit.clients.gcs.batch import BatchReply, Call
-from exitkit.clients.http import Client, Response, Timeouts
+from exitkit.clients.http import Client, Response
 from exitkit.clients.url import check_url, place
 from exitkit.errors import ActionError, ConfigError, Reason, Retryable
 from exitkit.retry import parse_retry_after
@@ -25,9 +25,6 @@ SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
 _API = "/storage/v1"
 _BATCH = "/batch/storage/v1"
 _ANSWER = 16 << 20  # bytes: 1000 objects whose names have 1024, or 100 errors that each tell a name twice
-_PATIENCE = (
-    60.0  # seconds of silence: a hundred deletions are answered in one piece; the attempt's own limit is shorter
-)
 SLOW = frozenset({408, 429, 503})
 """A word to be slower: https://cloud.google.com/storage/docs/retry-strategy."""
 _SLOW_REASONS = frozenset({"rateLimitExceeded", "userRateLimitExceeded"})  # these also come with 403
@@ -80,7 +77,7 @@ class GCSRequests:
         self.base = _base(self.reach.endpoint_url or emulator, access)
         self.account = GoogleAccount(access, SCOPE)
         reach = self.reach
-        self._client = Client(ca_file=reach.ca_file, connections=reach.connections, timeout=Timeouts(read=_PATIENCE))
+        self._client = Client(ca_file=reach.ca_file, connections=reach.connections)
 
     def close(self) -> None:
         self._client.close()

@@ -1,4 +1,4 @@
-"""The one HTTP client: no redirects, no retries, a bounded answer, nothing from the environment, no secret told.
+"""The one HTTP client: no redirects, no retries, a bounded answer, proxies as other tools take them, no secret told.
 
 Errors are ours: before the first byte has left `Retryable` or, where another try cannot help,
 `ActionError`; afterwards `Unknown`, or `Retryable` where a second arrival does no harm.
@@ -6,22 +6,39 @@ Errors are ours: before the first byte has left `Retryable` or, where another tr
 
 import re
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import urlsplit
 
 from exitkit.clients.http.connections import Timeouts, Unsent, Wiring, opened, read
 from exitkit.clients.http.response import Headers, Response, Verdict, check, verdict
+from exitkit.clients.http.stream import StreamedResponse
+from exitkit.clients.proxy import Proxy
 from exitkit.clients.tcp import handshake, refuse_literal, unsent
 from exitkit.clients.url import check_url
-from exitkit.errors import ActionError, ConfigError, Retryable, Unknown
+from exitkit.errors import ActionError, ConfigError, Reason, Retryable, Unknown
 from exitkit.version import __version__
 
 if TYPE_CHECKING:
-    from urllib3 import PoolManager
+    from urllib3 import BaseHTTPResponse, PoolManager
 
-__all__ = ["LIMIT", "Client", "Headers", "Response", "Timeouts", "Verdict", "check", "check_url", "request", "verdict"]
+__all__ = [
+    "LIMIT",
+    "Client",
+    "Headers",
+    "Response",
+    "StreamedResponse",
+    "Timeouts",
+    "Verdict",
+    "check",
+    "check_url",
+    "request",
+    "verdict",
+]
+
+T = TypeVar("T")
 
 LIMIT = 65_536
 """Bytes of a body that are read unless more is asked for; the APIs of all channels answer with less."""
@@ -37,7 +54,8 @@ class Client(Wiring):
     """Connections that are kept for further requests; for several threads."""
 
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
-    _pools: "dict[bool, PoolManager]" = field(default_factory=dict, init=False, repr=False)  # by whether with TLS
+    # By whether with TLS, and by the proxy that leads there.
+    _pools: "dict[tuple[bool, Proxy | None], PoolManager]" = field(default_factory=dict, init=False, repr=False)
 
     def __enter__(self) -> Self:
         return self
@@ -69,72 +87,81 @@ class Client(Wiring):
         file or proxy that cannot be used.
         """
         safe = method in _IDEMPOTENT if idempotent is None else idempotent
-        where = self._checked(method, url, headers or {}, what)
-        own = {"User-Agent": f"exitkit/{__version__}", "Accept-Encoding": "identity"}
-        given = {name: value for name, value in (headers or {}).items() if name.lower() != "accept-encoding"}
-        names = {name.lower() for name in given}
-        sent = {name: value for name, value in own.items() if name.lower() not in names} | given
+        sent = _headers(method, headers or {}, what)
+
+        def whole(proxy: Proxy | None) -> Response:
+            answer = self._asked(method, url, sent, body, proxy)
+            try:
+                # An error's words are read however little was asked for.
+                most = limit if 200 <= answer.status <= 299 else max(limit, LIMIT)
+                data = read(answer, most + 1)
+                if len(data) > most:
+                    answer.close()  # and the connection: what is left of the body will not be read
+            finally:
+                answer.release_conn()
+            came = Headers(answer.headers.iteritems())
+            return Response(answer.status, came, data[:most], urlsplit(url).netloc, len(data) > most)
+
+        return self._told(whole, url, what, safe=safe)
+
+    def stream(self, url: str, *, what: str, headers: Mapping[str, str] | None = None) -> StreamedResponse:
+        """Ask with GET, and read no more than the answer's headers; close what this gives. Raises as `request`."""
+        sent = _headers("GET", headers or {}, what)
+        answer = self._told(lambda proxy: self._asked("GET", url, sent, b"", proxy), url, what, safe=True)
+
+        def piece(size: int) -> bytes:
+            return self._told(lambda _: answer.read1(size, decode_content=False), url, what, safe=True, begun=True)
+
+        came = Headers(answer.headers.iteritems())
+        return StreamedResponse(answer.status, came, urlsplit(url).netloc, piece, answer)
+
+    def _told(self, ask: Callable[[Proxy | None], T], url: str, what: str, *, safe: bool, begun: bool = False) -> T:
+        """What is asked on the way to a URL, and what goes wrong on it as errors of ours.
+
+        `begun` says that the answer has begun to come.
+        """
+        _check(url, what, allow_link_local=self.allow_link_local)
+        proxy, where = self.route(url), urlsplit(url).netloc
+        if proxy is not None:
+            where = f"{where} through the proxy {proxy.name}"
+            if not self.allow_link_local:
+                refuse_literal(urlsplit(url).hostname or "", what)
+        began = time.monotonic()
         try:
-            return self._whole(method, url, sent, body, limit=limit)
+            return ask(proxy)
         except Unsent as error:
             problem = unsent(error.problem, what, where)
         except (ActionError, ConfigError):
             raise
         except Exception as error:  # of urllib3, http.client, ssl and socket; their texts hold the url
-            problem = _unanswered(error, what, where, safe=safe, seconds=self.timeout.read)
+            silence = "went silent in the middle of its answer, for" if begun else "gave no answer for"
+            told = f"{where} {silence} {time.monotonic() - began:.1f} s"
+            problem = _unanswered(error, what, where, told, safe=safe)
         raise problem  # outside, so that no error of theirs hangs on to it
 
-    def _checked(self, method: str, url: str, headers: Mapping[str, str], what: str) -> str:
-        """Where the request goes, in words. Raises ActionError if it must not."""
-        told = None
-        try:
-            check_url(url, allow_link_local=self.allow_link_local)
-        except ConfigError as error:
-            told = str(error)
-        if told is not None:
-            raise ActionError(f"{what}: {told}", reason="client")
-        if not _METHOD.fullmatch(method):
-            raise ActionError(f"{what}: no such http method: correct it", reason="client")
-        for name, value in headers.items():
-            if not (_HEADER.fullmatch(name) and _VALUE.fullmatch(value)):
-                told = "a header holds a line break or a character outside latin-1: remove it"
-                raise ActionError(f"{what}: {told}", reason="client")
-        where = urlsplit(url).netloc
-        if self.proxy is None:
-            return where
-        if not self.allow_link_local:
-            refuse_literal(urlsplit(url).hostname or "", what)
-        return f"{where} through the proxy {urlsplit(self.proxy).netloc.rpartition('@')[2]}"
-
-    def _opened(self, url: str) -> "PoolManager":
-        secure = "https" in (urlsplit(url).scheme, urlsplit(self.proxy or "").scheme)
-        with self._lock:
-            if secure not in self._pools:
-                self._pools[secure] = opened(self, secure=secure)
-            return self._pools[secure]
-
-    def _whole(self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, limit: int) -> Response:
+    def _asked(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, proxy: Proxy | None
+    ) -> "BaseHTTPResponse":
         from urllib3 import Timeout
 
-        answer = self._opened(url).urlopen(
+        return self._opened(url, proxy).urlopen(
             method,
             url,
             body=body or None,
             headers=headers,
-            timeout=Timeout(connect=self.timeout.connect, read=self.timeout.read),
+            timeout=Timeout(connect=self.timeout.to_connect(), read=self.timeout.to_read()),
             retries=False,
             redirect=False,
             preload_content=False,
             decode_content=False,
         )
-        try:
-            data = read(answer, limit + 1)
-            if len(data) > limit:
-                answer.close()  # and the connection: what is left of the body will not be read
-        finally:
-            answer.release_conn()
-        host = urlsplit(url).netloc
-        return Response(answer.status, Headers(answer.headers.iteritems()), data[:limit], host, len(data) > limit)
+
+    def _opened(self, url: str, proxy: Proxy | None) -> "PoolManager":
+        secure = "https" in (urlsplit(url).scheme, proxy.scheme if proxy else "")
+        with self._lock:
+            if (secure, proxy) not in self._pools:
+                self._pools[secure, proxy] = opened(self, proxy, secure=secure)
+            return self._pools[secure, proxy]
 
 
 def request(  # noqa: PLR0913 - what a request and its connection are made of, by name
@@ -163,8 +190,35 @@ def request(  # noqa: PLR0913 - what a request and its connection are made of, b
         return client.request(method, url, what=what, headers=headers, body=body, limit=limit, idempotent=idempotent)
 
 
-def _unanswered(error: Exception, what: str, where: str, *, safe: bool, seconds: float) -> ActionError:
-    """What it means that no whole answer came; the request has left, unless it could not be put together."""
+def _headers(method: str, headers: Mapping[str, str], what: str) -> dict[str, str]:
+    """Those of a request with those that are ours. Raises ActionError for what cannot be sent."""
+    if not _METHOD.fullmatch(method):
+        raise ActionError(f"{what}: no such http method: correct it", reason="client")
+    for name, value in headers.items():
+        if not (_HEADER.fullmatch(name) and _VALUE.fullmatch(value)):
+            told = "a header holds a line break or a character outside latin-1: remove it"
+            raise ActionError(f"{what}: {told}", reason="client")
+    own = {} if any(name.lower() == "user-agent" for name in headers) else {"User-Agent": f"exitkit/{__version__}"}
+    given = {name: value for name, value in headers.items() if name.lower() != "accept-encoding"}
+    return {**own, "Accept-Encoding": "identity", **given}
+
+
+def _check(url: str, what: str, *, allow_link_local: bool) -> None:
+    """Raises ActionError if no request must go there."""
+    try:
+        check_url(url, allow_link_local=allow_link_local)
+    except ConfigError as error:
+        told = str(error)
+    else:
+        return
+    raise ActionError(f"{what}: {told}", reason="client")
+
+
+def _unanswered(error: Exception, what: str, where: str, silent: str, *, safe: bool) -> ActionError:
+    """What it means that no whole answer came; the request has left, unless it could not be put together.
+
+    `silent` is what to tell where it is silence.
+    """
     import http.client
 
     from urllib3 import exceptions
@@ -181,15 +235,18 @@ def _unanswered(error: Exception, what: str, where: str, *, safe: bool, seconds:
         )
     late = isinstance(raw, TimeoutError | exceptions.TimeoutError)
     if late:
-        told = f"gave no answer for {seconds:g} s"
+        told = silent
     elif isinstance(raw, http.client.RemoteDisconnected):
-        told = "closed the connection without an answer"
+        told = f"{where} closed the connection without an answer"
     elif isinstance(raw, http.client.IncompleteRead | exceptions.IncompleteRead):
-        told = "broke off in the middle of its answer"
+        told = f"{where} broke off in the middle of its answer"
     elif isinstance(raw, OSError):
-        told = "broke the connection"
+        told = f"{where} broke the connection"
     else:
-        told = "answered with what is no http"
-    if safe:
-        return Retryable(f"{what}: {where} {told}", reason="timeout" if late else "network")
-    return Unknown(f"{what}: {where} {told}; it may have arrived", reason="timeout" if late else "network")
+        told = f"{where} answered with what is no http"
+    reason: Reason = "timeout" if late else "network"
+    return (
+        Retryable(f"{what}: {told}", reason=reason)
+        if safe
+        else Unknown(f"{what}: {told}; it may have arrived", reason=reason)
+    )

@@ -11,8 +11,7 @@ from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 from exitkit.argo.timestamp import parse_moment
-from exitkit.clients.http import Response, check
-from exitkit.clients.http.stream import StreamedResponse, Streaming
+from exitkit.clients.http import Client, Response, StreamedResponse, check
 from exitkit.clients.kubernetes.access import KubernetesAccess
 from exitkit.errors import ActionError
 from exitkit.text.redact import printable, redact
@@ -89,7 +88,7 @@ class Kube:
     def __init__(self, access: Callable[[], KubernetesAccess]) -> None:
         self._find = access
         self._access: KubernetesAccess | None = None
-        self._client: Streaming | None = None
+        self._client: Client | None = None
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -165,11 +164,11 @@ class Kube:
         checked(Response(answer.status, answer.headers, body, answer.host), what)
         raise ActionError(f"{what}: {answer.host} answered {answer.status}, which is no log", reason="server")
 
-    def _opened(self) -> tuple[Streaming, KubernetesAccess]:
+    def _opened(self) -> tuple[Client, KubernetesAccess]:
         with self._lock:
             if self._client is None or self._access is None:
                 self._access = access = self._find()
-                self._client = Streaming(ca_file=access.ca_file, client_cert=access.client_cert, proxy=access.proxy)
+                self._client = Client(ca_file=access.ca_file, client_cert=access.client_cert, proxy=access.proxy)
             return self._client, self._access
 
 

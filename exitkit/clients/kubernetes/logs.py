@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from exitkit.argo.timestamp import parse_moment, write_moment
-from exitkit.clients.http.stream import StreamedResponse
+from exitkit.clients.http import StreamedResponse
 from exitkit.clients.kubernetes import Kube, Resource
 from exitkit.errors import ActionError, Retryable
 from exitkit.retry import Retry

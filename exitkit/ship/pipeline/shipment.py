@@ -51,9 +51,12 @@ class Shipment:
                 ) from error
         except ActionError as error:
             self.dead.close()
-            error.facts = {**error.facts, **self.facts()}
-            error.notes = (*error.notes, *self.tally.all_notes())
-            error.args = (f"{error}{self._rest()}",)
+            told = f"{error}{self._rest()}"
+            facts = {**error.facts, **self.facts()}
+            notes = (*error.notes, *self.tally.all_notes())
+            if self.counts.unknown:  # whatever ended it, a second run would send some twice
+                raise Unknown(told, reason=error.reason, resent=True, facts=facts, notes=notes) from error
+            error.args, error.facts, error.notes = (told,), facts, notes
             raise
         finally:
             self.dead.close()

@@ -173,7 +173,7 @@ def test_who_is_put_off_for_ever_makes_it_fail():
         ScriptedSMTP([later, later]) as server,
         pytest.raises(Exhausted, match=r"takes no recipient: slow@example.com: 450"),
     ):
-        to(server, to=["ops@example.com", "slow@example.com"]).run(context(terms=RetryPolicy(attempts=2)))
+        to(server, to=["ops@example.com", "slow@example.com"]).run(context(terms=RetryPolicy(attempts=2), seconds=0.8))
     assert len(server.envelopes) == 1
 
 

@@ -141,7 +141,8 @@ def test_a_connection_that_breaks_leaves_all_of_it_in_doubt(tmp_path):
 
     with Server(broken) as server, pytest.raises(Unknown, match="may not have arrived") as told:
         syslog(server, tmp_path, str(tmp_path / "log")).run(context())
-    assert told.value.facts["left"] > 0
+    assert told.value.facts["unknown"] > 0
+    assert told.value.facts["accepted"] == 0
 
 
 def test_the_end_is_waited_for(tmp_path, log):

@@ -85,10 +85,13 @@ def test_events_before_the_bad_one_are_taken(tmp_path, log):
     assert told.value.facts["accepted"] == 2
 
 
-@pytest.mark.parametrize("step", [answer(200, b"<html>"), said(5), answer(404), answer(400, b"?")])
+REFUSED = answer(400, b"?")
+
+
+@pytest.mark.parametrize("step", [answer(200, b"<html>"), said(5), answer(404), REFUSED])
 def test_what_is_no_success_is_none(tmp_path, log, step):
-    """A page of something else."""
-    with ScriptedHTTP([step]) as server, pytest.raises(ActionError) as told:
+    """A page of something else; a 400 for all of it is asked about for each."""
+    with ScriptedHTTP([step] * (5 if step is REFUSED else 1)) as server, pytest.raises(ActionError) as told:
         splunk(server, tmp_path, log).run(context())
     assert told.value.facts["accepted"] == 0
 

@@ -6,7 +6,7 @@ pkg/ingester/stream.go. Both name lines by their times or lengths, so that they 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exitkit.ship.pipeline.linetimes import parse_time
@@ -62,23 +62,20 @@ def _by_distributor(text: str, times: Sequence[int], lengths: Sequence[int]) -> 
     places, more = set[int](), 0
     for match in found:
         count = int(match["count"] or 1)
-        same = _like(match.groupdict(), times, lengths)
-        if len(same) == count:
-            places |= set(same)
-        else:
-            more += count
+        fitting = (same for same in _alike(match.groupdict(), times, lengths) if len(same) == count)
+        same = next(fitting, [])
+        places |= set(same)
+        more += 0 if same else count
     return Refusals(sorted(places), more)
 
 
-def _like(named: Mapping[str, str | None], times: Sequence[int], lengths: Sequence[int]) -> list[int]:
-    """The places of lines of this length, or of this second."""
+def _alike(named: Mapping[str, str | None], times: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
+    """The places of lines of this length, or of this time; which is told to the second by some versions."""
     if length := named.get("length"):
-        return [place for place, size in enumerate(lengths) if size == int(length)]
-    moment = parse_time(named.get("time") or "")
-    if moment is None:
-        return []
-    exact = [place for place, time in enumerate(times) if time == moment]
-    return exact or [place for place, time in enumerate(times) if time // _SECOND == moment // _SECOND]
+        yield [place for place, size in enumerate(lengths) if size == int(length)]
+    elif (moment := parse_time(named.get("time") or "")) is not None:
+        yield [place for place, time in enumerate(times) if time == moment]
+        yield [place for place, time in enumerate(times) if time // _SECOND == moment // _SECOND]
 
 
 def _by_ingester(text: str, count: int, sent: int, times: Sequence[int]) -> Refusals:

@@ -107,3 +107,11 @@ def test_settings_that_cannot_be(more):
     """Before anything runs."""
     with pytest.raises(SettingsError):
         load(HTTP, {"url": "http://x", **more}, {}, "X_")
+
+
+def test_a_page_for_people_is_no_success(tmp_path, log):
+    """A login before the endpoint answers 200, and stores nothing."""
+    with ScriptedHTTP([answer(200, b"<!doctype html><title>Sign in</title>")]) as server:
+        with pytest.raises(ActionError, match="page for people") as told:
+            http(server, tmp_path, log).run(context())
+    assert told.value.facts["accepted"] == 0

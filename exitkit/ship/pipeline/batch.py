@@ -1,5 +1,6 @@
 """Batches of records within a target's limits, and what the target says of one."""
 
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -106,7 +107,7 @@ Post = Callable[[Batch], Answer]
 """Sends one batch, once. Raises Retryable where all of it should be sent again, Refused where parts of it should."""
 
 
-class Sender:
+class Sender(ABC):
     """What sends the batches of one run, for a target that has more to say than the answer to each.
 
     `notes` are read after the last acknowledgement.
@@ -115,9 +116,9 @@ class Sender:
     def __init__(self) -> None:
         self.notes: list[str] = []
 
+    @abstractmethod
     def __call__(self, batch: Batch) -> Answer:
         """As a Post; called from several threads where several batches are in flight."""
-        raise NotImplementedError
 
     def acknowledged(self, acks: Collection[int]) -> Iterator[int]:
         """The acknowledgements that answers spoke of, as they come, after the last batch.

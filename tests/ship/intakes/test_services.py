@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 
@@ -193,7 +194,7 @@ def test_receipts_keep_a_second_run_from_shipping_again(service, tmp_path, clock
     path, lines, _ = log
     state = Folder(tmp_path / "state")
     ship(service, tmp_path, clock, path, state=state)
-    with open(path, "a") as file:
+    with Path(path).open("a") as file:
         file.write(f"{lines[-1]} and more\n")
     before = len(server.records)
     facts = ship(service, tmp_path, clock, path, state=state).facts

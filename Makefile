@@ -11,6 +11,9 @@ CACHE  := $(CURDIR)/.cache
 WHEELS ?= $(CACHE)/wheels
 IMAGE  ?= exitkit
 BASE   ?=
+PLATFORM ?=
+# For podman and buildah: it asks for no rights on cgroups and namespaces, which machines of CI seldom give.
+BUILDAH_ISOLATION ?= chroot
 ARGS   ?=
 BENCH  ?= startup cleanup ship
 
@@ -28,6 +31,7 @@ export TMPDIR := $(CACHE)/tmp
 export GOPATH := $(CACHE)/go
 export GOCACHE := $(CACHE)/go-build
 export GOFLAGS := -modcacherw
+export BUILDAH_ISOLATION
 # A PYTHONPATH of the caller's would be seen by every command here, and by pip.
 unexport PYTHONPATH PYTHONHOME
 
@@ -63,7 +67,7 @@ test: .venv/.dev ## run the tests that need nothing but Python
 .PHONY: test-integration
 test-integration: .venv/.dev ## run the tests against real programs, as far as these can be had
 	@sh .ci/prepare-integration
-	@XDG_CONFIG_HOME="$(CACHE)/config" .venv/bin/python -m pytest tests/integration -rs $(ARGS); code=$$?; \
+	@XDG_CONFIG_HOME="$(CACHE)/config" WHEELS="$(WHEELS)" .venv/bin/python -m pytest tests/integration -rs $(ARGS); code=$$?; \
 	if [ $$code -eq 5 ]; then echo "test-integration: there are no integration tests"; exit 0; fi; exit $$code
 
 .PHONY: lint
@@ -88,13 +92,18 @@ site: .venv-docs/.ready ## build the documentation as a site, in .cache/site
 bench: .venv-bench/.ready ## measure exitkit beside its peers
 	@for one in $(BENCH); do .venv-bench/bin/python bench/$$one.py $(ARGS) || exit 1; done
 
+# Files and image bear the same time, the first second there is, so that the same sources make the same digest, and
+# a release's layers are those of the last one but where something changed. When it was made says a label.
 .PHONY: image
-image: ## build the image with docker or buildah; BASE= takes another base
-	@if docker info >/dev/null 2>&1; then build="docker build"; \
-	elif command -v buildah >/dev/null 2>&1; then build="buildah bud --format docker --layers"; \
-	else echo "make image: needs docker with a running engine, or buildah; neither is here" >&2; exit 1; fi; \
-	set -x; $$build $(if $(BASE),--build-arg BASE=$(BASE)) --build-arg VERSION=$(VERSION) \
-		--build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" $(ARGS) -t $(IMAGE):$(VERSION) .
+image: ## build the image with docker, podman or buildah; BASE= and PLATFORM= take others
+	@mkdir -p "$(TMPDIR)"
+	@if docker info >/dev/null 2>&1; then build="docker build --build-arg SOURCE_DATE_EPOCH=0"; \
+	elif podman info >/dev/null 2>&1; then build="podman build --timestamp 0"; \
+	elif buildah info >/dev/null 2>&1; then build="buildah bud --layers --timestamp 0"; \
+	else echo "make image: needs docker with a running engine, podman, or buildah; none of them works here" >&2; exit 1; fi; \
+	set -x; $$build $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(PLATFORM),--platform $(PLATFORM)) \
+		--build-arg VERSION=$(VERSION) --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" \
+		--build-arg CREATED="$$(git log -1 --format=%cI 2>/dev/null)" $(ARGS) -t $(IMAGE):$(VERSION) .
 
 .PHONY: lock
 lock: .venv-lock/bin/uv ## choose the newest versions that fit, and write their hashes

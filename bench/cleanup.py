@@ -218,7 +218,7 @@ def main():
     parser.add_argument("--cases", nargs="+", choices=[*known, "real", "files"], default=[*known, "real", "files"])
     wanted = parser.parse_args()
     rounds = max(1, wanted.rounds)
-    print(f"{versions('exitkit', 's5cmd', 'awscli', 'boto3', 'obstore')}; {rounds} rounds, commands by turns\n")
+    print(f"{versions('argo-exitkit', 's5cmd', 'awscli', 'boto3', 'obstore')}; {rounds} rounds, commands by turns\n")
     with tempfile.TemporaryDirectory() as folder:
         environ = environment(folder) | {
             "AWS_ACCESS_KEY_ID": "bench",

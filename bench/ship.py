@@ -162,7 +162,7 @@ def main():
     parser.add_argument("--lines", type=int, default=1_000_000)
     wanted = parser.parse_args()
     print(
-        versions("exitkit", "elasticsearch", "opentelemetry-sdk", "python-logging-loki")
+        versions("argo-exitkit", "elasticsearch", "opentelemetry-sdk", "python-logging-loki")
         + f"; {wanted.rounds} rounds, commands by turns\n"
     )
     with tempfile.TemporaryDirectory() as name:

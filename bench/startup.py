@@ -109,7 +109,7 @@ def main():
         lines = commands(server.server_port)
         found = rounds(lines, max(1, wanted.rounds), environment(home), home, server.received)
     server.shutdown()
-    print(f"{versions('exitkit', 'apprise', 'awscli')}; {wanted.rounds} rounds, commands by turns\n")
+    print(f"{versions('argo-exitkit', 'apprise', 'awscli')}; {wanted.rounds} rounds, commands by turns\n")
     print("\n".join(table(found)))
 
 

@@ -60,7 +60,7 @@ def action_page(name: str) -> str:
     prose = "\n\n".join(_paragraph(part) for part in rest.split("\n\n") if part.strip())
     example = example_of(name)
     extra = BUILTIN[name].extra
-    needs = f"Needs the extra `{extra}`: `pip install 'exitkit[{extra}]'`. The image has it.\n" if extra else ""
+    needs = f"Needs the extra `{extra}`: `pip install 'argo-exitkit[{extra}]'`. The image has it.\n" if extra else ""
     parts = [
         f"# {name}\n",
         _GENERATED,

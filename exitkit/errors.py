@@ -34,7 +34,7 @@ class MissingExtra(ConfigError):
     """A library that an action needs is not installed."""
 
     def __init__(self, action: str, extra: str) -> None:
-        super().__init__(f"{action} needs the extra {extra!r}: pip install 'exitkit[{extra}]'")
+        super().__init__(f"{action} needs the extra {extra!r}: pip install 'argo-exitkit[{extra}]'")
         self.extra = extra
 
 

@@ -1,22 +1,21 @@
 """Connections: to an address that was checked, verified by TLS, and what it means when there is none."""
 
 import functools
-import ipaddress
 import os
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exitkit.clients.url import literal, refused
+from exitkit.clients.address import RefusedAddress, direct, refuse
+from exitkit.clients.proxy import find
+from exitkit.clients.tunnel import ProxyAway, ProxyRefusal, through
 from exitkit.errors import ActionError, ConfigError, Reason, Retryable
-from exitkit.retry import blocking
 from exitkit.text.redact import printable, redact
 
 if TYPE_CHECKING:
     import ssl
 
-ADDRESSES = 4
-"""Addresses of one name that are tried: at 3 s each they fit into the 15 s of an attempt."""
+__all__ = ["BUNDLES", "RefusedAddress", "dial", "handshake", "tls", "unsent"]
 
 BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """Variables of other tools that name a file of authorities, which are trusted beside the system's."""
@@ -48,51 +47,29 @@ _HANDSHAKE = {
 }
 
 
-class RefusedAddress(Exception):
-    """The name leads to a link-local or metadata address."""
-
-
-class ProxyAway(OSError):
-    """There is no connection to the proxy of this name."""
-
-    def __init__(self, name: str, problem: Exception) -> None:
-        super().__init__()
-        self.name, self.problem = name, problem
-
-
-class ProxyRefusal(OSError):
-    """The proxy does not lead on; `status` is that of HTTP which means the same, None for nonsense."""
-
-    def __init__(self, name: str, status: int | None, told: str) -> None:
-        super().__init__()
-        self.name, self.status, self.told = name, status, told
-
-
 def dial(host: str, port: int, seconds: float, *, allow_link_local: bool) -> socket.socket:
-    """A connection to the host, with so many seconds for each of its first addresses.
+    """A connection to the host, through the proxy of ALL_PROXY where one leads there; for what is not HTTP.
 
-    Its name is resolved once, and exactly what was checked is connected to. Raises OSError,
-    UnicodeError for an impossible name, RefusedAddress.
+    With so many seconds for each address. Raises as `address.direct`, ProxyAway and ProxyRefusal, which are OSErrors,
+    and ConfigError for a proxy that cannot be used.
     """
-    with blocking(f"the name {printable(redact(host), 100)} was not resolved"):
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    for *_, address in found:
-        ip = ipaddress.ip_address(address[0])
-        if refused(ip) and not allow_link_local:
-            raise RefusedAddress(str(ip))
-    problem = OSError("the name has no address")
-    for family, kind, protocol, _, address in found[:ADDRESSES]:
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.settimeout(seconds)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.connect(address)
-        except OSError as error:
-            sock.close()
-            problem = error
-        else:
-            return sock
-    raise problem
+    proxy = find("tcp", host, port)
+    if proxy is None:
+        return direct(host, port, seconds, allow_link_local=allow_link_local)
+    if proxy.scheme == "https":
+        raise ConfigError("ALL_PROXY has https://, through which only the web is reached: give http:// or socks5h://")
+    if not allow_link_local:
+        refuse(host)
+    try:
+        sock = direct(proxy.host, proxy.port, seconds, allow_link_local=False)
+    except (OSError, UnicodeError) as error:
+        raise ProxyAway(proxy.name, error) from error
+    try:
+        through(sock, proxy, host, port, allow_link_local=allow_link_local)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 def tls(
@@ -161,13 +138,6 @@ def _trust(context: "ssl.SSLContext", name: str, path: str) -> None:
         raise ConfigError(f"{name} {path} cannot be used: {_plain(error)}") from None
 
 
-def refuse_literal(host: str, what: str) -> None:
-    """Raises ActionError where the host is a refused address by itself; for hosts that a proxy resolves."""
-    address = literal(host)
-    if address is not None and refused(address):
-        raise _refused(what, host)
-
-
 def unsent(error: BaseException, what: str, where: str) -> ActionError:
     """What it means that no connection came about; nothing of the request has left.
 
@@ -180,6 +150,9 @@ def unsent(error: BaseException, what: str, where: str) -> ActionError:
     if isinstance(error, TimeoutError):
         return Retryable(f"{what}: no connection to {where} in time: check host, port and network", reason="timeout")
     if isinstance(error, socket.gaierror):
+        if error.errno == socket.EAI_AGAIN:
+            told = "no name server answered for it, or none is reachable: check the pod's DNS"
+            return Retryable(f"{what}: the name of {where} cannot be resolved: {told}")
         return Retryable(f"{what}: the name of {where} cannot be resolved ({_plain(error)})")
     if isinstance(error, OSError):
         if isinstance(error, ProxyRefusal):

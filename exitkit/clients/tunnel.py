@@ -1,14 +1,13 @@
-"""A connection that goes through a proxy, by CONNECT or SOCKS5, to whoever speaks whatever inside."""
+"""How a proxy is asked to lead on, by CONNECT or SOCKS5, to whoever speaks whatever inside."""
 
 import ipaddress
 import socket
 import struct
 from typing import TYPE_CHECKING
 
-from exitkit.clients.proxy import Proxy, find
-from exitkit.clients.tcp import ProxyAway, ProxyRefusal, RefusedAddress, dial
+from exitkit.clients.address import RefusedAddress
+from exitkit.clients.proxy import Proxy
 from exitkit.clients.url import literal, refused
-from exitkit.errors import ConfigError
 
 if TYPE_CHECKING:
     import ssl
@@ -28,28 +27,20 @@ _REPLIES = {  # RFC 1928, 6
 _STATUSES = {2: 403, 5: 503, 7: 405, 8: 400}
 
 
-def connect(host: str, port: int, seconds: float, *, allow_link_local: bool) -> socket.socket:
-    """A connection to the host, through the proxy of ALL_PROXY where there is one for it.
+class ProxyAway(OSError):
+    """There is no connection to the proxy of this name."""
 
-    For what is not HTTP. Raises as `dial`, ProxyAway and ProxyRefusal, which are OSErrors, and ConfigError.
-    """
-    proxy = find("tcp", host, port)
-    if proxy is None:
-        return dial(host, port, seconds, allow_link_local=allow_link_local)
-    if proxy.scheme == "https":
-        raise ConfigError("ALL_PROXY has https://, through which only the web is reached: give http:// or socks5h://")
-    if not allow_link_local:
-        refuse(host)
-    try:
-        sock = dial(proxy.host, proxy.port, seconds, allow_link_local=False)
-    except (OSError, UnicodeError) as error:
-        raise ProxyAway(proxy.name, error) from error
-    try:
-        through(sock, proxy, host, port, allow_link_local=allow_link_local)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+    def __init__(self, name: str, problem: Exception) -> None:
+        super().__init__()
+        self.name, self.problem = name, problem
+
+
+class ProxyRefusal(OSError):
+    """The proxy does not lead on; `status` is that of HTTP which means the same, None for nonsense."""
+
+    def __init__(self, name: str, status: int | None, told: str) -> None:
+        super().__init__()
+        self.name, self.status, self.told = name, status, told
 
 
 def through(
@@ -60,13 +51,6 @@ def through(
         _socks(sock, proxy, host, port, allow_link_local=allow_link_local)
     else:
         _connect(sock, proxy, host, port)
-
-
-def refuse(host: str) -> None:
-    """Raises RefusedAddress where the host is by itself what no proxy is asked for."""
-    address = literal(host)
-    if address is not None and refused(address):
-        raise RefusedAddress(host)
 
 
 def _connect(sock: "socket.socket | ssl.SSLSocket", proxy: Proxy, host: str, port: int) -> None:

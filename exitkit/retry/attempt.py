@@ -55,7 +55,7 @@ def _overdue(call: "_Call", seconds: float) -> ActionError:
         return Unknown(f"no verdict within {seconds:.1f} s; it may have arrived{told}", reason="timeout")
     reason: Reason = call.last.reason if call.last else "timeout"
     if call.under_way:
-        return Retryable(f"{call.under_way} within {seconds:.1f} s{told}", reason=reason)
+        return Retryable(f"{call.under_way[0]} within {seconds:.1f} s{call.under_way[1]}{told}", reason=reason)
     return Retryable(f"no answer within {seconds:.1f} s{told}", reason=reason)
 
 
@@ -78,19 +78,22 @@ def time_left() -> float | None:
 
 
 @contextlib.contextmanager
-def blocking(told: str) -> Iterator[None]:
-    """Whatever is done inside cannot be ended, such as a look-up of a name: what to tell where it takes too long."""
+def blocking(told: str, cure: str) -> Iterator[None]:
+    """What is done inside cannot be ended, such as a look-up of a name: what to tell where it takes too long.
+
+    `told` stands before the time it took, `cure` after it.
+    """
     call = _current.get()
     if call is None:
         yield
         return
     for above in call.chain():
-        above.under_way = told
+        above.under_way = told, cure
     try:
         yield
     finally:
         for above in call.chain():
-            above.under_way = ""
+            above.under_way = None
 
 
 class Abandoned(BaseException):
@@ -103,7 +106,7 @@ class _Call:
     def __init__(self, deadline: Deadline | None) -> None:
         self.parent = _current.get()
         self.deadline = deadline
-        self.under_way = ""  # what it does that nobody can end
+        self.under_way: tuple[str, str] | None = None  # what it does that nobody can end
         self.in_flight = 0  # requests below that left and have no verdict
         self.sent = False
         self.abandoned = False

@@ -4,8 +4,7 @@
         action.run(...)
     assert [one.path for one in server.requests] == ["/hook", "/hook"]
 
-A step is a function of an `Exchange`; those here cover what is known to happen, and others can be
-written like them.
+A step is a function of an `Exchange`; others can be written like those here.
 """
 
 import gzip
@@ -15,7 +14,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from exitkit.testing.server import Certificate, Connection, Scripted
+from exitkit.testing.certificates import Certificate
+from exitkit.testing.server import Connection, Scripted
 
 _BLOCK = b"x" * 65_536
 

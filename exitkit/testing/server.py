@@ -6,22 +6,17 @@ import struct
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Generic, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+from exitkit.testing.certificates import Certificate, certificate_file
 
 if TYPE_CHECKING:
     import ssl
 
 Step = TypeVar("Step")
-Certificate = Literal["localhost", "wrong-host", "expired"]
 
 _JOIN = 5.0  # seconds for a thread to see that its socket is shut
-
-
-def certificate_file(name: Certificate = "localhost") -> str:
-    """A key and a self-signed certificate in one file, for tests only; clients trust it as their ca_file."""
-    return str(Path(__file__).parent / "certificates" / f"test-only-{name}.pem")
 
 
 class Connection:
@@ -67,7 +62,7 @@ class Scripted(ABC, Generic[Step]):
 
     def __init__(self, steps: Iterable[Step], *, tls: bool, certificate: Certificate) -> None:
         self.tls = tls
-        self.ca_file = certificate_file(certificate)
+        self._certificate = certificate
         self.port = 0  # from the moment the block is entered
         self._steps = list(steps)
         self._unscripted: list[str] = []
@@ -75,6 +70,11 @@ class Scripted(ABC, Generic[Step]):
         self._closing = threading.Event()
         self._threads: list[threading.Thread] = []
         self._connections: list[Connection] = []
+
+    @property
+    def ca_file(self) -> str:
+        """What a client trusts it by; made when it is first asked for."""
+        return certificate_file(self._certificate)
 
     @property
     def host(self) -> str:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from exitkit.testing.server import Certificate, Connection, Scripted
+from exitkit.testing.certificates import Certificate
+from exitkit.testing.server import Connection, Scripted
 
 Point = Literal["connect", "greeting", "ehlo", "auth", "mail", "rcpt", "data", "content", "dot"]
 """Where something happens: before the greeting, after a command has come, after the content or its dot has."""

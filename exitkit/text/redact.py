@@ -27,6 +27,9 @@ _LINE = 16
 _CODED = 6
 """Characters that what is sure of a secret in base64 must have: fewer turn up by chance in other runs."""
 
+# A URL of a host alone gives nothing away, and every error names the host.
+_PLACE = re.compile(r"https?://[^\s/?#@]+/?", re.IGNORECASE)
+
 _lock = threading.Lock()
 _needles: list[tuple[int, str, bool]] = []  # minus the length, the text, and whether it is base64
 _snapshot: tuple[tuple[int, str, bool], ...] = ()
@@ -102,7 +105,7 @@ def _forget() -> None:
 
 def _parts(secret: str) -> Iterator[str]:
     """The secret, and what of it gives it away when it stands alone."""
-    if len(secret) < SHORTEST:
+    if len(secret) < SHORTEST or _PLACE.fullmatch(secret):
         return
     yield secret
     lines = [line.strip() for line in secret.splitlines()]

@@ -22,7 +22,7 @@ HEAVY = set(OUTWARD) - {"http.client", "smtplib", "urllib3"}
 REFUSED = {"aiohttp", "httpx", "requests", "urllib.request"}
 HOMES = {"tenacity": {"exitkit.retry"}, "jinja2": {"exitkit.plan.template"}}
 # Where a missing library becomes an error that names the extra, and where a test checks more if it can.
-MAY_CATCH_IMPORT_ERROR = {"exitkit.settings.extras", "exitkit.testing.declaration"}
+MAY_CATCH_IMPORT_ERROR = {"exitkit.settings.extras", "exitkit.testing.certificates", "exitkit.testing.declaration"}
 SLEEPS = {"exitkit.retry.clock"}
 
 

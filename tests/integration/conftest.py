@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from exitkit.testing.server import certificate_file
+from exitkit.testing.certificates import certificate_file
 
 
 @pytest.fixture(scope="session")

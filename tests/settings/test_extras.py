@@ -37,7 +37,7 @@ def test_what_is_installed_is_fine(extra):
 def test_what_is_missing_is_named(without, extra, top):
     """With the command to type; also where the package around it is missing."""
     without(top)
-    with pytest.raises(MissingExtra, match=f"x needs the extra '{extra}': pip install 'exitkit\\[{extra}\\]'"):
+    with pytest.raises(MissingExtra, match=f"x needs the extra '{extra}': pip install 'argo-exitkit\\[{extra}\\]'"):
         extras.check(extra, "x")
 
 
@@ -50,5 +50,5 @@ def test_an_action_without_its_extra_is_exit_code_2(without, capsys):
     """And nothing runs."""
     without("botocore")
     assert run(["cleanup", "s3", "--bucket", "models", "--prefixes", "train/", "--name", "train"], environ={}) == 2
-    assert "pip install 'exitkit[aws]'" in capsys.readouterr().err
+    assert "pip install 'argo-exitkit[aws]'" in capsys.readouterr().err
     registry.check_extra("notify.console")

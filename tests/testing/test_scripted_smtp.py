@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 
-from exitkit.testing.server import certificate_file
+from exitkit.testing.certificates import certificate_file
 from exitkit.testing.smtp import ScriptedSMTP, Session
 
 

@@ -240,3 +240,19 @@ def test_a_cut_is_seen():
     assert redact.printable("abcdef", 4) == "abc…"
     assert redact.printable("abcd", 4) == "abcd"
     assert redact.printable("a" + " " * 100_000 + "b", 10) == "a…"
+
+
+@pytest.mark.parametrize("url", ["https://hooks.example.com", "http://10.0.0.5:8080/", "HTTPS://Hooks.example.com/"])
+def test_a_url_of_a_host_alone_is_no_secret(url):
+    """A webhook without a path is still named in what is said of it."""
+    with redact.forget_all():
+        redact.remember(url)
+        assert redact.redact(f"the webhook at {url}/… is away") == f"the webhook at {url}/… is away"
+
+
+@pytest.mark.parametrize("url", ["https://hooks.example.com/T0K3N-abcdef", "https://h.example/?sig=abcdef0123456"])
+def test_a_url_with_more_is_a_secret(url):
+    """Its path or query is what lets somebody post."""
+    with redact.forget_all():
+        redact.remember(url)
+        assert "***" in redact.redact(f"the webhook at {url} is away")

@@ -16,7 +16,7 @@ from exitkit.clients.http.connections import Timeouts, Unsent, Wiring, opened, r
 from exitkit.clients.http.response import Headers, Response, Verdict, check, verdict
 from exitkit.clients.http.stream import StreamedResponse
 from exitkit.clients.proxy import Proxy
-from exitkit.clients.tcp import handshake, refuse_literal, unsent
+from exitkit.clients.tcp import handshake, unsent
 from exitkit.clients.url import check_url
 from exitkit.errors import ActionError, ConfigError, Reason, Retryable, Unknown
 from exitkit.version import __version__
@@ -124,8 +124,6 @@ class Client(Wiring):
         proxy, where = self.route(url), urlsplit(url).netloc
         if proxy is not None:
             where = f"{where} through the proxy {proxy.name}"
-            if not self.allow_link_local:
-                refuse_literal(urlsplit(url).hostname or "", what)
         began = time.monotonic()
         try:
             return ask(proxy)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
+from exitkit.clients.address import direct
 from exitkit.clients.proxy import Proxy, find, parse
-from exitkit.clients.tcp import dial, tls
+from exitkit.clients.tcp import tls
 from exitkit.clients.tunnel import through
 from exitkit.retry import sending, time_left
 
@@ -68,7 +69,7 @@ class Wiring:
     proxy: str | None = field(default=None, repr=False)
     client_cert: str | tuple[str, str] | None = None
     allow_link_local: bool = False
-    connections: int = 8  # as many as steps that run together
+    connections: int = 64  # as many as any action has requests at a time; one that is not made costs nothing
 
     def route(self, url: str) -> Proxy | None:
         """The proxy that leads to a URL, if one does. Raises ConfigError."""
@@ -138,8 +139,8 @@ class _Watched(HTTPConnection):
         # urllib3's timeout is the one for connecting until `request` is called.
         seconds, via = self.timeout or self.seconds.to_connect(), self.via
         if via is None or not via.is_socks:
-            return dial(self._dns_host, self.port, seconds, allow_link_local=self.link_local)
-        sock = dial(via.host, via.port, seconds, allow_link_local=False)
+            return direct(self._dns_host, self.port, seconds, allow_link_local=self.link_local)
+        sock = direct(via.host, via.port, seconds, allow_link_local=False)
         try:
             through(sock, via, self._dns_host, self.port, allow_link_local=self.link_local)
         except BaseException:

@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 from urllib.parse import quote, urlencode
 
 from exitkit.argo.timestamp import parse_moment
@@ -15,6 +15,8 @@ from exitkit.clients.http import Client, Response, StreamedResponse, check
 from exitkit.clients.kubernetes.access import KubernetesAccess
 from exitkit.errors import ActionError
 from exitkit.text.redact import printable, redact
+
+T = TypeVar("T")
 
 PAGE = 500
 """Objects of one page, as kubectl asks for: https://kubernetes.io/docs/reference/kubectl/generated/kubectl_get/."""
@@ -67,14 +69,14 @@ class ObjectMetadata:
 
 
 @dataclass(frozen=True)
-class MetadataPage:
-    """Some objects, and the token to ask for the next ones with.
+class ObjectPage(Generic[T]):
+    """Some objects, or their metadata, and the token to ask for the next ones with.
 
     `expired` says that the page asked for is not kept any more; `token` then leads on through what is there
     now, or is empty.
     """
 
-    objects: tuple[ObjectMetadata, ...]
+    objects: tuple[T, ...]
     token: str = ""
     expired: bool = False
 
@@ -122,17 +124,32 @@ class Kube:
             return None
         return _whole(checked(response, what), what)
 
-    def page(self, resource: Resource, namespace: str, query: Mapping[str, str], token: str = "") -> MetadataPage:
+    def page(
+        self, resource: Resource, namespace: str, query: Mapping[str, str], token: str = ""
+    ) -> ObjectPage[ObjectMetadata]:
         """Objects of a namespace that fit `labelSelector` and `fieldSelector`, without more than their metadata."""
+        return self.page_of(_found, resource, namespace, {**query, "limit": str(PAGE)}, token, accept=_METADATA)
+
+    def page_of(  # noqa: PLR0913 - what is asked for, by name
+        self,
+        read: Callable[[Any], T],
+        resource: Resource,
+        namespace: str,
+        query: Mapping[str, str],
+        token: str = "",
+        *,
+        accept: str = "",
+    ) -> ObjectPage[T]:
+        """Objects of a namespace as `read` makes them of the JSON of each."""
         what = f"listing {resource.label} in {namespace}"
-        asked = {**query, "limit": str(PAGE)} | ({"continue": token} if token else {})
-        accept = f"{_METADATA},application/json"
-        response = self.send("GET", _with(resource.path(namespace), asked), what=what, accept=accept, most=MOST)
+        asked = {**query, "continue": token} if token else query
+        form = f"{accept},application/json" if accept else "application/json"
+        response = self.send("GET", _with(resource.path(namespace), asked), what=what, accept=form, most=MOST)
         if response.status == 410 and token:
-            return MetadataPage((), str(_metadata_of(_object(response)).get("continue") or ""), expired=True)
+            return ObjectPage((), str(_metadata_of(_object(response)).get("continue") or ""), expired=True)
         listed = _whole(checked(response, what), what)
         items = listed.get("items") or []
-        return MetadataPage(tuple(_found(one) for one in items), str(_metadata_of(listed).get("continue") or ""))
+        return ObjectPage(tuple(map(read, items)), str(_metadata_of(listed).get("continue") or ""))
 
     def delete(self, resource: Resource, namespace: str, name: str, options: Mapping[str, Any]) -> Response:
         """Ask for one object to go; the answer is given as it is, whatever it says."""
@@ -174,19 +191,15 @@ class Kube:
 
 def checked(response: Response, what: str) -> Response:
     """The response if it tells of success; else raises by the table of statuses, with the API's own words."""
-    return (
-        check(replace(response, body=told(response).encode()), what, idempotent=True) if _failed(response) else response
-    )
+    if 200 <= response.status <= 299:
+        return response
+    return check(replace(response, body=told(response).encode()), what, idempotent=True)
 
 
 def told(response: Response) -> str:
     """What the API says of a request that failed: the message of its Status, or how its answer begins."""
     message = _object(response).get("message")
     return printable(redact(message[:2000]), 300) if isinstance(message, str) else response.excerpt
-
-
-def _failed(response: Response) -> bool:
-    return not 200 <= response.status <= 299
 
 
 def _headers(access: KubernetesAccess, accept: str) -> dict[str, str]:

@@ -13,11 +13,12 @@ from pathlib import Path
 from exitkit.argo.timestamp import parse_moment
 from exitkit.clients.kubernetes.access import bearer
 from exitkit.errors import ActionError, ConfigError, Retryable
+from exitkit.retry import time_left
 from exitkit.retry.clock import Clock
 from exitkit.text import redact
 
 _VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
-_SECONDS = 30.0  # those that ask a cloud take one to five
+_SECONDS = 30.0  # outside of an attempt; those that ask a cloud take one to five
 _SPARE = 60.0  # seconds before its end at which a token is replaced
 
 
@@ -61,6 +62,7 @@ class Program:
         if self.version not in _VERSIONS:
             raise ConfigError(f"a kubeconfig's exec speaks {self.version}: update it to {_VERSIONS[0]}")
         asked = {"apiVersion": self.version, "kind": "ExecCredential", "spec": {"interactive": False}}
+        seconds = time_left() or _SECONDS
         # A path is relative to the kubeconfig, a bare name is searched for.
         command = str(self.folder / self.command) if os.sep in self.command else self.command
         try:
@@ -69,11 +71,11 @@ class Program:
                 env={**os.environ, **self.environ, "KUBERNETES_EXEC_INFO": json.dumps(asked)},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=_SECONDS,
+                timeout=seconds,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            told = f"{self.command} gave no credentials within {_SECONDS:g} s"
+            told = f"{self.command} gave no credentials within {seconds:.1f} s"
             raise Retryable(told, reason="timeout") from None
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or "no such program"

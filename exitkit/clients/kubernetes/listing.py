@@ -2,17 +2,34 @@
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import Protocol, TypeVar
 
-from exitkit.clients.kubernetes import Kube, ObjectMetadata, Resource
+from exitkit.clients.kubernetes import ObjectPage, Resource
 from exitkit.errors import ActionError
 from exitkit.retry import Retry
 
 _MOST_EXPIRED = 5  # pages in a row that are not kept any more: something else is wrong then
 
 
+class Listed(Protocol):
+    """An object of a listing."""
+
+    @property
+    def uid(self) -> str: ...
+
+
+T = TypeVar("T", bound=Listed)
+
+
+class Paged(Protocol[T]):
+    """What gives a page: a cluster, or whoever reads more of each object than its metadata."""
+
+    def page(self, resource: Resource, namespace: str, query: Mapping[str, str], token: str = "") -> ObjectPage[T]: ...
+
+
 def listed(
-    kube: Kube, retry: Retry, resource: Resource, namespace: str, query: Mapping[str, str]
-) -> Iterator[tuple[ObjectMetadata, ...]]:
+    kube: Paged[T], retry: Retry, resource: Resource, namespace: str, query: Mapping[str, str]
+) -> Iterator[tuple[T, ...]]:
     """The pages, each object once. Raises as `Kube.page`.
 
     A page is kept for some minutes only (410 Gone). The API then gives a token that leads on through what
@@ -21,12 +38,13 @@ def listed(
     token, seen, expired = "", set[str](), 0
     while True:
         page = retry(partial(kube.page, resource, namespace, query, token), safe=True)
-        expired = expired + 1 if page.expired else 0
+        expired += page.expired
         if expired > _MOST_EXPIRED:
             raise ActionError(f"listing {resource.label} in {namespace}: each page is gone before it is read")
         fresh = tuple(one for one in page.objects if one.uid not in seen)
         seen.update(one.uid for one in fresh)
         if fresh:
+            expired = 0
             yield fresh
         token = page.token
         if not token and not page.expired:

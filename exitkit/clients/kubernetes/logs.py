@@ -6,20 +6,19 @@ https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#h
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from exitkit.argo.timestamp import parse_moment, write_moment
 from exitkit.clients.http import StreamedResponse
-from exitkit.clients.kubernetes import Kube, Resource
-from exitkit.errors import ActionError, Retryable
+from exitkit.clients.kubernetes import Kube, ObjectPage, Resource
+from exitkit.clients.kubernetes.listing import listed
+from exitkit.errors import Retryable
 from exitkit.retry import Retry
 from exitkit.retry.clock import Deadline
 from exitkit.text.units import human_size
 
 PODS = Resource("", "v1", "pods", "Pod")
 
-_MOST_EXPIRED = 5  # times that a listing begins again: something else is wrong then
 _PODS_AT_ONCE = 100  # whole pods, of which large ones have 100 KiB
 _ARGO = "workflows.argoproj.io/"
 # What kubelet says with status 200, in the log's place, where a container's files are gone.
@@ -58,22 +57,18 @@ def pods(kube: Kube, retry: Retry, namespace: str, selector: str) -> Iterator[Po
 
     Needs the right to list pods. Raises Exhausted and ActionError.
     """
-    token, seen, expired = "", set[str](), 0
-    while True:
-        query = {"labelSelector": selector, "limit": str(_PODS_AT_ONCE)} | ({"continue": token} if token else {})
-        what, missing = f"listing pods in {namespace}", (410,) if token else ()
-        found = retry(partial(kube.get, PODS.path(namespace), query, what=what, missing=missing), safe=True)
-        if found is None:  # the listing is not kept any more; there are few pods, so it begins again
-            token, expired = "", expired + 1
-            if expired > _MOST_EXPIRED:
-                raise ActionError(f"{what}: each page is gone before it is read")
-            continue
-        fresh = [one for one in map(_pod, found.get("items") or ()) if one.uid not in seen]
-        seen.update(one.uid for one in fresh)
-        yield from fresh
-        token = (found.get("metadata") or {}).get("continue") or ""
-        if not token:
-            return
+    for page in listed(_Whole(kube), retry, PODS, namespace, {"labelSelector": selector}):
+        yield from page
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """Pods with all that is known of them."""
+
+    kube: Kube
+
+    def page(self, resource: Resource, namespace: str, query: Mapping[str, str], token: str = "") -> ObjectPage[Pod]:
+        return self.kube.page_of(_pod, resource, namespace, {**query, "limit": str(_PODS_AT_ONCE)}, token)
 
 
 def logs(  # noqa: PLR0913 - what can be asked of a log, by name

@@ -4,6 +4,7 @@ import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from exitkit.clients.http import Timeouts
 from exitkit.clients.tcp import dial, tls
 from exitkit.text.redact import printable, redact
 
@@ -14,7 +15,6 @@ else:  # it comes in by the class made in `opened`
 
 _LINE = 8_192  # bytes of a line of an answer; RFC 5321 asks for 512, smtplib allows so many
 _LINES = 200  # of one answer; without an end to them a server could fill the memory
-_CONNECT = 3.0  # seconds for one connection, as of HTTP
 _SAID = 200  # characters of an answer in an error
 
 
@@ -24,7 +24,7 @@ class Server:
 
     `starttls` is required where it is asked for: a server that does not offer it gets nothing. With
     `access_token` XOAUTH2 is spoken, and `password` is not used. `ca_file` replaces the system's
-    authorities. `timeout` is in seconds, for each answer. `local_hostname` is what EHLO says;
+    authorities. `timeout` is in seconds, for each answer; None is as much as the attempt allows. `local_hostname` is what EHLO says;
     without one it is the own address, because looking up a name may block.
     """
 
@@ -35,7 +35,7 @@ class Server:
     password: str | None = field(default=None, repr=False)
     access_token: str | None = field(default=None, repr=False)
     ca_file: str | None = None
-    timeout: float = 10.0
+    timeout: float | None = None
     local_hostname: str | None = None
     allow_link_local: bool = False
 
@@ -76,7 +76,7 @@ def opened(server: Server) -> "SMTP":
     import smtplib
 
     session: SMTP = type("Session", (_Session, smtplib.SMTP), {"server": server})(
-        local_hostname=server.local_hostname or "localhost", timeout=server.timeout
+        local_hostname=server.local_hostname or "localhost", timeout=Timeouts(read=server.timeout).to_read()
     )
     session._host = server.host  # type: ignore[attr-defined]  # noqa: SLF001 - what starttls verifies; set by no call
     return session
@@ -110,7 +110,7 @@ class _Session(SMTP):
     server: Server
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        sock = dial(host, port, min(_CONNECT, timeout), allow_link_local=self.server.allow_link_local)
+        sock = dial(host, port, min(Timeouts().to_connect(), timeout), allow_link_local=self.server.allow_link_local)
         try:
             sock.settimeout(timeout)
             if self.server.tls == "implicit":

@@ -108,7 +108,7 @@ class _Letter:
         sending()
         self.ended = True
         assert session.sock is not None
-        session.sock.settimeout(max(_VERDICT, self.server.timeout))
+        session.sock.settimeout(max(_VERDICT, session.timeout))
         session.send(b".\r\n")
         reply = Reply(*session.getreply())
         if reply.code < 0:

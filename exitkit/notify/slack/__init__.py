@@ -49,6 +49,7 @@ class Slack(Notify):
         pattern=r"^https?://",
         description="Where the Web API is; https://slack-gov.com/api/ for GovSlack.",
     )
+    ca_file: str = Field("", description="Certificates to trust, in PEM, in place of the system's.")
 
     @field_validator("webhook_url")
     @classmethod
@@ -95,7 +96,7 @@ class Slack(Notify):
                 posted = self._bot(context).post(payload)
                 return Result(f"posted to {self.target()}", {"ts": posted.ts, "channel": posted.channel})
             url = self.webhook_url.get_secret_value()
-            client.post_webhook(http.Client(), url, payload, context.deadline.clock.time())
+            client.post_webhook(http.Client(ca_file=self.ca_file or None), url, payload, context.deadline.clock.time())
         except client.FormRejected as error:
             raise Refused(str(error), reason=error.reason) from error
         return Result(f"posted to {self.target()}")
@@ -120,7 +121,7 @@ class Slack(Notify):
     def _bot(self, context: Context) -> client.Slack:
         token = self.token.get_secret_value() if self.token else ""
         clock = context.deadline.clock
-        return client.Slack(http.Client(), token, self.api_url, clock.time())
+        return client.Slack(http.Client(ca_file=self.ca_file or None), token, self.api_url, clock.time())
 
 
 def _ended(context: Context) -> float:

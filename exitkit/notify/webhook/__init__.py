@@ -56,6 +56,8 @@ class Webhook(Notify):
     )
     ok: list[int] = Field([], description="The statuses that are a success; by default 200 to 299.")
     ca_file: str = Field("", description="Certificates to trust, in PEM, in place of the system's.")
+    client_cert: str = Field("", description="A file with the certificate that tells who sends, in PEM.")
+    client_key: str = Field("", description="The file with its key, if that is another one.")
 
     @field_validator("url")
     @classmethod
@@ -102,6 +104,12 @@ class Webhook(Notify):
         return values
 
     @model_validator(mode="after")
+    def _a_key_has_its_certificate(self) -> "Webhook":
+        if self.client_key and not self.client_cert:
+            raise ValueError("client_key needs client_cert")
+        return self
+
+    @model_validator(mode="after")
     def _one_authorization(self) -> "Webhook":
         if self.bearer is not None:
             if any(name.lower() == "authorization" for name in self.headers):
@@ -127,6 +135,7 @@ class Webhook(Notify):
             body=body,
             idempotent=self.is_safe_to_resend(),
             ca_file=self.ca_file or None,
+            client_cert=(self.client_cert, self.client_key) if self.client_key else self.client_cert or None,
         )
         ok = self.ok or range(200, 300)
         # A body of the user's has no simpler form.

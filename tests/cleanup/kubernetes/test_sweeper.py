@@ -74,7 +74,7 @@ def test_an_api_that_does_not_answer_is_not_asked_for_the_next_kind(cluster, fin
     """It would take the time of all that comes after."""
     add(cluster, "a")
     for _ in range(2):
-        cluster.fault("GET", "/pods?", answer(503, b"{}"))
+        cluster.fault("GET", "/pods?", answer(500, b"{}"))
     with pytest.raises(Exhausted):
         find("pods", "configmaps", ctx=context(terms=RetryPolicy(attempts=2)))
     assert not any("/configmaps?" in path for path in cluster.sent("GET"))

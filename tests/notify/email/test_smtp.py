@@ -15,8 +15,8 @@ from exitkit.notify.email import smtp
 from exitkit.notify.email.smtp import Server, TooLarge
 from exitkit.retry import Retry, RetryPolicy
 from exitkit.retry.clock import Deadline
+from exitkit.testing.certificates import certificate_file
 from exitkit.testing.clock import FakeClock
-from exitkit.testing.server import certificate_file
 from exitkit.testing.smtp import ScriptedSMTP, Session
 from exitkit.text import redact
 

@@ -5,6 +5,9 @@ import datetime as dt
 import hashlib
 import hmac
 import json
+import re
+import ssl
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -17,6 +20,7 @@ from exitkit.testing import ActionContract
 from exitkit.testing.clock import FakeClock
 from exitkit.testing.http import ScriptedHTTP, answer, close, redirect
 from exitkit.testing.scene import context, failed_workflow, hostile_workflow
+from exitkit.testing.server import certificate_file
 
 ONCE = RetryPolicy(attempts=1)
 
@@ -288,3 +292,36 @@ def test_a_body_can_be_given_by_flag_and_variable():
     assert made.body == {"a": [1, "b"]}
     assert {name: value.get_secret_value() for name, value in made.headers.items()} == {"X-A": "1", "X-B": "2"}
     assert made.ok == [200, 409]
+
+
+class Picky(ScriptedHTTP):
+    """Takes only who shows the certificate of the tests."""
+
+    def context(self):
+        context = super().context()
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.maximum_version = ssl.TLSVersion.TLSv1_2  # with 1.3 it is a matter of chance when it says so
+        context.load_verify_locations(certificate_file())
+        return context
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_certificate_tells_who_sends(tmp_path, apart):
+    """In one file with its key, or in two; without it such a server takes nothing."""
+    both = Path(certificate_file()).read_text()
+    for found in re.finditer(r"-----BEGIN ([A-Z ]+)-----.*?-----END \1-----\n", both, re.DOTALL):
+        (tmp_path / ("key" if "KEY" in found[1] else "cert")).write_text(found[0])
+    files = {"client_cert": certificate_file()}
+    if apart:
+        files = {"client_cert": str(tmp_path / "cert"), "client_key": str(tmp_path / "key")}
+    with Picky([answer(200, b"ok")], tls=True) as server:
+        webhook(server, ca_file=server.ca_file, **files).run(context(terms=ONCE))
+        with pytest.raises(ActionError, match="client certificate") as caught:
+            webhook(server, ca_file=server.ca_file).run(context(terms=ONCE))
+    assert caught.value.reason == "auth"
+
+
+def test_a_key_without_its_certificate_is_an_error():
+    """It would be passed over."""
+    with pytest.raises(ValidationError, match="client_key needs client_cert"):
+        Webhook(url="https://a.example/", client_key="/k")

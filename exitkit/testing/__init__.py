@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from exitkit.testing.clock import FakeClock
     from exitkit.testing.contract import ActionContract
     from exitkit.testing.http import ScriptedHTTP
+    from exitkit.testing.proxy import ScriptedProxy
     from exitkit.testing.scene import context, failed_workflow, hostile_workflow
     from exitkit.testing.smtp import ScriptedSMTP
     from exitkit.testing.touches import watch
@@ -14,6 +15,7 @@ _WHERE = {
     "FakeClock": "clock",
     "ActionContract": "contract",
     "ScriptedHTTP": "http",
+    "ScriptedProxy": "proxy",
     "context": "scene",
     "failed_workflow": "scene",
     "hostile_workflow": "scene",
@@ -25,6 +27,7 @@ __all__ = [
     "ActionContract",
     "FakeClock",
     "ScriptedHTTP",
+    "ScriptedProxy",
     "ScriptedSMTP",
     "context",
     "failed_workflow",

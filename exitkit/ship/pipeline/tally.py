@@ -99,7 +99,8 @@ class Tally:
         if not self.sent.is_on:
             return
         resend = self.context.retry.terms.resend
-        unsent = [*result.places(LEFT, begin, end), *(result.places(UNKNOWN, begin, end) if resend else ())]
+        again = (LEFT, REJECTED, UNKNOWN) if resend else (LEFT, REJECTED)
+        unsent = [place for verdict in again for place in result.places(verdict, begin, end)]
         at = begin
         for place in sorted(unsent):
             self.sent.add(chunk.source, chunk.begin + at - begin, chunk.begin + place - begin)

@@ -4,6 +4,7 @@ import atexit
 import functools
 import shutil
 import tempfile
+import threading
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,12 +17,20 @@ Certificate = Literal["localhost", "wrong-host", "expired"]
 _ADDRESSES = ("127.0.0.1", "::1")
 
 
-@functools.cache
+_lock = threading.Lock()
+
+
 def certificate_file(name: Certificate = "localhost") -> str:
     """A key and a self-signed certificate in one file, for tests only; clients trust it as their ca_file.
 
     The same for as long as the process lives, and gone with it. Raises ConfigError without the library cryptography.
     """
+    with _lock:  # two threads must not each have a key of their own
+        return _made(name)
+
+
+@functools.cache
+def _made(name: Certificate) -> str:
     path = Path(_folder(), f"test-only-{name}.pem")
     path.touch(mode=0o600)
     try:

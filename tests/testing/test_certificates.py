@@ -1,11 +1,14 @@
 """Certificates of scripted servers: as strict clients want them, and wrong in one way where that is asked for."""
 
+import functools
 import ssl
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from exitkit.testing import certificates
 from exitkit.testing.certificates import certificate_file
 
 
@@ -49,3 +52,14 @@ def test_it_is_made_once_and_for_its_owner():
     """A server and its client have the same one, and nobody else reads the key."""
     assert certificate_file() == certificate_file("localhost")
     assert stat.S_IMODE(Path(certificate_file()).stat().st_mode) == 0o600
+
+
+def test_threads_get_the_same_one(monkeypatch):
+    """A server asks for it in its own thread, at the moment in which the test asks for its client."""
+    asked = []
+    monkeypatch.setattr(certificates, "_made", functools.cache(certificates._made.__wrapped__))
+    monkeypatch.setattr(certificates, "_folder", functools.cache(certificates._folder.__wrapped__))
+    monkeypatch.setattr(certificates, "_pem", lambda name: asked.append(name) or b"")
+    with ThreadPoolExecutor(8) as pool:
+        files = set(pool.map(lambda _: certificate_file(), range(64)))
+    assert (len(files), asked) == (1, ["localhost"])

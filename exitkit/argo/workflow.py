@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import NamedTuple
 
@@ -68,6 +68,20 @@ class Workflow:
     @property
     def failed(self) -> bool:
         return self.status in ("Failed", "Error")
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it ended, by its creation and duration, else when the last failure did; None if no fact tells.
+
+        From the facts alone, so that a second run of the same handler says the same.
+        """
+        if self.creation_timestamp and self.duration is not None:
+            try:
+                if self.duration >= 0:
+                    return self.creation_timestamp + timedelta(seconds=self.duration)
+            except (OverflowError, ValueError):  # a duration that no calendar holds, or none at all
+                pass
+        return max((one.finished_at for one in self.failures if one.finished_at), default=None)
 
     @cached_property
     def stopped(self) -> bool:

@@ -16,15 +16,15 @@ class Sink(Protocol):
     def close(self) -> None: ...
 
 
-def open_file(where: str) -> Sink:
-    """A file that lines are added to. Raises ActionError.
+def open_file(where: str, what: str = "receipt", so: str = ", so nothing was deleted") -> Sink:
+    """A file that lines are added to. Raises ActionError, which says of what it is and what follows.
 
     gzip members one after the other are one gzip file (RFC 1952, 2.2), so that a second run can add to it.
     """
     try:
         return _appended(Path(where))
     except OSError as error:
-        raise ActionError(f"receipt {where} cannot be written, so nothing was deleted: {error.strerror}") from None
+        raise ActionError(f"{what} {where} cannot be written{so}: {error.strerror}") from None
 
 
 class _File:

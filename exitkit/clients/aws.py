@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from botocore.session import Session
 
 _WHAT = "AWS credentials"
-Service = Literal["s3", "logs"]
+Service = Literal["s3", "logs", "es", "aoss"]
 
 # https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and what botocore itself takes for it.
 _THROTTLED = frozenset({"Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "SlowDown"})

@@ -1,17 +1,18 @@
 """Datadog, by its intake for logs."""
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
-from pydantic import Field, PrivateAttr, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from exitkit.clients import http
 from exitkit.context import Context
 from exitkit.errors import ActionError, Retryable
-from exitkit.ship.pipeline.batch import Answer, Batch, Post
+from exitkit.ship.pipeline.batch import Answer, Batch
 from exitkit.ship.pipeline.chunk import Chunk
+from exitkit.ship.pipeline.target import Encode
 from exitkit.ship.posting import HTTPShip, refused
 
 # https://docs.datadoghq.com/api/latest/logs/#send-logs: what may be sent again.
@@ -41,8 +42,6 @@ class Datadog(HTTPShip):
     service: str = Field("exitkit", description="The service.")
     tags: dict[str, str] = Field({}, description="More tags, such as env=prod.")
 
-    _oldest: int = PrivateAttr(0)
-
     @field_validator("tags")
     @classmethod
     def _are_tags(cls, tags: dict[str, str]) -> dict[str, str]:
@@ -50,16 +49,14 @@ class Datadog(HTTPShip):
             raise ValueError("a tag holds a comma, or its name a colon")
         return tags
 
-    @contextmanager
-    def open(self, context: Context) -> Iterator[Post]:
-        self._oldest = int(context.deadline.clock.time() - _OLDEST) * 1_000_000_000
-        with super().open(context) as post:
-            yield post
+    def encoder(self, context: Context) -> Encode:
+        return partial(self.encode, oldest=int(context.deadline.clock.time() - _OLDEST) * 1_000_000_000)
 
     def credentials(self) -> dict[str, str]:
         return {"DD-API-KEY": self.api_key.get_secret_value()}
 
-    def encode(self, chunk: Chunk) -> Sequence[str]:
+    def encode(self, chunk: Chunk, oldest: int = 0) -> Sequence[str]:
+        """Each in Datadog's form, none with a time before the oldest, in Unix nanoseconds."""
         told = chunk.attributes
         tags = {
             **self.tags,
@@ -75,7 +72,6 @@ class Datadog(HTTPShip):
             **{f"argo.{key}": value if isinstance(value, str) else json.dumps(value) for key, value in told.items()},
         }
         head = json.dumps(shared, ensure_ascii=False, separators=(",", ":"), default=str)[:-1]
-        oldest = self._oldest
         return [
             f'{head},"exitkit_id":"{identity}","timestamp":{max(time, oldest) // 1_000_000},"event_time":"{stamp}","message":{line}}}'
             for identity, time, stamp, line in zip(chunk.ids, chunk.times, chunk.stamps, chunk.quoted, strict=True)
@@ -84,11 +80,11 @@ class Datadog(HTTPShip):
     def body(self, batch: Batch) -> bytes:
         return b"[%s]" % b",".join(part.blob for part in batch.parts)
 
-    def answer(self, response: http.Response, batch: Batch) -> Answer:
+    def answer(self, response: http.Response, batch: Batch) -> Answer:  # noqa: ARG002 - it tells of no record
         if response.status == 202:
             return Answer()
         if response.status == 400:
-            return refused(response, batch)
+            raise refused(response)
         what = f"shipping to {self.target()}"
         try:
             http.check(response, what, ok=())

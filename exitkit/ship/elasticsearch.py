@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from hashlib import sha256
+from typing import Any, ClassVar, Literal
+from urllib.parse import quote, urlencode
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -10,11 +12,12 @@ from exitkit.clients import http
 from exitkit.errors import ActionError
 from exitkit.ship.pipeline.batch import Answer, Batch
 from exitkit.ship.pipeline.chunk import Chunk
-from exitkit.ship.posting import HTTPShip
+from exitkit.ship.posting import HTTPShip, refused
 from exitkit.text import redact
 
 # https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-create: what a name must not hold.
 _INDEX = re.compile(r"[^A-Z\\/*?\"<>| ,#:+\-_.][^A-Z\\/*?\"<>| ,#:]{0,254}")
+_PIPELINE = re.compile(r"[\x21-\x7e]{0,255}")
 _AGAIN = frozenset({429, 500, 502, 503, 504})
 # How the answer begins that `filter_path` asks for.
 _ALL_TAKEN = b'{"errors":false,"items":['
@@ -24,7 +27,8 @@ class Elasticsearch(HTTPShip):
     """Index records in Elasticsearch or OpenSearch by _bulk.
 
     Each record is created under its own id, so that a second run finds it there; that counts as a duplicate. A data
-    stream keeps its ids per backing index, so there a rollover between two runs may let a record in twice.
+    stream keeps its ids per backing index, so there a rollover between two runs may let a record in twice; without `ids`
+    every second arrival is let in.
     """
 
     name: ClassVar[str] = "Elasticsearch"
@@ -37,6 +41,16 @@ class Elasticsearch(HTTPShip):
         "logs-exitkit-default",
         description="The index, alias or data stream; empty for servers that have none, such as VictoriaLogs.",
     )
+    pipeline: str = Field("", description="The ingest pipeline that records go through; by default the index's own.")
+    ids: bool | None = Field(
+        None,
+        description="Whether records have ids of ours; by default yes, but not for aoss, whose time series take none.",
+    )
+    aws_service: Literal["", "es", "aoss"] = Field(
+        "", description="Sign requests for AWS (SigV4): es for OpenSearch Service, aoss for OpenSearch Serverless."
+    )
+    region: str = Field("", description="AWS's region, if it is not that of the environment.")
+    profile: str = Field("", description="A profile of the AWS configuration.")
     api_key: SecretStr | None = Field(None, description="An API key, encoded, for Authorization: ApiKey.")
 
     @field_validator("index")
@@ -50,10 +64,25 @@ class Elasticsearch(HTTPShip):
     def _one_key(self) -> "Elasticsearch":
         if self.api_key is not None and (self.bearer is not None or self.username or self.password):
             raise ValueError("give one of api_key, bearer, and username with password")
+        if self.aws_service and super().credentials() | self.credentials():
+            raise ValueError("aws_service signs requests, which then have no other Authorization")
+        if (self.region or self.profile) and not self.aws_service:
+            raise ValueError("region and profile are for aws_service")
         return self
 
+    @field_validator("pipeline")
+    @classmethod
+    def _is_a_pipeline(cls, pipeline: str) -> str:
+        if not _PIPELINE.fullmatch(pipeline):
+            raise ValueError("is no pipeline's name: printable characters, without a space")
+        return pipeline
+
+    @property
+    def _with_ids(self) -> bool:
+        return self.aws_service != "aoss" if self.ids is None else self.ids
+
     def is_safe_to_resend(self) -> bool:
-        return True
+        return self._with_ids
 
     def credentials(self) -> dict[str, str]:
         if self.api_key is not None:
@@ -63,11 +92,29 @@ class Elasticsearch(HTTPShip):
     def endpoint(self) -> str:
         base = super().endpoint().rstrip("/")
         index = f"/{self.index}" if self.index else ""
-        return f"{base}{index}/_bulk?filter_path=errors,items.*.status,items.*.error"
+        asked = {"filter_path": "errors,items.*.status,items.*.error"}
+        asked |= {"pipeline": self.pipeline} if self.pipeline else {}
+        # All of it encoded, as AWS does before it compares signatures.
+        return f"{base}{index}/_bulk?{urlencode(asked, quote_via=quote)}"
+
+    def signed(self, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
+        if not self.aws_service:
+            return headers
+        from exitkit.clients.aws import AWSAccess, AWSAccount
+
+        account = AWSAccount(AWSAccess(region=self.region, profile=self.profile), self.aws_service)
+        # Serverless wants the digest as a header of its own.
+        digest = {"X-Amz-Content-Sha256": sha256(body).hexdigest()}
+        return account.sign("POST", url, {**headers, **digest}, body, account.region)
 
     def encode(self, chunk: Chunk) -> Sequence[str]:
         level = "" if chunk.kind == "log" else f'"log.level":"{chunk.level}",'
         head = f'"kind":"{chunk.kind}",{level}{chunk.shared}'
+        if not self._with_ids:
+            return [
+                f'{{"create":{{}}}}\n{{{head}"exitkit_id":"{identity}","@timestamp":"{stamp}","message":{line}}}\n'
+                for identity, stamp, line in zip(chunk.ids, chunk.stamps, chunk.quoted, strict=True)
+            ]
         return [
             f'{{"create":{{"_id":"{identity}"}}}}\n{{{head}"@timestamp":"{stamp}","message":{line}}}\n'
             for identity, stamp, line in zip(chunk.ids, chunk.stamps, chunk.quoted, strict=True)
@@ -77,7 +124,9 @@ class Elasticsearch(HTTPShip):
         return b"".join(part.blob for part in batch.parts)
 
     def answer(self, response: http.Response, batch: Batch) -> Answer:
-        http.check(response, f"shipping to {self.target()}", idempotent=True)
+        if response.status == 400:  # a line that it cannot read ends all of it
+            raise refused(response)
+        http.check(response, f"shipping to {self.target()}", idempotent=self.is_safe_to_resend())
         if response.body.startswith(_ALL_TAKEN):  # what follows says of each of thousands that it was
             return Answer()
         found = response.json()
@@ -89,7 +138,7 @@ class Elasticsearch(HTTPShip):
         items = found.get("items") or []
         if len(items) != len(batch):
             raise ActionError(f"{self.target()} told of {len(items)} of {len(batch)} records", reason="server")
-        duplicate, rejected, again = list[int](), dict[int, str](), dict[int, str]()
+        duplicate, rejected, again, slow = list[int](), dict[int, str](), dict[int, str](), False
         for place, one in enumerate(items):
             (item,) = one.values()
             status = item.get("status", 0)
@@ -99,9 +148,10 @@ class Elasticsearch(HTTPShip):
                 duplicate.append(place)
             elif status in _AGAIN:
                 again[place] = _why(item)
+                slow = slow or status == 429
             else:
                 rejected[place] = _why(item)
-        return Answer(duplicate, rejected, again)
+        return Answer(duplicate, rejected, again, slow=slow)
 
 
 def _why(item: Mapping[str, Any]) -> str:

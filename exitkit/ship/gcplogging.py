@@ -2,21 +2,22 @@
 
 import json
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import Field, field_validator
 
 from exitkit.clients import http
 from exitkit.clients.gcp import GoogleAccess, GoogleAccount
 from exitkit.context import Context
-from exitkit.errors import Retryable
+from exitkit.errors import ActionError, Retryable
 from exitkit.ship.pipeline.batch import Answer, Batch, Post
 from exitkit.ship.pipeline.chunk import Chunk
-from exitkit.ship.posting import HTTPShip, refused
+from exitkit.ship.posting import HTTPShip, Posting, refused
 from exitkit.text.redact import printable, redact
 
 _SCOPE = "https://www.googleapis.com/auth/logging.write"
@@ -47,9 +48,6 @@ class Gcplogging(HTTPShip):
     credentials_file: Path | None = Field(None, description="A JSON file of credentials, instead of those found.")
     anonymous: bool = Field(False, description="Send no credentials, as to an emulator.")
     url: str = Field("https://logging.googleapis.com", description="The service.")
-
-    _account: GoogleAccount | None = PrivateAttr(None)
-    _denied: str = PrivateAttr("")
 
     @field_validator("project")
     @classmethod
@@ -83,34 +81,26 @@ class Gcplogging(HTTPShip):
         head = json.dumps({"logName": name, "partialSuccess": True})[:-1].encode()
         return b'%s,"entries":[%s]}' % (head, b",".join(part.blob for part in batch.parts))
 
-    def headers_of(self, batch: Batch) -> dict[str, str]:  # noqa: ARG002 - a token is the same for all
-        if self._account is None:
-            return {}
-        found = self._account.headers(refused=self._denied)
-        self._denied = ""
-        return found
-
     @contextmanager
     def open(self, context: Context) -> Iterator[Post]:
         file = str(self.credentials_file) if self.credentials_file else ""
-        self._account = GoogleAccount(GoogleAccess(credentials_file=file, anonymous=self.anonymous), _SCOPE)
-        context.retry(self._account.log_in)
-        with super().open(context) as post:
-            yield post
+        account = GoogleAccount(GoogleAccess(credentials_file=file, anonymous=self.anonymous), _SCOPE)
+        context.retry(account.log_in)
+        with self.client(context) as client:
+            yield _Entries(self, client, account)
 
     def answer(self, response: http.Response, batch: Batch) -> Answer:
-        if response.status == 200:
-            return Answer()
         what = f"shipping to {self.target()}"
+        if response.status == 200:
+            if isinstance(response.json(), Mapping):
+                return Answer()
+            raise ActionError(f"{what}: this is no answer of Cloud Logging's: {response.excerpt}", reason="server")
         error = _error(response)
         found = [one for one in error.get("details") or () if isinstance(one, Mapping) and "logEntryErrors" in one]
         if found and isinstance(found[0]["logEntryErrors"], Mapping):  # all but these were written
             return _sorted(found[0]["logEntryErrors"], batch)
-        if response.status == 401 and self._account is not None and not self.anonymous:
-            self._denied = next(iter(self._account.headers().values()), "")
-            raise Retryable(f"{what}: the token was refused", reason="auth")
         if response.status == 400:
-            return refused(response, batch)
+            raise refused(response)
         http.check(response, what, ok=(), idempotent=True)
         raise Retryable(f"{what}: {response.status}", reason="server")
 
@@ -126,6 +116,28 @@ class Gcplogging(HTTPShip):
             }
             return {"type": "k8s_container", "labels": labels}
         return {"type": "global", "labels": {"project_id": self.project}}
+
+
+class _Entries(Posting):
+    """One run's, with the account's token, which is fetched anew where it was refused."""
+
+    def __init__(self, target: Gcplogging, client: http.Client, account: GoogleAccount) -> None:
+        super().__init__(target, client)
+        self.account, self.is_anonymous = account, target.anonymous
+        self._lock = threading.Lock()
+        self._denied = ""
+
+    def headers(self) -> Mapping[str, str]:
+        with self._lock:
+            denied, self._denied = self._denied, ""
+        return {**self._headers, **self.account.headers(refused=denied)}
+
+    def answer(self, response: http.Response, batch: Batch) -> Answer:
+        if response.status != 401 or self.is_anonymous:
+            return super().answer(response, batch)
+        with self._lock:
+            self._denied = next(iter(self.account.headers().values()), "")
+        raise Retryable(f"{self.what}: the token was refused", reason="auth")
 
 
 def _sorted(errors: Mapping[str, Any], batch: Batch) -> Answer:

@@ -8,10 +8,10 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator
 
 from exitkit.clients import http
+from exitkit.errors import ActionError
 from exitkit.ship.pipeline.batch import Answer, Batch
 from exitkit.ship.pipeline.chunk import Chunk
-from exitkit.ship.posting import HTTPShip, refused
-from exitkit.text.units import Bytes
+from exitkit.ship.posting import HTTPShip, is_page, refused
 
 _TYPES = {"ndjson": "application/x-ndjson", "array": "application/json", "concatenated": "application/json"}
 
@@ -35,8 +35,6 @@ class HTTP(HTTPShip):
     time_format: Literal["rfc3339", "unix_ns", "unix_ms"] = Field("rfc3339", description="How the time is written.")
     ok: list[int] = Field([], description="The statuses that are a success; by default 200 to 299.")
     idempotent: bool = Field(False, description="Whether the endpoint takes a second arrival of an id for the first.")
-    batch_bytes: Bytes = Field(1 << 20, description="The most in one request, before it is compressed.")
-    batch_records: int = Field(1000, ge=1, le=100_000, description="The most records in one request.")
 
     @field_validator("ok")
     @classmethod
@@ -45,20 +43,9 @@ class HTTP(HTTPShip):
             raise ValueError("a status is a number from 100 to 599")
         return values
 
-    @field_validator("batch_bytes")
-    @classmethod
-    def _has_room(cls, size: int) -> int:
-        if not 1 << 10 <= size <= 64 << 20:
-            raise ValueError("is from 1Ki to 64Mi")
-        return size
-
-    @property
-    def most_bytes(self) -> int:  # type: ignore[override]  # a setting here
-        return self.batch_bytes - 2
-
-    @property
-    def most_records(self) -> int:  # type: ignore[override]
-        return self.batch_records
+    def limits(self) -> tuple[int, int]:
+        most_bytes, most_records = super().limits()
+        return most_bytes - 2, most_records  # with the brackets around an array
 
     @property
     def separator(self) -> str:  # type: ignore[override]
@@ -86,14 +73,17 @@ class HTTP(HTTPShip):
         return b"".join(part.blob for part in batch.parts)
 
     def headers_of(self, batch: Batch) -> dict[str, str]:
-        ids = "\n".join(one for chunk in batch.chunks for one in chunk.ids)
+        ids = "\n".join(identity for chunk in batch.chunks for identity in chunk.ids)
         return {"Idempotency-Key": sha256(ids.encode()).hexdigest()}
 
-    def answer(self, response: http.Response, batch: Batch) -> Answer:
+    def answer(self, response: http.Response, batch: Batch) -> Answer:  # noqa: ARG002 - it tells of no record
         if response.status in (self.ok or range(200, 300)):
-            return Answer()
+            if not is_page(response):
+                return Answer()
+            told = f"{self.target()} answered {response.status} with a page for people: is there a login before it?"
+            raise ActionError(told, reason="client")
         if response.status in (400, 422):
-            return refused(response, batch)
+            raise refused(response)
         http.check(response, f"shipping to {self.target()}", ok=(), idempotent=self.idempotent)
         raise AssertionError(response.status)
 

@@ -10,13 +10,13 @@ from typing import Annotated, ClassVar
 from isal import igzip
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from exitkit.clients.http import Client, Response, check_url
+from exitkit.clients.http import Client, Response, Timeouts, check_url
 from exitkit.clients.url import place
 from exitkit.context import Context
 from exitkit.errors import ConfigError
 from exitkit.settings.fields import ADDRESS, Headers
 from exitkit.ship import Ship
-from exitkit.ship.pipeline.batch import Answer, Batch, Post, TooLarge
+from exitkit.ship.pipeline.batch import Answer, Batch, Post, Refused, Sender, TooLarge
 
 _LONGEST_ANSWER = 16 << 20  # bytes; _bulk tells of every record, some 200 bytes each
 
@@ -38,8 +38,15 @@ class HTTPShip(Ship):
     password: SecretStr | None = Field(None, description="The password that goes with it.")
     bearer: SecretStr | None = Field(None, description="A token for the header Authorization: Bearer.")
     ca_file: Path | None = Field(None, description="The authorities that the server's certificate is checked with.")
+    client_cert: Path | None = Field(None, description="A certificate that tells who sends, in PEM.")
+    client_key: Path | None = Field(None, description="Its key, if it is not in the same file.")
     gzip: bool = Field(True, description="Compress what is sent.")
-    concurrency: int = Field(4, ge=1, le=64, description="Requests at a time.")
+    concurrency: int = Field(
+        4,
+        ge=1,
+        le=64,
+        description="Requests at a time; each holds batch_bytes, and the same once more while it is packed.",
+    )
 
     @field_validator("url")
     @classmethod
@@ -57,6 +64,8 @@ class HTTPShip(Ship):
         own = any(name.lower() == "authorization" for name in self.headers)
         if (self.bearer is not None) + bool(self.username or self.password) + own > 1:
             raise ValueError("give one of bearer, username with password, and the header Authorization")
+        if self.client_key and not self.client_cert:
+            raise ValueError("client_key needs client_cert")
         return self
 
     @property
@@ -85,9 +94,19 @@ class HTTPShip(Ship):
         """What the headers say of one batch."""
         return {}
 
-    def client(self) -> Client:
-        """What asks the target; to be closed."""
-        return Client(ca_file=str(self.ca_file) if self.ca_file else None, connections=self.concurrency)
+    def signed(self, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:  # noqa: ARG002 - most sign nothing
+        """The headers with a signature of the request, for a target that wants one."""
+        return headers
+
+    def client(self, context: Context) -> Client:
+        """What asks the target; to be closed. A request is bounded by its attempt alone."""
+        seconds = context.retry.terms.attempt_timeout
+        return Client(
+            ca_file=str(self.ca_file) if self.ca_file else None,
+            client_cert=_certificate(self.client_cert, self.client_key),
+            connections=self.concurrency,
+            timeout=Timeouts(read=seconds),
+        )
 
     @abstractmethod
     def body(self, batch: Batch) -> bytes:
@@ -95,30 +114,64 @@ class HTTPShip(Ship):
 
     @abstractmethod
     def answer(self, response: Response, batch: Batch) -> Answer:
-        """What the target said. Raises Retryable, Unknown, ActionError, TooLarge."""
+        """What the target said. Raises Retryable, Unknown, ActionError, Refused."""
 
     @contextmanager
-    def open(self, context: Context) -> Iterator[Post]:  # noqa: ARG002 - a request is bounded by its attempt
-        given = {name: value.get_secret_value() for name, value in self.headers.items()}
-        headers: Mapping[str, str] = {"Content-Type": self.content_type, **self.credentials(), **given}
-        url, what, safe = self.endpoint(), f"shipping to {self.target()}", self.is_safe_to_resend()
-        with self.client() as client:
-
-            def post(batch: Batch) -> Answer:
-                data, packed = self.body(batch), {**headers, **self.headers_of(batch)}
-                if self.gzip:
-                    data, packed["Content-Encoding"] = igzip.compress(data, 1), "gzip"
-                response = client.request(
-                    "POST", url, what=what, headers=packed, body=data, limit=_LONGEST_ANSWER, idempotent=safe
-                )
-                if response.status == 413:
-                    raise TooLarge(f"413 content too large: {response.excerpt}", reason="client")
-                return self.answer(response, batch)
-
-            yield post
+    def open(self, context: Context) -> Iterator[Post]:
+        with self.client(context) as client:
+            yield Posting(self, client)
 
 
-def refused(response: Response, batch: Batch) -> Answer:
+class Posting(Sender):
+    """What posts the batches of one run. A target that keeps something for a run has a kind of its own."""
+
+    def __init__(self, target: HTTPShip, client: Client) -> None:
+        super().__init__()
+        self.target, self.client = target, client
+        self.url, self.what = target.endpoint(), f"shipping to {target.target()}"
+        self.is_safe = target.is_safe_to_resend()
+        own = {name: value.get_secret_value() for name, value in target.headers.items()}
+        self._headers = {"Content-Type": target.content_type, **target.credentials(), **own}
+
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the next request. Raises Retryable and ActionError where they cannot be had."""
+        return self._headers
+
+    def __call__(self, batch: Batch) -> Answer:
+        target = self.target
+        data, headers = target.body(batch), {**self.headers(), **target.headers_of(batch)}
+        if target.gzip:
+            data, headers["Content-Encoding"] = igzip.compress(data, 1), "gzip"
+        headers = dict(target.signed(self.url, headers, data))
+        response = self.client.request(
+            "POST",
+            self.url,
+            what=self.what,
+            headers=headers,
+            body=data,
+            limit=_LONGEST_ANSWER,
+            idempotent=self.is_safe,
+        )
+        if response.status == 413:
+            raise TooLarge(f"413 content too large: {response.excerpt}", reason="client")
+        return self.answer(response, batch)
+
+    def answer(self, response: Response, batch: Batch) -> Answer:
+        """What the target said; see `HTTPShip.answer`."""
+        return self.target.answer(response, batch)
+
+
+def refused(response: Response) -> Refused:
     """All of a batch is refused for what is in it."""
-    why = f"{response.status}: {response.excerpt}"
-    return Answer(rejected=dict.fromkeys(range(len(batch)), why))
+    return Refused(f"{response.status}: {response.excerpt}", reason="client")
+
+
+def is_page(response: Response) -> bool:
+    """Whether it is a page for people, as of a gateway that wants somebody to log in; no target answers with one."""
+    return response.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")[:9].lower().startswith((b"<!doctype", b"<html"))
+
+
+def _certificate(certificate: Path | None, key: Path | None) -> str | tuple[str, str] | None:
+    if certificate is None:
+        return None
+    return (str(certificate), str(key)) if key else str(certificate)

@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from pydantic import Field, PrivateAttr, SecretStr
+from pydantic import Field, SecretStr
 
 from exitkit.clients import http
 from exitkit.context import Context
 from exitkit.errors import ActionError, Retryable, Unknown
-from exitkit.ship.pipeline.batch import Answer, Batch, Post
+from exitkit.ship.pipeline.batch import Answer, Batch, Post, Refused
 from exitkit.ship.pipeline.chunk import Chunk
-from exitkit.ship.posting import HTTPShip, refused
+from exitkit.ship.posting import HTTPShip, Posting, refused
 from exitkit.text.redact import printable, redact
 from exitkit.text.units import Seconds
 
@@ -44,11 +44,8 @@ class Splunk(HTTPShip):
     acks: bool = Field(False, description="Wait until the events are indexed, by indexer acknowledgement.")
     ack_wait: Seconds = Field(300.0, gt=0, description="How long; the last events may take two minutes.")
 
-    _channel: str = PrivateAttr("")
-
     def credentials(self) -> dict[str, str]:
-        found = {"Authorization": f"Splunk {self.token.get_secret_value()}"}
-        return found | ({"X-Splunk-Request-Channel": self._channel} if self._channel else {})
+        return {"Authorization": f"Splunk {self.token.get_secret_value()}"}
 
     def encode(self, chunk: Chunk) -> Sequence[str]:
         told = {key: value for key, value in chunk.attributes.items() if not isinstance(value, Mapping)}
@@ -86,49 +83,57 @@ class Splunk(HTTPShip):
         if code in _BAD_EVENT:
             return _before(found.get("invalid-event-number"), batch, f"{response.status}: {text}")
         if response.status == 400:
-            return refused(response, batch)
+            raise refused(response)
         http.check(response, what, ok=())
         raise ActionError(f"{what}: {response.status} is no answer of Splunk's: {response.excerpt}", reason="server")
 
     @contextmanager
     def open(self, context: Context) -> Iterator[Post]:
-        if self.acks:  # the same channel for all requests of a run, as an acknowledgement belongs to it
-            self._channel = str(uuid.uuid4())
-        with super().open(context) as post:
-            yield post
+        with self.client(context) as client:
+            yield _Collector(self, client, context)
 
-    def acknowledged(self, context: Context, acks: Collection[int]) -> Iterator[int]:
+
+class _Collector(Posting):
+    """One run's: with acknowledgements it has a channel, the same for all requests, to which they belong."""
+
+    def __init__(self, target: Splunk, client: http.Client, context: Context) -> None:
+        super().__init__(target, client)
+        self.context, self.wait = context, target.ack_wait
+        if target.acks:
+            self._headers["X-Splunk-Request-Channel"] = str(uuid.uuid4())
+
+    def acknowledged(self, acks: Collection[int]) -> Iterator[int]:
         """Ask until all is indexed. An acknowledgement is told once, and then forgotten."""
-        waiting, seconds, end = set(acks), _LOOK, context.deadline.within(self.ack_wait)
-        with self.client() as client:
-            while True:
-                found = self._indexed(context, client, waiting)
-                waiting -= found
-                yield from sorted(found)
-                if not waiting:
-                    return
-                if end.remaining() <= 0 or not context.deadline.pause(min(seconds, end.remaining())):
-                    what = "1 request that it is" if len(waiting) == 1 else f"{len(waiting)} requests that they are"
-                    raise Unknown(f"{self.target()} took it, and has not said of {what} indexed", reason="timeout")
-                seconds = min(_LONGEST_LOOK, seconds * 1.5)
+        deadline = self.context.deadline
+        waiting, seconds, end = set(acks), _LOOK, deadline.within(self.wait)
+        while True:
+            indexed = self._indexed(waiting)
+            waiting -= indexed
+            yield from sorted(indexed)
+            if not waiting:
+                return
+            if end.remaining() <= 0 or not deadline.pause(min(seconds, end.remaining())):
+                what = "1 request that it is" if len(waiting) == 1 else f"{len(waiting)} requests that they are"
+                raise Unknown(f"{self.target.target()} took it, and has not said of {what} indexed", reason="timeout")
+            seconds = min(_LONGEST_LOOK, seconds * 1.5)
 
-    def _indexed(self, context: Context, client: http.Client, waiting: set[int]) -> set[int]:
-        url, what = f"{self.endpoint().removesuffix('/event')}/ack", f"asking {self.target()} what is indexed"
-        headers = {"Content-Type": "application/json", **self.credentials()}
+    def _indexed(self, waiting: set[int]) -> set[int]:
+        url, what = f"{self.url.removesuffix('/event')}/ack", f"asking {self.target.target()} what is indexed"
+        headers = {**self._headers, "Content-Type": "application/json"}
         body = json.dumps({"acks": sorted(waiting)}).encode()
 
         def ask() -> http.Response:
-            found = client.request("POST", url, what=what, headers=headers, body=body, idempotent=True)
-            return http.check(found, what, idempotent=True)
+            response = self.client.request("POST", url, what=what, headers=headers, body=body, idempotent=True)
+            return http.check(response, what, idempotent=True)
 
-        told = _object(context.retry(ask, safe=True)).get("acks")
-        return {one for one in waiting if told.get(str(one)) is True} if isinstance(told, Mapping) else set()
+        acks = _object(self.context.retry(ask, safe=True)).get("acks")
+        return {ack for ack in waiting if acks.get(str(ack)) is True} if isinstance(acks, Mapping) else set()
 
 
 def _before(number: object, batch: Batch, why: str) -> Answer:
     """Splunk takes the events before the first bad one, and nothing of it and what follows."""
     if not isinstance(number, int) or not 0 <= number < len(batch):
-        return Answer(rejected=dict.fromkeys(range(len(batch)), why))
+        raise Refused(why, reason="client")  # which it is, and whether any was taken, is not told
     return Answer(rejected={number: why}, again=dict.fromkeys(range(number + 1, len(batch)), why))
 
 

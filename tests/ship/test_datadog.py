@@ -76,8 +76,9 @@ def test_a_busy_intake_is_asked_again(tmp_path, status):
 @pytest.mark.parametrize(("status", "rejected"), [(400, True), (401, False), (403, False), (200, False), (404, False)])
 def test_what_is_no_success_is_none(tmp_path, status, rejected):
     """Bad entries are kept; a wrong key ends the run; and neither is told with the key."""
+    (tmp_path / "log").write_text("a\n")
     with ScriptedHTTP([answer(status, KEY.encode())]) as server, pytest.raises(ActionError) as told:
-        datadog(server, tmp_path).run(context())
+        datadog(server, tmp_path, str(tmp_path / "log")).run(context())
     assert (told.value.facts["rejected"] > 0) is rejected
     assert told.value.facts["accepted"] == 0
     assert KEY not in str(told.value)

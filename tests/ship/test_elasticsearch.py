@@ -1,6 +1,7 @@
 """What ship.elasticsearch sends by _bulk, and what it makes of the answers."""
 
 import gzip
+import hashlib
 import json
 
 import pytest
@@ -45,7 +46,7 @@ def test_each_record_is_created_under_its_id(tmp_path, log):
         for _ in range(2):
             search(server, tmp_path, log, index="logs-argo-prod").run(context())
     first, second = server.requests
-    assert first.path == "/logs-argo-prod/_bulk?filter_path=errors,items.*.status,items.*.error"
+    assert first.path == "/logs-argo-prod/_bulk?filter_path=errors%2Citems.%2A.status%2Citems.%2A.error"
     assert first.headers["content-type"] == "application/x-ndjson"
     assert sent(first) == sent(second)
     action, document = sent(first)[0]
@@ -80,7 +81,7 @@ def test_each_item_has_its_own_verdict(tmp_path, log):
 
 def test_an_item_that_stays_busy_is_left(tmp_path, log):
     """And no dead letter."""
-    with ScriptedHTTP([items(201, 201, 201, 503), *[items(429)] * 4]) as server:
+    with ScriptedHTTP([items(201, 201, 201, 503), *[items(503)] * 5]) as server:
         with pytest.raises(Exhausted, match="1 of 4 records left"):
             search(server, tmp_path, log).run(context())
     assert not (tmp_path / "dead").exists()
@@ -149,3 +150,51 @@ def test_without_gzip_for_those_who_do_not_take_it(tmp_path, log):
         search(server, tmp_path, log, gzip=False).run(context())
     assert "content-encoding" not in server.requests[0].headers
     assert len(sent(server.requests[0])) == 4
+
+
+def test_a_pipeline_and_no_ids(tmp_path, log):
+    """The id is then a field, and a second arrival is let in, which the report says."""
+    with ScriptedHTTP([answer_json({"errors": False})]) as server:
+        result = search(server, tmp_path, log, pipeline="logs@custom", ids=False).run(context())
+    assert "pipeline=logs%40custom" in server.requests[0].path
+    pairs = sent(server.requests[0])
+    assert all(action == {"create": {}} for action, _ in pairs)
+    assert len({document["exitkit_id"] for _, document in pairs}) == 4
+    assert result.facts["idempotent"] is False
+
+
+@pytest.mark.parametrize("service", ["es", "aoss"])
+def test_requests_to_aws_are_signed(tmp_path, log, monkeypatch, service):
+    """By SigV4, whose signature botocore's own verifies; serverless gets no ids, and the digest of the body."""
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made-up-secret-for-this-test")
+    with ScriptedHTTP([answer_json({"errors": False})]) as server:
+        search(server, tmp_path, log, aws_service=service, region="eu-west-1").run(context())
+    (request,) = server.requests
+    given = request.headers["authorization"]
+    assert f"/eu-west-1/{service}/aws4_request" in given
+    signed = given.partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    again = AWSRequest("POST", f"{server.url}{request.path}", data=request.body)
+    for name in signed:
+        if name != "host":
+            again.headers[name] = request.headers[name]
+    again.context["timestamp"] = request.headers["x-amz-date"]
+    signer = SigV4Auth(Credentials("AKIDEXAMPLE", "made-up-secret-for-this-test"), service, "eu-west-1")
+    signature = signer.signature(signer.string_to_sign(again, signer.canonical_request(again)), again)
+    assert given.endswith(f"Signature={signature}")
+    assert request.headers["x-amz-content-sha256"] == hashlib.sha256(request.body).hexdigest()
+    assert ("_id" in sent(request)[0][0]["create"]) is (service == "es")
+
+
+def test_a_400_for_a_whole_request_is_divided(tmp_path, log):
+    """As of a server that cannot read one of the lines."""
+    steps = [answer(400, b"bad"), answer_json({"errors": False}), answer(400, b"bad")]
+    with ScriptedHTTP([*steps, answer_json({"errors": False}), answer(400, b"bad")]) as server:
+        with pytest.raises(ActionError, match="refused 1 record: 400: bad") as told:
+            search(server, tmp_path, log).run(context())
+    assert [len(sent(request)) for request in server.requests] == [4, 2, 2, 1, 1]
+    assert told.value.facts["accepted"] == 3

@@ -5,6 +5,8 @@ import gzip
 import json
 import os
 import stat
+import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -16,9 +18,10 @@ from exitkit.argo.failures import Failure, Failures
 from exitkit.argo.workflow import Workflow
 from exitkit.context import Context
 from exitkit.errors import ActionError, Retryable
-from exitkit.retry import Retry, RetryPolicy
+from exitkit.retry import Abandoned, Retry, RetryPolicy
 from exitkit.retry.clock import Deadline
 from exitkit.ship.file import File
+from exitkit.ship.pipeline.batch import Batch, Part
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.pipeline.records import Record
 
@@ -259,3 +262,39 @@ def test_a_line_stays_below_a_mebibyte(tmp_path):
     lines = (tmp_path / "r").read_bytes().splitlines()
     assert len(lines) == 2
     assert max(map(len, lines)) < 1 << 20
+
+
+def test_an_attempt_that_was_given_up_writes_to_no_other_file(tmp_path, monkeypatch):
+    """It may still be writing when the step is over; the number of its descriptor is then nobody else's."""
+    written, release, done = os.pwrite, threading.Event(), threading.Event()
+
+    def slow(fd, data, offset):
+        if threading.current_thread().name == "exitkit-attempt":
+            release.wait(10)
+            try:
+                return written(fd, data, offset)
+            finally:
+                done.set()
+        return written(fd, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", slow)
+    step = replace(context(), retry=Retry(RetryPolicy(attempts=1, attempt_timeout=0.05), Deadline(5)))
+    with pytest.raises(ActionError):
+        File(path=tmp_path / "a.ndjson", dead_letter="").run(step)
+    others = [(tmp_path / f"other-{number}").open("wb") for number in range(40)]
+    release.set()
+    assert done.wait(10)
+    for other in others:
+        other.close()
+    assert {(tmp_path / f"other-{number}").stat().st_size for number in range(40)} == {0}
+
+
+def test_an_attempt_that_comes_too_late_writes_nothing(tmp_path):
+    """The file is closed for it."""
+    target = File(path=tmp_path / "a.ndjson")
+    with target.open(context()) as post:
+        late = post
+    chunk = Chunk("a", ["i" * 26], [0], ["late"])
+    with pytest.raises(Abandoned):
+        late(Batch((Part(chunk, chunk.lines, b""),)))
+    assert read(tmp_path / "a.ndjson") == []

@@ -95,8 +95,9 @@ def test_it_is_safe_to_send_again(tmp_path, log):
 
 
 def test_a_refused_batch_is_kept(tmp_path, log):
-    """400 for all of it."""
-    with ScriptedHTTP([answer_json({"error": {"message": "bad"}}, 400)]) as server, pytest.raises(ActionError) as told:
+    """400 for all of it, and for each by itself."""
+    bad = answer_json({"error": {"message": "bad"}}, 400)
+    with ScriptedHTTP([bad] * 5) as server, pytest.raises(ActionError) as told:
         logging(server, tmp_path, log).run(context())
     assert told.value.facts["deadLetters"] == 3
 

@@ -88,8 +88,8 @@ def test_what_may_have_arrived_is_sent_again_only_if_that_is_safe(tmp_path, log)
 
 @pytest.mark.parametrize("status", [400, 422])
 def test_what_is_refused_is_kept(tmp_path, log, status):
-    """All of the batch."""
-    with ScriptedHTTP([answer(status, b"bad")]) as server, pytest.raises(ActionError) as told:
+    """By itself, after the batch was refused with it: three of three take five requests."""
+    with ScriptedHTTP([answer(status, b"bad")] * 5) as server, pytest.raises(ActionError) as told:
         http(server, tmp_path, log).run(context())
     assert told.value.facts["deadLetters"] == 3
 
@@ -107,3 +107,11 @@ def test_settings_that_cannot_be(more):
     """Before anything runs."""
     with pytest.raises(SettingsError):
         load(HTTP, {"url": "http://x", **more}, {}, "X_")
+
+
+def test_a_page_for_people_is_no_success(tmp_path, log):
+    """A login before the endpoint answers 200, and stores nothing."""
+    with ScriptedHTTP([answer(200, b"<!doctype html><title>Sign in</title>")]) as server:
+        with pytest.raises(ActionError, match="page for people") as told:
+            http(server, tmp_path, log).run(context())
+    assert told.value.facts["accepted"] == 0

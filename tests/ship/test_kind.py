@@ -8,6 +8,7 @@ import pytest
 from exitkit.argo.failures import Failure, Failures
 from exitkit.argo.workflow import Workflow
 from exitkit.errors import ActionError, Skip
+from exitkit.retry import RetryPolicy
 from exitkit.settings import SettingsError, load
 from exitkit.ship import Ship
 from exitkit.ship.pipeline.batch import Answer
@@ -67,7 +68,7 @@ def test_what_is_no_source_is_refused(names):
         load(Shelf, {"from": names}, {}, "X_")
 
 
-@pytest.mark.parametrize("path", ["dead", "/a/../b", "/a/", "/a\0"])
+@pytest.mark.parametrize("path", ["dead", "/a/../b", "/", "/a\0"])
 def test_dead_letters_go_to_an_absolute_path(path):
     """And to none that leads elsewhere."""
     with pytest.raises(SettingsError):
@@ -183,3 +184,66 @@ def test_dead_letters_are_not_read_through_a_link(tmp_path):
     (tmp_path / "dead").symlink_to(tmp_path / "secret")
     with pytest.raises(ActionError, match="cannot read"):
         shelf(tmp_path, "dead-letter").run(context())
+
+
+def test_each_step_has_dead_letters_of_its_own(tmp_path):
+    """By default in one folder, under the step's name; what a step refused is no other's."""
+    REFUSED.add("boom")
+    for step in ("to-a", "to-b"):
+        with pytest.raises(ActionError, match="refused 1 record"):
+            shelf(tmp_path, dead_letter=f"{tmp_path}/letters/").run(context(workflow=FAILED, step=step))
+    assert sorted(path.name for path in (tmp_path / "letters").iterdir()) == ["to-a.ndjson", "to-b.ndjson"]
+    assert load(Shelf, {}, {}, "X_").dead_letter.endswith("/")
+
+
+def test_dead_letters_are_taken_by_their_own_target_only(tmp_path):
+    """The others stay in the file, also when these are shipped; unless all are asked for."""
+
+    class Rack(Shelf):
+        """Another target."""
+
+        def target(self):
+            return "the rack"
+
+    REFUSED.add("boom")
+    for kind in (Shelf, Rack):
+        with pytest.raises(ActionError):
+            load(kind, {"dead_letter": str(tmp_path / "dead")}, {}, "X_").run(context(workflow=FAILED))
+    REFUSED.clear()
+    SHELF.clear()
+    result = shelf(tmp_path, "dead-letter").run(context(workflow=FAILED))
+    assert messages() == ["boom"]
+    assert "1 were refused by another target, and stay" in result.facts["sources"][0]["notes"][0]
+    (kept,) = map(json.loads, (tmp_path / "dead").read_text().splitlines())
+    assert kept["target"] == "the rack"
+    shelf(tmp_path, "dead-letter", dead_letters="all").run(context(workflow=FAILED))
+    assert messages() == ["boom", "boom"]
+    assert not (tmp_path / "dead").exists()
+
+
+def test_dead_letters_that_may_have_arrived_stay_unless_they_may_come_twice(tmp_path):
+    """They are kept, and sent again only where that is safe or asked for."""
+    REFUSED.add("boom")
+    with pytest.raises(ActionError):
+        shelf(tmp_path).run(context(workflow=FAILED))
+    line = json.loads((tmp_path / "dead").read_text())
+    (tmp_path / "dead").write_text(json.dumps({**line, "outcome": "unknown"}) + "\n")
+    REFUSED.clear()
+    SHELF.clear()
+    with pytest.raises(Skip):
+        shelf(tmp_path, "dead-letter").run(context())
+    assert messages() == []
+    shelf(tmp_path, "dead-letter").run(context(terms=RetryPolicy(resend=True)))
+    assert messages() == ["boom"]
+
+
+def test_the_length_of_a_line_and_the_size_of_a_batch_are_settings(tmp_path):
+    """By default they are the target's own."""
+    (tmp_path / "log").write_text("x" * 5000 + "\n")
+    shelf(tmp_path, str(tmp_path / "log")).run(context())
+    assert len(SHELF) == 1
+    SHELF.clear()
+    shelf(tmp_path, str(tmp_path / "log"), line_bytes="2Ki").run(context())
+    assert [len(record.message) for record in SHELF] == [2048, 2048, 904]
+    assert shelf(tmp_path).limits() == (Shelf.most_bytes, Shelf.most_records)
+    assert shelf(tmp_path, batch_bytes="2Ki", batch_records=7).limits() == (2048, 7)

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from exitkit.errors import ActionError, Exhausted
+from exitkit.errors import ActionError, Exhausted, Unknown
 from exitkit.settings import SettingsError, load
 from exitkit.ship.loki import Loki
 from exitkit.testing import ScriptedHTTP, context, failed_workflow
@@ -51,35 +51,36 @@ def test_a_push_has_streams_with_times_as_text(tmp_path):
 def test_status_and_failures_do_not_share_a_stream_with_logs(tmp_path):
     """A record of now would make the older lines of a pod too old for their stream."""
     (tmp_path / "log").write_text("a\n")
-    with ScriptedHTTP([answer(204)] * 2) as server:
+    with ScriptedHTTP([answer(204)] * 6) as server:
         loki(server, tmp_path, "status", str(tmp_path / "log"), concurrency=1).run(context())
     streams = [stream for request in server.requests for stream in pushed(request)]
     assert {one["stream"]["kind"] for one in streams} == {"status", "failure", "log"}
+    assert all(len(pushed(request)) == 1 for request in server.requests), "of several Loki tells what became of one"
     assert all(not isinstance(value, dict | list) for s in streams for v in s["values"] for value in v[2].values())
     assert all(isinstance(value, str) for s in streams for v in s["values"] for value in v[2].values())
     assert all(len(one["stream"]) <= 15 for one in streams)
 
 
 def test_a_second_run_pushes_the_same_bytes(tmp_path):
-    """Which is how Loki knows them."""
+    """Which is how a Loki that does not shard its streams knows them."""
     (tmp_path / "log").write_text("a\nb\n")
-    with ScriptedHTTP([answer(204)] * 4) as server:
+    with ScriptedHTTP([answer(204)] * 12) as server:
         for _ in range(2):
             loki(server, tmp_path, "status", str(tmp_path / "log"), concurrency=1).run(context())
-    first, second = server.requests[:2], server.requests[2:]
+    first, second = server.requests[:6], server.requests[6:]
     assert [pushed(one) for one in first] == [pushed(one) for one in second]
 
 
 def test_an_old_loki_gets_no_metadata(tmp_path):
     """It would refuse the whole push."""
-    with ScriptedHTTP([answer(204)]) as server:
+    with ScriptedHTTP([answer(204)] * 5) as server:
         loki(server, tmp_path, structured_metadata=False).run(context())
     assert all(len(value) == 2 for stream in pushed(server.requests[0]) for value in stream["values"])
 
 
 def test_labels_and_a_path_of_ones_own(tmp_path):
     """A gateway may have Loki elsewhere."""
-    with ScriptedHTTP([answer(204)]) as server:
+    with ScriptedHTTP([answer(204)] * 5) as server:
         made = loki(server, tmp_path, stream_labels={"cluster": "prod"}, url=f"{server.url}/gateway/push")
         made.run(context())
     assert server.requests[0].path == "/gateway/push"
@@ -105,14 +106,15 @@ def test_what_loki_would_refuse_is_refused_first(tmp_path, more):
 @pytest.mark.parametrize("status", [260, 200])
 def test_a_success_that_stores_nothing_is_a_failure(tmp_path, status):
     """260 is Loki's for blocked ingestion, and 200 that of a page which stands before it."""
+    (tmp_path / "log").write_text("a\nb\n")
     with ScriptedHTTP([answer(status, b"blocked")]) as server, pytest.raises(ActionError) as told:
-        loki(server, tmp_path).run(context())
+        loki(server, tmp_path, str(tmp_path / "log")).run(context())
     assert told.value.facts["accepted"] == 0
 
 
 def test_a_400_stores_what_is_good_of_the_push(tmp_path):
     """It says how many it ignored; none is sent again, all are kept, and so many are counted."""
-    said = b"entry for stream '{}' has timestamp too old: x, total ignored: 1 out of 3 for user ml"
+    said = b"user 'fake', total ignored: 1 out of 3 for stream: {job=\"exitkit\"}"
     with ScriptedHTTP([answer(400, said)]) as server, pytest.raises(ActionError, match="refused 1 record") as told:
         (tmp_path / "log").write_text("a\nb\nc\n")
         loki(server, tmp_path, str(tmp_path / "log")).run(context())
@@ -122,8 +124,9 @@ def test_a_400_stores_what_is_good_of_the_push(tmp_path):
 
 def test_a_400_that_counts_nothing_refuses_all(tmp_path):
     """As one for a label that is not allowed."""
-    with ScriptedHTTP([answer(400, b"invalid labels")]) as server, pytest.raises(ActionError) as told:
-        loki(server, tmp_path).run(context())
+    (tmp_path / "log").write_text("a\nb\n")
+    with ScriptedHTTP([answer(400, b"invalid labels")] * 3) as server, pytest.raises(ActionError) as told:
+        loki(server, tmp_path, str(tmp_path / "log")).run(context())
     assert told.value.facts["rejected"] == told.value.facts["read"]
     assert told.value.facts["deadLetters"] == told.value.facts["read"]
 
@@ -131,9 +134,22 @@ def test_a_400_that_counts_nothing_refuses_all(tmp_path):
 def test_being_too_fast_is_waited_for(tmp_path):
     """As long as it asks."""
     ctx = context()
-    with ScriptedHTTP([answer(429, b"rate", {"Retry-After": "9"}), reset(), answer(503), answer(204)]) as server:
-        assert loki(server, tmp_path).run(ctx).facts["left"] == 0
+    (tmp_path / "log").write_text("a\nb\n")
+    steps = [answer(429, b"rate", {"Retry-After": "9"}), answer(503), answer(204)]
+    with ScriptedHTTP(steps) as server:
+        assert loki(server, tmp_path, str(tmp_path / "log")).run(ctx).facts["left"] == 0
     assert ctx.deadline.clock.slept[0] >= 9
+
+
+def test_what_may_have_arrived_is_pushed_again_only_where_loki_keeps_one(tmp_path):
+    """A Loki that shards its streams, as it does by default, would keep two."""
+    (tmp_path / "log").write_text("a\nb\n")
+    with ScriptedHTTP([reset()]) as server, pytest.raises(Unknown, match="2 of 2 records may or may not") as told:
+        loki(server, tmp_path, str(tmp_path / "log")).run(context())
+    assert (told.value.facts["unknown"], told.value.facts["idempotent"]) == (2, False)
+    with ScriptedHTTP([reset(), answer(204)]) as server:
+        result = loki(server, tmp_path, str(tmp_path / "log"), stream_sharding=False).run(context())
+    assert (result.facts["accepted"], result.facts["idempotent"]) == (2, True)
 
 
 def test_a_push_that_is_too_large_goes_in_halves(tmp_path):
@@ -146,9 +162,10 @@ def test_a_push_that_is_too_large_goes_in_halves(tmp_path):
 
 def test_wrong_credentials_end_the_run_and_are_not_told(tmp_path):
     """Trying again would not help."""
+    (tmp_path / "log").write_text("a\n")
     with ScriptedHTTP([answer(401, b"no: Basic eDpjb3JyZWN0LWhvcnNl correct-horse")]) as server:
         with pytest.raises(ActionError) as told:
-            loki(server, tmp_path, username="x", password="correct-horse").run(context())
+            loki(server, tmp_path, str(tmp_path / "log"), username="x", password="correct-horse").run(context())
     assert told.value.reason == "auth"
     assert not isinstance(told.value, Exhausted)
     assert "horse" not in str(told.value)

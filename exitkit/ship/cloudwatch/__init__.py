@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 
 from exitkit.clients.aws import AWSAccess
 from exitkit.context import Context
+from exitkit.errors import ActionError, Retryable, Unknown
 from exitkit.ship import Ship
 from exitkit.ship.cloudwatch.client import Missing, Stream, TooBig
 from exitkit.ship.pipeline.batch import Answer, Batch, Post, TooLarge
@@ -118,11 +119,28 @@ def _posted(batch: Batch, put: Callable[[Sequence[str]], tuple[int, int | None]]
         elif times[place] > now + _NEWEST:
             rejected[place] = "more than two hours from now"
     left = [place for place in order if place not in rejected]
+    begun = False
     while left:
         end = next((n for n, place in enumerate(left) if times[place] - times[left[0]] >= _DAY), len(left))
-        some, left = left[:end], left[end:]
-        old, new = put([items[place] for place in some])
+        some = left[:end]
+        try:
+            old, new = put([items[place] for place in some])
+        except ActionError as error:
+            if not begun:
+                raise
+            return _stopped(error, rejected, some, left[end:])
+        begun, left = True, left[end:]
         rejected |= dict.fromkeys(some[:old], "too old for the group")
         if new is not None:
             rejected |= dict.fromkeys(some[new:], "too far from now")
     return Answer(rejected=rejected)
+
+
+def _stopped(error: ActionError, rejected: Mapping[int, str], sent: Sequence[int], left: Sequence[int]) -> Answer:
+    """What is known where one of several requests failed: those before it have arrived, and are not to be sent again."""
+    again = dict.fromkeys(left, str(error))
+    if isinstance(error, Unknown):
+        return Answer(rejected=rejected, again=again, unknown=sent, why=str(error))
+    after = error.after if isinstance(error, Retryable) else None
+    again |= dict.fromkeys(sent, str(error))
+    return Answer(rejected=rejected, again=again, after=after, slow=error.reason == "rate")

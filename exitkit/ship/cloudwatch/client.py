@@ -38,6 +38,10 @@ class Missing(ActionError):
     """There is no such group or stream."""
 
 
+class AlreadyThere(ActionError):
+    """What was to be made exists."""
+
+
 class TooBig(ActionError):
     """The request has more than the service takes at once."""
 
@@ -83,9 +87,8 @@ class Stream:
     def _make(self, what: str, given: Mapping[str, str]) -> None:
         try:
             self._ask(what, json.dumps(given).encode(), f"making {self.group}")
-        except ActionError as error:
-            if "ResourceAlreadyExistsException" not in str(error):
-                raise
+        except AlreadyThere:
+            return
 
     def _ask(self, action: str, body: bytes, what: str) -> Mapping[str, Any]:
         region = self.account.region
@@ -95,7 +98,10 @@ class Stream:
         response = self._client.request("POST", url, what=what, headers=signed, body=body, limit=1 << 20)
         found = _object(response)
         if response.status == 200:
+            if found is None:
+                raise ActionError(f"{what}: this is no answer of AWS: {response.excerpt}", reason="server")
             return found
+        found = found or {}
         kind = str(found.get("__type") or "").rpartition("#")[2]
         if not kind:
             check(response, what, ok=())
@@ -103,6 +109,8 @@ class Stream:
         told = f"{what}: {kind}{f': {said}' if said else ''}"
         if kind in _AGAIN:
             raise Retryable(told, reason=_AGAIN[kind], later=_AGAIN[kind] == "rate" or response.status == 503)
+        if kind == "ResourceAlreadyExistsException":
+            raise AlreadyThere(told, reason="client")
         if kind == "ResourceNotFoundException":
             raise Missing(told, reason="client")
         if response.status == 413 or kind == "RequestEntityTooLargeException":
@@ -110,12 +118,13 @@ class Stream:
         raise ActionError(told, reason="auth" if kind in _AUTH else "client")
 
 
-def _object(response: Response) -> Mapping[str, Any]:
+def _object(response: Response) -> Mapping[str, Any] | None:
+    """What the service answers with: an object, or nothing at all, which is an empty one. None for anything else."""
     try:
-        found = json.loads(response.body or b"{}")
+        answer = json.loads(response.body or b"{}")
     except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, Mapping) else {}
+        return None
+    return answer if isinstance(answer, Mapping) else None
 
 
 def _place(info: Mapping[str, Any], name: str) -> int | None:

@@ -14,7 +14,7 @@ from exitkit.clients.otlp import protobuf
 from exitkit.errors import ActionError, Retryable
 from exitkit.ship.pipeline.batch import Answer, Batch
 from exitkit.ship.pipeline.chunk import Chunk
-from exitkit.ship.posting import HTTPShip, refused
+from exitkit.ship.posting import HTTPShip, is_page, refused
 from exitkit.text.redact import printable, redact
 
 # https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes: these and no others.
@@ -80,20 +80,22 @@ class OTLP(HTTPShip):
 
     def answer(self, response: http.Response, batch: Batch) -> Answer:
         if response.status == 200:
-            return self._partly(response)
+            return self._partly(response, len(batch))
+        if response.status == 204:  # as Loki answers, which has nothing to say of a part
+            return Answer()
         response = _readable(response)
-        if response.status == 400:  # never to be sent again, the protocol says
-            return refused(response, batch)
+        if response.status == 400:  # never to be sent again as it is, the protocol says
+            raise refused(response)
         what = f"shipping to {self.target()}"
         try:
-            http.check(response, what, ok=())
+            http.check(response, what, ok=(), idempotent=response.status in _AGAIN)
         except Retryable as error:
             if response.status in _AGAIN:
                 raise
             raise ActionError(str(error), reason=error.reason) from None
         raise ActionError(f"{what}: {response.status} is no answer of OTLP", reason="server")
 
-    def _partly(self, response: http.Response) -> Answer:
+    def _partly(self, response: http.Response, sent: int) -> Answer:
         """What a success says of those that it is none for."""
         try:
             count, told = _partial_success(response)
@@ -102,6 +104,8 @@ class OTLP(HTTPShip):
                 f"{self.target()} said nothing that is OTLP: {response.excerpt}", reason="server"
             ) from None
         said = printable(redact(told), 200)
+        if count >= sent:
+            return Answer(rejected=dict.fromkeys(range(sent), said or "no reason was given"))
         if count > 0:
             return Answer(unplaced=count, why=said or "no reason was given")
         return Answer(notes=(f"{self.target()} says: {said}",) if said else ())
@@ -140,6 +144,8 @@ def _before_uid(size: int) -> bytes:
 
 def _partial_success(response: http.Response) -> tuple[int, str]:
     """How many were rejected, and what is said of it; some answer with JSON whatever they are sent. Raises ValueError."""
+    if is_page(response):
+        raise ValueError("a page for people")
     if _is_json(response):
         found = json.loads(response.body or b"{}")
         partial = found.get("partialSuccess") if isinstance(found, Mapping) else None

@@ -29,7 +29,8 @@ _KEPT = 19  # characters of a source's id that stand before the seven of a line'
 class Chunk:
     """Records of one source whose kind, level and attributes are the same; the columns are as long as each other.
 
-    `times` are Unix nanoseconds, `messages` have no secrets any more.
+    `times` are Unix nanoseconds, `messages` have no secrets any more. `begin` is the place of the first among all
+    records of its source.
     """
 
     def __init__(  # noqa: PLR0913 - what a record is made of, by name
@@ -45,6 +46,7 @@ class Chunk:
     ) -> None:
         self.source, self.ids, self.times, self.messages = source, ids, times, messages
         self.kind, self.level, self.attributes = kind, level, attributes or {}
+        self.begin = 0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -52,7 +54,9 @@ class Chunk:
     def part(self, begin: int, end: int) -> "Chunk":
         """Some of them, by their places."""
         some = slice(begin, end)
-        return self._with(self.ids[some], self.times[some], self.messages[some])
+        part = self._with(self.ids[some], self.times[some], self.messages[some])
+        part.begin = self.begin + begin
+        return part
 
     def only(self, places: Sequence[int]) -> "Chunk":
         """Those at these places."""
@@ -86,7 +90,7 @@ class Chunk:
             # No string in JSON holds a bare line feed, so it can stand between them.
             return b"\n".join(map(orjson.dumps, self.messages)).decode().split("\n") if self.messages else []
         except orjson.JSONEncodeError:  # a lone surrogate
-            return [json.dumps(one, ensure_ascii=False) for one in self.messages]
+            return [json.dumps(message, ensure_ascii=False) for message in self.messages]
 
     @property
     def stamps(self) -> Sequence[str]:

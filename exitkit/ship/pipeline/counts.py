@@ -1,4 +1,4 @@
-"""The proof of a shipment: for each source, read = accepted + duplicate + rejected + left."""
+"""The counts of a shipment: for each source, read = accepted + duplicate + rejected + unknown + left."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,94 +11,106 @@ _MOST_SOURCES = 200
 
 
 @dataclass
-class Count:
-    """What became of the records of one source; `ended` says that all of it was read."""
+class SourceCount:
+    """What became of the records of one source.
+
+    `unknown` were sent, and no verdict came back; `ended` says that all of it was read, `redacted` how many of its
+    lines held a secret, which was cut out of them.
+    """
 
     read: int = 0
     accepted: int = 0
     duplicate: int = 0
     rejected: int = 0
+    unknown: int = 0
+    redacted: int = 0
     ended: bool = False
     notes: Sequence[str] = ()
     how: str = ""
 
     @property
     def left(self) -> int:
-        return self.read - self.accepted - self.duplicate - self.rejected
+        return self.read - self.accepted - self.duplicate - self.rejected - self.unknown
 
     @property
     def is_whole(self) -> bool:
-        return self.ended and not (self.left or self.rejected or self.notes)
+        return self.ended and not (self.left or self.rejected or self.unknown or self.notes)
 
 
 @dataclass
-class Proof:
+class Counts:
     """The counts of all sources, and in all."""
 
-    sources: dict[str, Count] = field(default_factory=dict)
+    sources: dict[str, SourceCount] = field(default_factory=dict)
     complete: bool = False
     """Whether every source was read to its end."""
     failed: list[str] = field(default_factory=list)
     """What could not be read, and why."""
     _reasons: Counter[str] = field(default_factory=Counter)
 
-    def begin(self, source: str) -> None:
-        self.sources.setdefault(source, Count())
-
-    def take(self, source: str, count: int) -> None:
-        self.sources[source].read += count
+    def begin(self, source: str) -> SourceCount:
+        return self.sources.setdefault(source, SourceCount())
 
     def end(self, source: str, notes: Sequence[str], how: str = "") -> None:
-        one = self.sources[source]
-        one.ended, one.notes, one.how = True, tuple(notes), how
+        count = self.sources[source]
+        count.ended, count.notes, count.how = True, tuple(notes), how
 
     def fail(self, source: str, why: str) -> None:
-        self.sources[source].notes = (why,)
+        """It could not be read to its end."""
+        count = self.begin(source)
+        count.notes = (*count.notes, why)
         self.failed.append(f"{source}: {why}")
-
-    def settle(self, source: str, accepted: int, duplicate: int) -> None:
-        self.sources[source].accepted += accepted
-        self.sources[source].duplicate += duplicate
 
     def reject(self, source: str, count: int, reason: str) -> None:
         self.sources[source].rejected += count
         known = reason in self._reasons or len(self._reasons) < _MOST_REASONS
         self._reasons[reason if known else "other"] += count
 
+    def _total(self, what: str) -> int:
+        return sum(getattr(count, what) for count in self.sources.values())
+
     @property
     def read(self) -> int:
-        return sum(one.read for one in self.sources.values())
+        return self._total("read")
 
     @property
     def accepted(self) -> int:
-        return sum(one.accepted for one in self.sources.values())
+        return self._total("accepted")
 
     @property
     def duplicate(self) -> int:
-        return sum(one.duplicate for one in self.sources.values())
+        return self._total("duplicate")
 
     @property
     def rejected(self) -> int:
-        return sum(one.rejected for one in self.sources.values())
+        return self._total("rejected")
+
+    @property
+    def unknown(self) -> int:
+        return self._total("unknown")
 
     @property
     def left(self) -> int:
-        return self.read - self.accepted - self.duplicate - self.rejected
+        return self._total("left")
 
     def reasons(self) -> tuple[str, ...]:
         """Why records were refused, each reason once."""
         return tuple(f"{why} ({count} times)" if count > 1 else why for why, count in self._reasons.items())
 
     def facts(self) -> dict[str, object]:
-        ordered = sorted(self.sources.items(), key=lambda one: one[1].is_whole)
+        ordered = sorted(self.sources.items(), key=lambda pair: pair[1].is_whole)
+        open_ends = self.left or self.rejected or self.unknown or self.failed
+        redacted = self._total("redacted")
         return {
             "read": self.read,
             "accepted": self.accepted,
             "duplicate": self.duplicate,
             "rejected": self.rejected,
+            "unknown": self.unknown,
             "left": self.left,
-            "complete": self.complete and not (self.left or self.rejected or self.failed),
-            "sources": [_told(name, count) for name, count in ordered[:_MOST_SOURCES]],
+            "complete": self.complete and not open_ends,
+            "redacted": redacted,
+            "sources": [_source_facts(name, count) for name, count in ordered[:_MOST_SOURCES]],
         }
 
 
@@ -107,14 +119,17 @@ def count_of(number: int) -> str:
     return "1 record" if number == 1 else f"{number} records"
 
 
-def _told(name: str, count: Count) -> dict[str, object]:
-    told: dict[str, object] = {
+def _source_facts(name: str, count: SourceCount) -> dict[str, object]:
+    facts: dict[str, object] = {
         "source": name,
         "read": count.read,
         "accepted": count.accepted,
         "duplicate": count.duplicate,
         "rejected": count.rejected,
+        "unknown": count.unknown,
         "left": count.left,
         "whole": count.is_whole,
     }
-    return told | ({"how": count.how} if count.how else {}) | ({"notes": list(count.notes)} if count.notes else {})
+    facts |= {"redacted": count.redacted} if count.redacted else {}
+    facts |= {"how": count.how} if count.how else {}
+    return facts | ({"notes": list(count.notes)} if count.notes else {})

@@ -6,16 +6,17 @@ from collections.abc import Iterable
 from exitkit.action import Result
 from exitkit.context import Context
 from exitkit.errors import Exhausted, Skip
-from exitkit.ship.pipeline.batch import Limits, Packer
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.pipeline.counts import count_of
-from exitkit.ship.sources import Source
+from exitkit.ship.pipeline.packer import Packer
+from exitkit.ship.pipeline.source import Source
+from exitkit.ship.pipeline.target import Target
 from exitkit.text.units import human_size
 
 _SHOWN = 20  # sources that a report lists
 
 
-def rehearse(target: Limits, sources: Iterable[Source], context: Context) -> Result:
+def dry_run(target: Target, sources: Iterable[Source], context: Context) -> Result:
     """Raises Skip if there is nothing, and ActionError for what cannot be read."""
     kinds: Counter[str] = Counter()
     refused: list[str] = []
@@ -26,12 +27,12 @@ def rehearse(target: Limits, sources: Iterable[Source], context: Context) -> Res
     def refuse(chunk: Chunk, why: str) -> None:
         refused.extend([why] * len(chunk))
 
-    packer = Packer(target, refuse)
-    for one in sources:
-        if not one.is_short:
-            others.append(one)
+    packer = Packer(target, target.encoder(context), refuse)
+    for source in sources:
+        if not source.is_short:
+            others.append(source)
             continue
-        for batch in packer.batches(one.chunks()):
+        for batch in packer.batches(source.chunks()):
             if context.deadline.remaining() <= 0:
                 raise Exhausted("no time left to read the rest", reason="timeout", tries=0)
             size += batch.size

@@ -3,23 +3,18 @@
 Memory does not grow with the log: there is one piece of it, and what its last line has so far.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
-from functools import lru_cache
-from operator import lt
-
-import orjson
 
 from exitkit.argo.workflow import Workflow
 from exitkit.ship.pipeline.chunk import MOST, Chunk, LineIds
+from exitkit.ship.pipeline.linetimes import alike, parse_time, seconds_of
 from exitkit.ship.pipeline.records import identify
 from exitkit.text.redactlog import Scrub
 
 LONGEST = 64 * 1024
-"""Bytes of a line that go into one record; a longer one becomes several, which are numbered. Loki, Google Cloud
-Logging and Datadog take no more than 256 KB, and JSON may need six characters for one."""
+"""Bytes of a line that go into one record unless a target says otherwise; a longer one becomes several, which are
+numbered. Loki, Google Cloud Logging and Datadog take no more than 256 KB, and JSON may need six characters for one."""
 
 PIECE = 1 << 18
 """Bytes of a log that are looked at together."""
@@ -27,11 +22,10 @@ PIECE = 1 << 18
 _LONGEST_PIECE = 4 * PIECE
 _NANO = 10**9
 _END = 1 << 62  # nanoseconds: in the year 2116
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017 - beside timezone, which is used below
-_STAMP = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9})\d*)?\s?(Z|[+-]\d\d:?\d\d)?(?=[\s\]]|$)"
-)
-_AFTER = " \t]"
+
+
+def _nothing(count: int) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -41,7 +35,8 @@ class Origin:
     `source` names it in the counts, `node` and `container` in the ids; `variant` tells apart what begins
     at another line, such as the last 100. `time`, in Unix nanoseconds, is that of lines that tell none, and what
     is after `latest` was not the time of any. With `stamped` each line begins with its time and a space, as kubelet
-    writes them.
+    writes them. `longest` is how many bytes of a line go into one record, and `redacted` is told of how many lines a
+    secret was cut out.
     """
 
     workflow: Workflow
@@ -53,6 +48,8 @@ class Origin:
     latest: int = _END
     stamped: bool = False
     attributes: Mapping[str, object] = field(default_factory=dict)
+    longest: int = LONGEST
+    redacted: Callable[[int], None] = _nothing
 
 
 def chunks(pieces: Iterable[bytes], origin: Origin) -> Iterator[Chunk]:
@@ -70,9 +67,14 @@ class _Cutter:
         self.number = 0
         self.last = self.bump = 0  # the last line's own time, and how often it was met in a row
         self.told: int | None = None  # the time of the line before, if any told one up to there
+        self.parted = (0, -1)  # the times from the first to the last part of a line that was split
 
     def cut(self, piece: bytes) -> Iterator[Chunk]:
-        text = self.scrub(piece).decode("utf-8", "backslashreplace")
+        clean = self.scrub(piece)
+        if clean is not piece and clean != piece:
+            pairs = zip(piece.split(b"\n"), clean.split(b"\n"), strict=True)
+            self.origin.redacted(sum(before != after for before, after in pairs))
+        text = clean.decode("utf-8", "backslashreplace")
         lines = text.split("\n")
         if lines and not lines[-1]:
             lines.pop()
@@ -85,14 +87,15 @@ class _Cutter:
             yield from self._chunks(first, times, messages)
 
     def _chunks(self, first: int, times: list[int], messages: list[str]) -> Iterator[Chunk]:
-        source, attributes = self.origin.source, self.origin.attributes
+        source, attributes, longest = self.origin.source, self.origin.attributes, self.origin.longest
         ids = self.ids.some(first, len(messages))
-        if max(map(len, messages)) <= LONGEST // 4:  # of four bytes each at most
+        if max(map(len, messages)) <= longest // 4 and self.parted[1] < 0:  # of four bytes each at most
             yield Chunk(source, ids, times, messages, attributes=attributes)
             return
         begin = 0
         for index, message in enumerate(messages):
-            if len(message) <= LONGEST // 4:
+            times[index] = self._after_parts(times[index])
+            if len(message) <= longest // 4 or len(message.encode("utf-8", "backslashreplace")) <= longest:
                 continue
             if index > begin:
                 yield Chunk(source, ids[begin:index], times[begin:index], messages[begin:index], attributes=attributes)
@@ -101,11 +104,22 @@ class _Cutter:
         if begin < len(messages):
             yield Chunk(source, ids[begin:], times[begin:], messages[begin:], attributes=attributes)
 
+    def _after_parts(self, time: int) -> int:
+        """The time of a line, or the next one after the parts of the line before, which have those that follow its own."""
+        first, last = self.parted
+        if last < 0:
+            return time
+        if not first <= time <= last:
+            self.parted = (0, -1)
+            return time
+        self.parted = (first, last + 1)
+        return last + 1
+
     def _parts(self, number: int, time: int, message: str) -> Iterator[Chunk]:
         """A long line as several records, the first of which has the line's own id."""
-        size = LONGEST // 4
-        parts = [message[at : at + size] for at in range(0, len(message), size)]
+        parts = split(message, self.origin.longest)
         origin = self.origin
+        self.parted = (time, time + len(parts) - 1)
         for index, part in enumerate(parts):
             identity = self.ids.some(number, 1)[0]
             if index:
@@ -122,7 +136,7 @@ class _Cutter:
             if stamp[-1:] == "Z" and stamp[19:20] == ".":
                 if stamp[:19] != second:
                     second = stamp[:19]
-                    base = _seconds(second + "Z") * _NANO
+                    base = seconds_of(second + "Z") * _NANO
                 fraction = stamp[20:-1]
                 time = base + int(fraction) * 10 ** (9 - len(fraction)) if fraction.isdecimal() and base else None
             else:
@@ -148,7 +162,7 @@ class _Cutter:
         if self.told is None:
             begin = self.origin.time + first + 1
             return list(range(begin, begin + len(lines))), lines
-        times = _alike(lines, self.told, self.origin.latest)
+        times = alike(lines, self.told, self.origin.latest)
         told = self.told
         if not times:
             for line in lines:
@@ -164,42 +178,16 @@ class _Cutter:
         return found if found and found <= self.origin.latest else None
 
 
-def _same(heads: str, length: int, columns: Iterable[int]) -> bool:
-    """Whether each of these columns holds one character."""
-    return not any(heads[place::length].strip(heads[place]) for place in columns)
-
-
-def _alike(lines: list[str], told: int, latest: int) -> list[int]:
-    """The times of lines that all begin with one, written in one way and rising, as most logs' are; else nothing.
-
-    The beginnings of the lines stand one behind the other in one text, so that a column of them is a slice of it.
-    """
-    match = _STAMP.match(lines[0])
-    if match is None or not match[7]:
-        return []
-    stop, width = match.end(), len(match[7])
-    length, end = stop + 1, 20 + width  # with the character behind the time; the end of the fraction
-    heads = "".join([line[:length] for line in lines])
-    if len(heads) != length * len(lines) or heads[stop::length].strip(_AFTER):
-        return []
-    if not _same(heads, length, (19, *range(end, stop))):
-        return []  # another dot or zone
-    fractions = [line[20:end] for line in lines]
-    digits = "".join(fractions)
-    if not (digits.isascii() and digits.isdecimal()):
-        return []
-    zone, rest = match[8] or "Z", "0" * (9 - width)
-    if not _same(heads, length, range(19)):
-        bases = {one: _seconds(one + zone) for one in {line[:19] for line in lines}}
-        if not all(bases.values()):
-            return []
-        scale = 10 ** (9 - width)
-        times = [bases[line[:19]] * _NANO + int(one) * scale for line, one in zip(lines, fractions, strict=True)]
-    elif base := _seconds(heads[:19] + zone):  # all of one second: the numbers are written, and read by what is in C
-        times = orjson.loads(f"[{base}{f'{rest},{base}'.join(fractions)}{rest}]")
-    else:
-        return []
-    return times if told < times[0] and times[-1] <= latest and all(map(lt, times, times[1:])) else []
+def split(text: str, most: int) -> list[str]:
+    """A text in pieces of so many bytes of UTF-8 at most, each of whole characters."""
+    data, pieces, begin = text.encode("utf-8", "backslashreplace"), list[str](), 0
+    while begin < len(data):
+        end = begin + most
+        while begin < end < len(data) and data[end] & 0xC0 == 0x80:  # in the middle of a character
+            end -= 1
+        pieces.append(data[begin:end].decode())
+        begin = end
+    return pieces
 
 
 def _whole(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -220,24 +208,3 @@ def _whole(pieces: Iterable[bytes]) -> Iterator[bytes]:
             del rest[:end]
     if rest:
         yield bytes(rest)
-
-
-def parse_time(text: str) -> int | None:
-    """Unix nanoseconds of the time that a text begins with, as RFC 3339 and its kin write it; None if it has none."""
-    match = _STAMP.match(text)
-    return _nanoseconds(match) if match else None
-
-
-def _nanoseconds(match: re.Match[str]) -> int | None:
-    seconds = _seconds(f"{match[1]}-{match[2]}-{match[3]}T{match[4]}:{match[5]}:{match[6]}{match[8] or 'Z'}")
-    return seconds * _NANO + int((match[7] or "0").ljust(9, "0")) if seconds else None
-
-
-@lru_cache(maxsize=256)
-def _seconds(text: str) -> int:
-    """Unix seconds; 0 for what is no time."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return 0
-    return max(0, (moment - _EPOCH) // timedelta(seconds=1))

@@ -157,15 +157,9 @@ def _order(one: Failure) -> tuple[bool, str, str, str, str]:
 
 
 def end_of(workflow: Workflow, now: float) -> int:
-    """When the workflow ended, in Unix nanoseconds, from the facts alone, so that a second run says the same.
-
-    `now`, in Unix seconds, where no fact tells.
-    """
-    created, duration = workflow.creation_timestamp, workflow.duration
-    if created and duration is not None and math.isfinite(duration) and 0 <= duration < _LAST / _NANO:
-        return min(_nanoseconds(created) + int(duration * _NANO), _LAST)
-    finished = [_nanoseconds(one.finished_at) for one in workflow.failures if one.finished_at]
-    return max(finished, default=_nanoseconds(created) if created else int(now * _NANO))
+    """When the workflow ended, or else was created, in Unix nanoseconds; `now`, in Unix seconds, where no fact tells."""
+    ended = workflow.ended_at or workflow.creation_timestamp
+    return min(_nanoseconds(ended), _LAST) if ended else int(now * _NANO)
 
 
 def _nanoseconds(time: datetime) -> int:

@@ -1,84 +1,233 @@
-"""One batch handed over: sent until each of its records has a verdict, and only those again that have none."""
+"""One batch sent: until each of its records has a verdict, and only those again that have none.
+
+A batch that is refused as a whole is divided until what is refused is alone. That takes two requests for each halving,
+so that one bad record of n costs 2 log2 n requests more and no other record anything.
+"""
 
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
-from exitkit.errors import ActionError, Retryable
+from exitkit.errors import ActionError, Retryable, Unknown
 from exitkit.retry import Retry
-from exitkit.ship.pipeline.batch import Answer, Batch, Post, TooLarge
+from exitkit.ship.pipeline.batch import Answer, Batch, Post, Refused
+from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.pipeline.counts import count_of
+from exitkit.ship.pipeline.throttle import Throttle
+
+LEFT, ACCEPTED, DUPLICATE, REJECTED, UNKNOWN, HELD = range(6)
+"""What became of a record; what is held is taken, and not accepted before its acknowledgement has come."""
+
+_ENOUGH = 8
+"""Records refused each by itself, before any was taken, after which the target is asked about as many others only."""
+_BREATH = 0.5  # seconds that a target gets which took some, and was too busy for others
 
 
-@dataclass
-class Landed:
-    """What became of a batch so far, by the places of its records; all else was accepted.
+class BatchResult:
+    """What became of a batch, by the places of its records; `error` is what ended it before each had a verdict.
 
-    `acks` are the acknowledgements still to come, and what was accepted on condition of each.
+    `fits` is how many bytes the target seems to take at a time, where it refused more and none of it by itself.
+    `hopeless` says why records were refused that were picked from all of the batch, where none of it was taken.
     """
 
-    batch: Batch
-    duplicate: list[int] = field(default_factory=list)
-    rejected: dict[int, str] = field(default_factory=dict)
-    unplaced: int = 0
-    why: str = ""
-    notes: list[str] = field(default_factory=list)
-    unsent: Sequence[int] = ()
-    acks: dict[int, list[int]] = field(default_factory=dict)
-    error: ActionError | None = None
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self.verdicts = bytearray(len(batch))
+        self.reasons: dict[int, str] = {}
+        self.acks: dict[int, int] = {}  # by place
+        self.unplaced = 0
+        self.why = ""
+        self.notes: dict[str, None] = {}
+        self.error: ActionError | None = None
+        self.fits: int | None = None
+        self.hopeless = ""
 
-    def add(self, answer: Answer, places: Sequence[int]) -> None:
-        self.duplicate += [places[n] for n in answer.duplicate]
-        self.rejected |= {places[n]: why for n, why in answer.rejected.items()}
+    def settle(self, places: Sequence[int], answer: Answer) -> None:
+        """Note what the target said of those that were sent, which are at these places."""
+        verdict = ACCEPTED if answer.ack is None else HELD
+        if len(places) == len(self.verdicts):
+            self.verdicts[:] = bytes((verdict,)) * len(places)
+        else:
+            self._mark(places, verdict)
+        if answer.ack is not None:
+            others = {*answer.duplicate, *answer.rejected, *answer.again, *answer.unknown}
+            self.acks |= {place: answer.ack for n, place in enumerate(places) if n not in others}
+        self._mark([places[n] for n in answer.duplicate], DUPLICATE)
+        self._mark([places[n] for n in answer.unknown], UNKNOWN)
+        self._mark([places[n] for n in answer.again], LEFT)
+        for n, reason in answer.rejected.items():
+            self.reject(places[n], reason)
         self.unplaced += answer.unplaced
         self.why = answer.why or self.why
-        self.notes += answer.notes
-        if answer.ack is not None:
-            others = {*answer.duplicate, *answer.rejected, *answer.again}
-            self.acks[answer.ack] = [place for n, place in enumerate(places) if n not in others]
+        self.notes |= dict.fromkeys(answer.notes)
 
-    def merge(self, other: "Landed", places: Sequence[int]) -> None:
-        self.add(Answer(other.duplicate, other.rejected, {}, None, other.unplaced, other.why, other.notes), places)
-        self.unsent = [*self.unsent, *(places[n] for n in other.unsent)]
-        self.acks |= {ack: [places[n] for n in taken] for ack, taken in other.acks.items()}
-        self.error = self.error or other.error
+    def reject(self, place: int, reason: str) -> None:
+        self.verdicts[place] = REJECTED
+        self.reasons[place] = reason
+
+    def doubt(self, places: Sequence[int]) -> None:
+        """Those of them without a verdict may have arrived."""
+        self._mark([place for place in places if self.verdicts[place] == LEFT], UNKNOWN)
+
+    def _mark(self, places: Sequence[int], verdict: int) -> None:
+        for place in places:
+            self.verdicts[place] = verdict
+
+    def count(self, verdict: int, begin: int = 0, end: int | None = None) -> int:
+        return self.verdicts.count(verdict, begin, len(self.verdicts) if end is None else end)
+
+    def places(self, verdict: int, begin: int, end: int) -> Iterator[int]:
+        """Where this is the verdict, from one place to before another."""
+        while (begin := self.verdicts.find(verdict, begin, end)) >= 0:
+            yield begin
+            begin += 1
+
+    def chunks(self) -> Iterator[tuple[Chunk, int, int]]:
+        """Each chunk with the place of its first record, and that behind its last."""
+        return ((part.chunk, begin, end) for part, begin, end in self.batch.spans())
 
 
-def hand_over(batch: Batch, post: Post, retry: Retry, *, safe: bool) -> Landed:
-    """Send a batch as often as the terms allow, in halves where it is too large.
+@dataclass(eq=False)
+class _Piece:
+    """Part of a batch that is to be sent; `bad` says that a record of it was refused by itself."""
 
-    `safe` says that a second arrival does no harm. What ends it is in the result, with the places of those
-    that have no verdict.
+    places: Sequence[int]
+    parent: "_Piece | None" = None
+    size: int = 0
+    bad: bool = False
+
+    def blame(self) -> None:
+        piece: _Piece | None = self
+        while piece is not None and not piece.bad:
+            piece.bad, piece = True, piece.parent
+
+
+@dataclass(eq=False)
+class Sending:
+    """How the batches of a run are sent; for several threads.
+
+    `safe` says that a second arrival does no harm. `taken` is whether the target has taken anything yet.
     """
-    landed = Landed(batch)
-    rest, turn, lock = list(range(len(batch))), 0, threading.Lock()
 
-    def attempt() -> None:
-        nonlocal rest, turn
-        with lock:
-            turn += 1
-            mine, places = turn, rest
-        answer = post(batch if len(places) == len(batch) else batch.only(places))
-        with lock:
-            if mine != turn:  # it was given up, and a later request tells what became of these
-                return
-            landed.add(answer, places)
-            rest = [places[n] for n in sorted(answer.again)]
-        if rest:
-            reason = next(iter(answer.again.values()))
-            raise Retryable(f"{len(rest)} of {count_of(len(batch))}: {reason}", reason="server", after=answer.after)
+    post: Post
+    retry: Retry
+    throttle: Throttle
+    safe: bool = False
+    taken: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def send(self, batch: Batch) -> BatchResult:
+        """Send a batch until each of its records has a verdict, or an error ends it, which the result holds."""
+        result = BatchResult(batch)
+        division = _Division(result)
+        while (piece := division.next()) is not None:
+            try:
+                self._whole(piece, result)
+            except Refused as error:
+                division.refused(piece, error, taken=self.taken)
+            except ActionError as error:
+                result.error = error
+                if isinstance(error, Unknown):
+                    result.doubt(piece.places)
+                break
+        return result
+
+    def _whole(self, piece: _Piece, result: BatchResult) -> None:
+        """Send this piece as often as it takes; only what fails without any progress is a try that failed."""
+        places = piece.places
+        while places:
+            batch = result.batch if len(places) == len(result.batch) else result.batch.only(places)
+            piece.size = batch.size
+            request = self.throttle.wait(batch.size)
+            attempt = partial(_attempt, self.post, batch, is_patient=self.retry.terms.attempts > 1)
+            answer, slow = self.retry(attempt, safe=self.safe)
+            if slow is not None:
+                self.throttle.refused(slow, request)
+            if answer is None:
+                continue
+            result.settle(places, answer)
+            refused = len(answer.rejected) + answer.unplaced + len(answer.unknown)
+            kept = len(places) - len(answer.again) - refused
+            self.taken = self.taken or kept > 0
+            if kept > 0:
+                self.throttle.took(batch.size * kept // len(places))
+            if answer.again and slow is None:
+                self.throttle.pause(answer.after or _BREATH)
+            places = [places[n] for n in sorted(answer.again)]
+
+
+def _attempt(post: Post, batch: Batch, *, is_patient: bool) -> tuple[Answer | None, Retryable | None]:
+    """One try: the answer, and the error that is no failure but the word that it came too fast."""
     try:
-        retry(attempt, safe=safe)
-    except ActionError as error:
-        with lock:
-            turn += 1
-        if not isinstance(error, TooLarge):
-            landed.error, landed.unsent = error, rest
-        elif len(rest) == 1:
-            landed.rejected[rest[0]] = str(error)
-        else:
-            middle = len(rest) // 2
-            for half in (rest[:middle], rest[middle:]):
-                landed.merge(hand_over(batch.only(half), post, retry, safe=safe), half)
-    return landed
+        answer = post(batch)
+    except Retryable as error:
+        if is_patient and (error.reason == "rate" or error.after):
+            return None, error
+        raise
+    if not answer.again:
+        return answer, None
+    reason = next(iter(answer.again.values()))
+    told = f"{len(answer.again)} of {count_of(len(batch))}: {reason}"
+    busy = Retryable(told, reason="rate" if answer.slow else "server", after=answer.after)
+    if is_patient and (answer.slow or answer.after):
+        return answer, busy
+    if len(answer.again) == len(batch):
+        raise busy
+    return answer, None
+
+
+class _Division:
+    """The pieces of a batch that are still to be sent."""
+
+    def __init__(self, result: BatchResult) -> None:
+        self.result = result
+        self.waiting = deque([_Piece(range(len(result.batch)))])
+        self.whole: list[_Piece] = []  # that were refused
+        self.alone = 0  # records that were refused each by itself
+        self.sample: deque[_Piece] = deque()
+        self.sampled = False
+
+    def next(self) -> "_Piece | None":
+        if self.sample:
+            return self.sample.popleft()
+        if self.waiting:
+            return self.waiting.popleft()
+        self._learn()
+        return None
+
+    def refused(self, piece: _Piece, error: Refused, *, taken: bool) -> None:
+        """It is to go in halves; one record alone is rejected."""
+        if len(piece.places) > 1:
+            self.whole.append(piece)
+            middle = len(piece.places) // 2
+            halves = [_Piece(piece.places[:middle], piece), _Piece(piece.places[middle:], piece)]
+            self.waiting.extendleft(reversed(halves))
+            return
+        self.result.reject(piece.places[0], str(error))
+        piece.blame()
+        self.alone += 1
+        if taken or self.alone < _ENOUGH:
+            return
+        if not self.sampled:
+            self.sampled = True
+            self.sample.extend(self._picked())
+        elif not self.sample:
+            self.result.hopeless = str(error)
+            self.waiting.clear()
+
+    def _picked(self) -> Iterator[_Piece]:
+        """Records from all over what is left, each by itself."""
+        left = [place for piece in self.waiting for place in piece.places]
+        step = max(1, len(left) // _ENOUGH)
+        picked = left[step - 1 :: step][:_ENOUGH]
+        taken_out = set(picked)
+        for piece in self.waiting:
+            piece.places = [place for place in piece.places if place not in taken_out]
+        self.waiting = deque(piece for piece in self.waiting if piece.places)
+        return (_Piece([place]) for place in picked)
+
+    def _learn(self) -> None:
+        sizes = [piece.size for piece in self.whole if not piece.bad]
+        self.result.fits = max(1, min(sizes) // 2) if sizes else None

@@ -1,213 +1,211 @@
 """Records on their way to a target: packed within its limits, sent many at a time, and counted until each has a verdict."""
 
-import json
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import AbstractContextManager, suppress
-from typing import Protocol
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 
 from exitkit.action import Result
-from exitkit.clients.appendfile import Sink, open_file
 from exitkit.context import Context
-from exitkit.errors import ActionError, Exhausted, ExitkitError, Skip
+from exitkit.errors import ActionError, Exhausted, Skip, Unknown
+from exitkit.retry import Retry
 from exitkit.retry.workers import Workers
-from exitkit.ship.pipeline.batch import Batch, Limits, Packer, Post
+from exitkit.ship.pipeline.batch import Batch
 from exitkit.ship.pipeline.chunk import Chunk
-from exitkit.ship.pipeline.counts import Proof, count_of
-from exitkit.ship.pipeline.sending import Landed, hand_over
-from exitkit.ship.sources import Source
+from exitkit.ship.pipeline.counts import count_of
+from exitkit.ship.pipeline.packer import Packer
+from exitkit.ship.pipeline.sending import BatchResult, Sending
+from exitkit.ship.pipeline.source import Source
+from exitkit.ship.pipeline.tally import Tally
+from exitkit.ship.pipeline.target import Target
+from exitkit.ship.pipeline.throttle import Throttle
 
-_HOPELESS = 3
-"""Batches that are refused whole before anything is taken, after which the target is not asked any more."""
-
-
-class Target(Limits, Protocol):
-    """Where it goes; see `exitkit.ship.Ship`."""
-
-    @property
-    def in_flight(self) -> int: ...
-    def open(self, context: Context) -> AbstractContextManager[Post]: ...
-    def is_safe_to_resend(self) -> bool: ...
-    def acknowledged(self, context: Context, acks: Collection[int]) -> Iterator[int]: ...
+_DOUBTS = 3
+"""Batches in a row that leave without an answer, after which the target is not asked any more."""
+_MARGIN = 0.3
+"""Seconds before the deadline in which nothing is sent any more, so that what was sent can be counted and told."""
 
 
 class Shipment:
-    """One run under way: read = accepted + duplicate + rejected + left, for each source and at any moment."""
+    """One run under way: read = accepted + duplicate + rejected + unknown + left, for each source and at any moment."""
 
     def __init__(self, target: Target, context: Context, dead_letter: str) -> None:
-        self.target, self.context, self.dead_letter = target, context, dead_letter
-        self.proof = Proof()
-        self.bytes = self.batches = self.dead = 0
-        self.notes: list[str] = []
-        self._hopeless = 0
-        self._unacknowledged: dict[int, Counter[str]] = {}  # how many of each source wait for which acknowledgement
+        self.target, self.context = target, _early(context)
+        self.tally = Tally(target, self.context, dead_letter)
+        self.counts, self.dead = self.tally.counts, self.tally.dead
+        self.packer = Packer(target, target.encoder(self.context), self.tally.refuse)
+        self.workers: Workers[BatchResult] = Workers(target.in_flight, context.deadline.clock, "exitkit-ship")
+        self._doubts: list[Unknown] = []
+        self._doubts_in_a_row = 0
         self._read_whole: list[Source] = []
-        self._sink: Sink | None = None
-        self.workers: Workers[Landed] = Workers(target.in_flight, context.deadline.clock, "exitkit-ship")
+        self._told_refusals = False
 
     def ship(self, sources: Iterable[Source]) -> Result:
         """Raises ActionError where something did not arrive, with the counts as its facts, and Skip for nothing."""
         try:
-            with self.target.open(self.context) as post:
-                try:
-                    for batch in Packer(self.target, self.refuse).batches(self._read(sources)):
-                        self._begin(batch, post)
-                    self._land()
-                except ActionError:
-                    with suppress(ActionError):
-                        self._land()
-                    with suppress(ActionError):
-                        self._confirm()
-                    raise
-                self._confirm()
-            for one in self._read_whole:
-                if not self.proof.sources[one.name].left:
-                    one.finish()
-            self._check()
+            try:
+                self._run(sources)
+                self._check()
+            except OSError as error:
+                raise ActionError(
+                    f"shipping to {self.target.target()}: {(error.strerror or str(error)).lower()}"
+                ) from error
         except ActionError as error:
-            error.facts = {**error.facts, **self.facts()}
-            if left := self.proof.left:
-                rest = "" if self.proof.complete else ", and the rest was not read"
-                error.args = (f"{error}; {left} of {count_of(self.proof.read)} left{rest}",)
+            self.dead.close()
+            told = f"{error}{self._rest()}"
+            facts = {**error.facts, **self.facts()}
+            notes = (*error.notes, *self.tally.all_notes())
+            if self.counts.unknown:  # whatever ended it, a second run would send some twice
+                raise Unknown(told, reason=error.reason, resent=True, facts=facts, notes=notes) from error
+            error.args, error.facts, error.notes = (told,), facts, notes
             raise
         finally:
-            if self._sink is not None:
-                self._sink.close()
-        return Result(self._summary(), self.facts(), tuple(self.notes), duplicate=self.proof.accepted == 0)
+            self.dead.close()
+        return Result(self._summary(), self.facts(), self.tally.all_notes(), duplicate=self.counts.accepted == 0)
 
     def facts(self) -> dict[str, object]:
-        dead = {"deadLetters": self.dead, "deadLetterFile": self.dead_letter} if self.dead else {}
         target = {"target": self.target.target(), "idempotent": self.target.is_safe_to_resend()}
-        return {**target, **self.proof.facts(), "bytes": self.bytes, "batches": self.batches, **dead}
+        return {
+            **target,
+            **self.counts.facts(),
+            "bytes": self.tally.bytes,
+            "batches": self.tally.batches,
+            **self.dead.facts(),
+        }
 
-    def refuse(self, chunk: Chunk, reason: str) -> None:
-        """Count records that no request carries, and keep them."""
-        self.proof.reject(chunk.source, len(chunk), reason)
-        self._bury(chunk, reason)
+    def _run(self, sources: Iterable[Source]) -> None:
+        with self.target.open(self.context) as post:
+            throttle = Throttle(self.context.deadline)
+            safe = self.target.is_safe_to_resend()
+            sending = Sending(post, self.context.retry, throttle, safe)
+            try:
+                for batch in self.packer.batches(self._read(sources)):
+                    if not self.tally.is_hopeless(batch):
+                        self._begin(batch, sending)
+                self._land(sending)
+            except ActionError:
+                with suppress(ActionError):
+                    self._land(sending)
+                with suppress(ActionError):
+                    self.tally.confirm(post)
+                raise
+            finally:
+                self.tally.sent.save()
+            self.tally.confirm(post)
+        for source in self._read_whole:
+            count = self.counts.sources[source.name]
+            if not count.left and not count.unknown:
+                source.finish()
 
     def _read(self, sources: Iterable[Source]) -> Iterator[Chunk]:
-        for one in sources:
-            self.proof.begin(one.name)
+        for source in sources:
+            count = self.counts.begin(source.name)
             try:
-                for chunk in one.chunks():
-                    self.proof.take(one.name, len(chunk))
-                    yield chunk
-                self.proof.end(one.name, one.notes, one.how)
-                self._read_whole.append(one)
+                for chunk in source.chunks():
+                    chunk.begin = count.read
+                    count.read += len(chunk)
+                    count.redacted = source.redacted
+                    fresh = 0
+                    for part in self.tally.sent.fresh(chunk):
+                        fresh += len(part)
+                        yield part
+                    count.duplicate += len(chunk) - fresh
+                    if source.name in self.tally.hopeless:
+                        break
+                else:
+                    self.counts.end(source.name, source.notes, source.how)
+                    self._read_whole.append(source)
             except Exhausted:
                 raise
+            except OSError as error:
+                self.counts.fail(source.name, f"cannot be read: {(error.strerror or 'i/o error').lower()}")
             except ActionError as error:  # what cannot be read does not keep the rest
-                self.proof.fail(one.name, str(error))
-        self.proof.complete = True
+                self.counts.fail(source.name, str(error))
+            count.redacted = source.redacted
+        self.counts.complete = not self.tally.hopeless
 
-    def _begin(self, batch: Batch, post: Post) -> None:
+    def _begin(self, batch: Batch, sending: Sending) -> None:
         if self.context.deadline.remaining() <= 0:
             raise Exhausted("no time left to ship the next batch", reason="timeout", tries=0)
         if self.target.in_flight <= 1:
-            self._landed(self._post(batch, post))
+            self._landed(sending.send(batch), sending)
             return
         while self.workers.full:
-            self._landed(self.workers.take())
-        self.workers.start(lambda: self._post(batch, post))
-        for done in self.workers.taken():
-            self._landed(done)
+            self._landed(self.workers.take(), sending)
+        self.workers.start(lambda: sending.send(batch))
+        for result in self.workers.taken():
+            self._landed(result, sending)
 
-    def _land(self) -> None:
+    def _land(self, sending: Sending) -> None:
         first: ActionError | None = None
         while self.workers.busy:
             try:
-                self._landed(self.workers.take())
+                self._landed(self.workers.take(), sending)
             except ActionError as error:
                 first = first or error
         if first is not None:
             raise first
 
-    def _confirm(self) -> None:
-        """Wait until the target has acknowledged what it took; only then it is accepted."""
-        if not self._unacknowledged:
-            return
-        for ack in self.target.acknowledged(self.context, set(self._unacknowledged)):
-            for source, count in self._unacknowledged.pop(ack).items():
-                self.proof.settle(source, count, 0)
-
-    def _post(self, batch: Batch, post: Post) -> Landed:
-        return hand_over(batch, post, self.context.retry, safe=self.target.is_safe_to_resend())
-
-    def _landed(self, done: Landed) -> None:
+    def _landed(self, result: BatchResult, sending: Sending) -> None:
         """Count what came of a batch. Raises what ended it."""
-        self.batches += 1
-        self.bytes += done.batch.size
-        self.notes += [note for note in dict.fromkeys(done.notes) if note not in self.notes]
-        start = 0
-        for chunk in done.batch.chunks:
-            places = range(start, start + len(chunk))
-            start += len(chunk)
-            self._count(chunk, places, done)
-        if done.unplaced:
-            self._count_unplaced(done)
-        if done.error is not None:
-            raise done.error
-        refused = len(done.rejected) + done.unplaced == len(done.batch)
-        taken = self.proof.accepted or self.proof.duplicate or self._unacknowledged
-        self._hopeless = self._hopeless + 1 if refused and not taken else 0
-        if self._hopeless >= _HOPELESS:
-            raise ActionError(f"{self.target.target()} refuses everything: {self.proof.reasons()[0]}", reason="client")
+        self.tally.add(result, taken=sending.taken)
+        if result.fits is not None:
+            self.packer.shrink(result.fits)
+        error = result.error
+        if isinstance(error, Unknown) and self.context.deadline.remaining() > 0:
+            self._doubts.append(error)
+            self._doubts_in_a_row += 1
+            if self._doubts_in_a_row < _DOUBTS:
+                return  # what comes after it is not in doubt
+        if error is not None:
+            raise error
+        self._doubts_in_a_row = 0
+        if self.tally.gives_up:
+            raise self._gives_up()
 
-    def _count(self, chunk: Chunk, places: range, done: Landed) -> None:
-        duplicate = sum(1 for one in done.duplicate if one in places)
-        unsent = sum(1 for one in done.unsent if one in places)
-        rejected = {one - places.start: why for one, why in done.rejected.items() if one in places}
-        held = sum(self._hold(ack, chunk.source, taken, places) for ack, taken in done.acks.items())
-        self.proof.settle(chunk.source, len(chunk) - duplicate - unsent - held - len(rejected), duplicate)
-        for place, why in sorted(rejected.items()):
-            self.refuse(chunk.part(place, place + 1), why)
-
-    def _hold(self, ack: int, source: str, taken: Collection[int], places: range) -> int:
-        """How many records of these places were taken, and are not accepted before the acknowledgement."""
-        count = sum(1 for one in taken if one in places)
-        self._unacknowledged.setdefault(ack, Counter())[source] += count
-        return count
-
-    def _count_unplaced(self, done: Landed) -> None:
-        """The target refused some and did not say which: all of the batch is kept, and so many are counted."""
-        last = None
-        for chunk in done.batch.chunks:
-            last = chunk
-            self._bury(chunk, f"one of {len(done.batch)} of which {done.unplaced} were refused: {done.why}")
-        if last is not None:
-            self.proof.settle(last.source, -done.unplaced, 0)
-            self.proof.reject(last.source, done.unplaced, done.why)
-
-    def _bury(self, chunk: Chunk, reason: str) -> None:
-        """Keep records that were refused, so that they can be shipped again when the reason is gone."""
-        if not self.dead_letter:
-            return
-        try:
-            self._sink = self._sink or open_file(self.dead_letter)
-            for record in chunk.records():
-                line = {**record.to_json(), "reason": reason, "source": chunk.source, "target": self.target.target()}
-                self._sink.write(json.dumps(line, default=str).encode() + b"\n")
-                self.dead += 1
-        except (OSError, ExitkitError) as error:
-            note = f"what was refused is not kept: {error}"
-            self.notes += [note] if note not in self.notes else []
+    def _gives_up(self) -> ActionError:
+        return ActionError(f"{self.target.target()} refuses everything: {self.counts.reasons()[0]}", reason="client")
 
     def _check(self) -> None:
-        proof, where = self.proof, self.target.target()
-        if proof.failed:
-            raise ActionError(f"{proof.failed[0]}{f' (and {len(proof.failed) - 1} more)' if proof.failed[1:] else ''}")
-        if proof.read == 0:
+        counts, where = self.counts, self.target.target()
+        if counts.failed:
+            more = f" (and {len(counts.failed) - 1} more)" if counts.failed[1:] else ""
+            raise ActionError(f"{counts.failed[0]}{more}")
+        if counts.read == 0:
             raise Skip("there is nothing to ship")
-        if proof.rejected:
-            kept = f"; they are kept in {self.dead_letter}" if self.dead else ""
-            told = "; ".join(proof.reasons())
-            raise ActionError(f"{where} refused {count_of(proof.rejected)}: {told}{kept}", reason="client")
-        if proof.left:
-            raise ActionError(f"{where} gave no verdict on {count_of(proof.left)}", reason="server")
+        if self.tally.hopeless:
+            raise self._gives_up()
+        if counts.unknown:
+            why = self._doubts[0] if self._doubts else f"{where} did not say what became of all"
+            raise Unknown(str(why), reason=getattr(why, "reason", "server"), resent=True)
+        if counts.rejected:
+            self._told_refusals = True
+            raise ActionError(f"{where} refused {self._refusals()}", reason="client")
+        if counts.left:
+            raise ActionError(f"{where} gave no verdict on {count_of(counts.left)}", reason="server")
+
+    def _refusals(self) -> str:
+        return f"{count_of(self.counts.rejected)}: {'; '.join(self.counts.reasons())}{self.dead.told()}"
+
+    def _rest(self) -> str:
+        """What an error has to say of the records that did not arrive."""
+        counts = self.counts
+        told = "" if self._told_refusals or not counts.rejected else f"; refused were {self._refusals()}"
+        if counts.unknown:
+            told += f"; {counts.unknown} of {count_of(counts.read)} may or may not have arrived"
+        if counts.left:
+            told += f"; {counts.left} of {count_of(counts.read)} left"
+        return told + ("" if counts.complete or not (counts.left or counts.unknown) else ", and the rest was not read")
 
     def _summary(self) -> str:
-        proof, where = self.proof, self.target.target()
-        if proof.accepted == 0:
-            return f"nothing new: {where} has {count_of(proof.read)} already"
-        known = f"; {proof.duplicate} were there already" if proof.duplicate else ""
-        return f"shipped {count_of(proof.accepted)} to {where}{known}"
+        counts, where = self.counts, self.target.target()
+        if counts.accepted == 0:
+            return f"nothing new: {where} has {count_of(counts.read)} already"
+        known = f"; {counts.duplicate} were there already" if counts.duplicate else ""
+        return f"shipped {count_of(counts.accepted)} to {where}{known}"
+
+
+def _early(context: Context) -> Context:
+    """The same with a deadline that leaves time to count what was under way, and to tell it."""
+    deadline = context.deadline
+    left = deadline.remaining()
+    return replace(context, retry=Retry(context.retry.terms, deadline.within(left - min(_MARGIN, left / 20))))

@@ -53,21 +53,24 @@ def with_keys(store: Store, found: Index, keys: Sequence[LogKey], owner: str) ->
     return rest | {(one.pod, one.container): one for one in there}, [one for one in keys if one.key not in sizes]
 
 
-def archived_log(store: Store, one: Archived, tail: int, context: Context) -> Source:
+def archived_log(store: Store, log: Archived, tail: int, context: Context, longest: int) -> Source:
     """Its lines. The id of each is made of its number, and so is not that of the same line from the API."""
-    name = f"{one.pod}/{one.container} (archive)"
-    return Source(name, partial(read_archived, store, one, tail, context), size=one.size)
+    name = f"{log.pod}/{log.container} (archive)"
+    return Source(name, partial(read_archived, store, log, tail, context, longest), size=log.size)
 
 
-def read_archived(store: Store, one: Archived, tail: int, context: Context, source: Source) -> Iterator[Chunk]:
-    begin = beginning(partial(store.piece, one.key), one.size, tail) if tail else 0
+def read_archived(  # noqa: PLR0913, PLR0917 - what a source is made of, and the source itself behind it
+    store: Store, log: Archived, tail: int, context: Context, longest: int, source: Source
+) -> Iterator[Chunk]:
+    begin = beginning(partial(store.piece, log.key), log.size, tail) if tail else 0
     variant = f"archive tail={tail}" if tail else "archive"
     origin = origin_of(
         context,
-        source.name,
-        one.pod,
-        one.container,
+        source,
+        log.pod,
+        log.container,
+        longest=longest,
         variant=variant,
-        attributes={"pod": one.pod, "container": one.container},
+        attributes={"pod": log.pod, "container": log.container},
     )
-    return chunks(store.read(one.key, one.size, begin), origin)
+    return chunks(store.read(log.key, log.size, begin), origin)

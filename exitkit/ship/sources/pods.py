@@ -16,9 +16,10 @@ from exitkit.clients.kubernetes import Kube, logs
 from exitkit.clients.kubernetes.logs import Container, Log, Pod
 from exitkit.context import Context
 from exitkit.ship.pipeline.chunk import Chunk
-from exitkit.ship.pipeline.lines import PIECE, Origin, chunks
+from exitkit.ship.pipeline.lines import LONGEST, PIECE, Origin, chunks
 from exitkit.ship.pipeline.source import Source, origin_of
 from exitkit.ship.sources.archive import Archived, archived_log, read_archived
+from exitkit.ship.sources.resumedlog import ResumedLog
 from exitkit.ship.sources.store import Store
 from exitkit.text.units import human_size
 
@@ -27,17 +28,20 @@ _ROTATED = 8 << 20
 """Bytes from which on a node may have thrown the beginning away: kubelet's containerLogMaxSize is 10 Mi by default."""
 _SPOOLED = 64 << 20
 """Bytes of an archived log up to which it is compared with the node's; a larger one no node keeps whole."""
-_TRIES = 5
 
 
 @dataclass(frozen=True)
 class Picks:
-    """Which logs: of `containers`, or of all if there are none; only of `failed` pods; `since` is in Unix seconds."""
+    """Which logs: of `containers`, or of all if there are none; only of `failed` pods; `since` is in Unix seconds.
+
+    `longest` is how many bytes of a line go into one record.
+    """
 
     containers: Sequence[str] = ()
     failed: bool = False
     tail: int = 0
     since: float = 0.0
+    longest: int = LONGEST
 
 
 def sources(
@@ -71,7 +75,7 @@ def archived_sources(
     """What the archive has, failed pods first."""
     for one in sorted(found.values(), key=lambda one: (one.pod not in bad, one.key)):
         if _takes(picks, one.container) and not (picks.failed and one.pod not in bad):
-            yield archived_log(store, one, picks.tail, context)
+            yield archived_log(store, one, picks.tail, context, picks.longest)
 
 
 def failed_pods(context: Context) -> set[str]:
@@ -111,26 +115,13 @@ class _Reader:
             source.notes.append("its beginning may be gone: a node keeps only the newest part of a long log")
 
     def pieces(self, source: Source, *, previous: bool = False) -> Iterator[bytes]:
-        """All that the node gives, from where it broke off on if it does."""
-        done = 0
-        for _ in range(_TRIES):
-            skip, before = done, done
-            log = self._opened(previous=previous)
-            for piece in log:
-                fresh = piece[skip:]
-                skip -= len(piece) - len(fresh)
-                done += len(fresh)
-                if fresh:
-                    yield fresh
-            if not log.broken:
-                break
-            if done == before:  # nothing new came: the next try will not be better
-                break
-        if log.cut:
-            source.notes.append(f"not all of it was read: {log.cut}")
+        """All that the node gives, in whole lines; after a broken connection from the time on at which it broke off."""
+        reading = ResumedLog(partial(self._opened, previous=previous), self.picks.since, self.picks.tail)
+        yield from reading.pieces()
+        source.notes += reading.notes
 
-    def _opened(self, *, previous: bool) -> Log:
-        picks, workflow = self.picks, self.context.workflow
+    def _opened(self, since: float, tail: int, *, previous: bool) -> Log:
+        workflow = self.context.workflow
         ask = partial(
             logs.logs,
             self.kube,
@@ -139,8 +130,8 @@ class _Reader:
             self.container.name,
             deadline=self.context.deadline,
             most=1 << 50,
-            since=datetime.fromtimestamp(picks.since, UTC) if picks.since else None,
-            tail_lines=picks.tail or None,
+            since=datetime.fromtimestamp(since, UTC) if since else None,
+            tail_lines=tail or None,
             previous=previous,
             timestamps=True,
         )
@@ -161,7 +152,14 @@ class _Reader:
         told = {key: value for key, value in names.items() if value}
         node = self.pod.node_id or self.pod.name
         return origin_of(
-            self.context, source.name, node, self.container.name, variant=variant, stamped=True, attributes=told
+            self.context,
+            source,
+            node,
+            self.container.name,
+            longest=picks.longest,
+            variant=variant,
+            stamped=True,
+            attributes=told,
         )
 
 
@@ -172,17 +170,22 @@ def _fuller(reader: _Reader, store: Store, other: Archived, source: Source) -> I
         return
     had = f"at most {human_size(_SPOOLED)}"
     if other.size <= _SPOOLED:
-        with tempfile.TemporaryFile() as file:
-            own = _spooled(reader.pieces(source), file)
-            if own and own + 1 >= other.size:  # the last line may lack its end in either
-                file.seek(0)
-                source.how = "api"
-                yield from chunks(iter(partial(file.read, PIECE), b""), reader.origin(source))
-                return
-        had = human_size(own)
+        try:
+            with tempfile.TemporaryFile() as file:
+                own = _spooled(reader.pieces(source), file)
+                if own and own + 1 >= other.size:  # the last line may lack its end in either
+                    file.seek(0)
+                    source.how = "api"
+                    yield from chunks(iter(partial(file.read, PIECE), b""), reader.origin(source))
+                    return
+            had = human_size(own)
+        except OSError as error:
+            if source.how:  # some of it is on its way already
+                raise
+            had = f"an unknown size, as it cannot be put aside: {(error.strerror or 'i/o error').lower()}"
     source.notes.clear()  # what the API lacked does not matter any more
     source.how = f"archive: it has {human_size(other.size)}, and the node {had}"
-    yield from read_archived(store, other, 0, reader.context, source)
+    yield from read_archived(store, other, 0, reader.context, reader.picks.longest, source)
 
 
 def _spooled(pieces: Iterator[bytes], file: IO[bytes]) -> int:

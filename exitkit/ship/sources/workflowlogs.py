@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from functools import partial
-from typing import TYPE_CHECKING
 
 from exitkit.clients.argo.logs import log_keys
 from exitkit.clients.kubernetes import Kube, find
@@ -13,16 +12,18 @@ from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.pipeline.source import Source
 from exitkit.ship.sources import archive, pods
 from exitkit.ship.sources.archive import Index
+from exitkit.ship.sources.selection import Selection
 from exitkit.ship.sources.store import Store
 
-if TYPE_CHECKING:
-    from exitkit.ship.sources import Wanted
 
+def sources(wanted: Selection, context: Context, longest: int) -> Iterator[Source]:
+    """What can be found; where one of the two cannot be asked, that is a source that fails, and the other goes on.
 
-def sources(wanted: "Wanted", context: Context, *, with_pods: bool, with_archive: bool) -> Iterator[Source]:
-    """What can be found; where one of the two cannot be asked, that is a source that fails, and the other goes on."""
+    `longest` is how many bytes of a line go into one record.
+    """
+    with_pods, with_archive = "pods" in wanted.from_, "archive" in wanted.from_
     since = context.deadline.clock.time() - wanted.since if wanted.since else 0.0
-    picks = pods.Picks(tuple(wanted.containers), wanted.only == "failed", wanted.tail, since)
+    picks = pods.Picks(tuple(wanted.containers), wanted.only == "failed", wanted.tail, since, longest)
     path = str(wanted.kubeconfig) if wanted.kubeconfig else ""
     with ExitStack() as stack:
         kube = stack.enter_context(Kube(partial(find.find, path, "", context.deadline.clock)))
@@ -51,7 +52,7 @@ def sources(wanted: "Wanted", context: Context, *, with_pods: bool, with_archive
 
 
 def _archived(
-    store: Store, kube: Kube, wanted: "Wanted", context: Context, *, is_all: bool
+    store: Store, kube: Kube, wanted: Selection, context: Context, *, is_all: bool
 ) -> tuple[Index, list[Source]]:
     """The archived logs, and what there is to tell of those that were not found or not looked for.
 

@@ -1,19 +1,20 @@
 """A syslog server, over TCP or TLS."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from exitkit.context import Context
+from exitkit.errors import Unknown
 from exitkit.ship import Ship
-from exitkit.ship.pipeline.batch import Answer, Batch, Post
+from exitkit.ship.pipeline.batch import Answer, Batch, Post, Sender
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.syslog.connection import Line, Server
-from exitkit.text.units import Bytes
+from exitkit.text.units import Bytes, Seconds
 
 # https://www.rfc-editor.org/rfc/rfc5424#section-6.2.1
 _FACILITIES = {"user": 1, "daemon": 3, **{f"local{number}": 16 + number for number in range(8)}}
@@ -22,14 +23,16 @@ _TOLD = ("workflow", "namespace", "uid", "pod", "container", "step", "file", "pa
 _NAME = re.compile(r"[\x21-\x7e]{1,48}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,253}[A-Za-z0-9])?")
 _CUT = "… (cut)"
+_HEAD = 1024  # bytes before a message: the header has 400 at most, and what it tells of a pod some 500
 
 
 class Syslog(Ship):
     """Send records to a syslog server by RFC 5424, over TCP or TLS.
 
-    Messages are framed by their length (RFC 6587, octet counting), so that one may have several lines. Syslog has no
-    acknowledgements: a connection that breaks leaves in doubt what was sent over it, and the step says so and sends
-    nothing twice. The id of each record is in its structured data.
+    Messages are framed by their length, so that one may have several lines, or by `framing` as lines. Syslog has no
+    acknowledgements: what was sent counts as accepted once the server has read the connection to its end, as far as TCP
+    can tell, and a connection that breaks leaves in doubt what was sent over it. The step says so and sends nothing
+    twice. The id of each record is in its structured data.
     """
 
     most_bytes: ClassVar[int] = 1 << 20
@@ -47,7 +50,13 @@ class Syslog(Ship):
         32473, ge=1, description="The private enterprise number of the structured data; 32473 is for documentation."
     )
     max_message: Bytes = Field(8192, description="Bytes of a message, after which it is cut and says so.")
+    framing: Literal["octets", "newline"] = Field(
+        "octets",
+        description="How messages are told apart (RFC 6587): octets counts their bytes, newline ends each with a line "
+        "feed, for servers that do not count, and makes those inside spaces.",
+    )
     newlines: bool = Field(True, description="Keep the lines of a message; no makes them spaces.")
+    close_wait: Seconds = Field(5.0, gt=0, description="How long the server may take at the end to have read all.")
 
     @field_validator("host")
     @classmethod
@@ -85,6 +94,10 @@ class Syslog(Ship):
             raise ValueError("ca_file and client_cert are for tls")
         return self
 
+    def longest(self) -> int:
+        """What does not fit into a message is split: with room for all that stands before it, so that nothing is cut."""
+        return min(self.line_bytes or self.longest_line, self.max_message - _HEAD)
+
     def target(self) -> str:
         return f"syslog at {self.host}:{self._port}"
 
@@ -98,31 +111,51 @@ class Syslog(Ship):
         host = _token(str(told.get("pod") or told.get("workflow") or ""), 255)
         data = "".join(f' {key}="{_escaped(str(told[key]))}"' for key in _TOLD if told.get(key))
         head, middle = f"<{pri}>1 ", f" {host} {self.app_name} - {chunk.kind} [exitkit@{self.enterprise} id="
+        counted = self.framing == "octets"
+        keeps_lines = counted and self.newlines
         found = []
         for stamp, identity, message in zip(chunk.stamps, chunk.ids, chunk.messages, strict=True):
-            text = message if self.newlines else message.replace("\n", " ")
-            whole = f'{head}{stamp[:26]}Z{middle}"{identity}"{data}] {text}'
+            text = message if keeps_lines else message.replace("\n", " ")
+            # Nothing follows the structured data of an empty message: a space alone breaks the parser of syslog-ng.
+            whole = f'{head}{stamp[:26]}Z{middle}"{identity}"{data}]{" " if text else ""}{text}'
             size = len(whole) if whole.isascii() else len(whole.encode("utf-8", "backslashreplace"))
             if size > self.max_message:
                 whole = _cut(whole, self.max_message)
                 size = len(whole.encode("utf-8", "backslashreplace"))
-            found.append(f"{size} {whole}")
+            found.append(f"{size} {whole}" if counted else f"{whole}\n")
         return found
 
     @contextmanager
-    def open(self, context: Context) -> Iterator[Post]:  # noqa: ARG002 - a batch is bounded by its attempt
-        files = [str(one) if one else None for one in (self.ca_file, self.client_cert, self.client_key)]
-        line = Line(Server(self.host, self._port, self.tls, *files), f"shipping to {self.target()}")
-
-        def post(batch: Batch) -> Answer:
-            line.send(b"".join(part.blob for part in batch.parts))
-            return Answer()
-
+    def open(self, context: Context) -> Iterator[Post]:
+        files = [str(path) if path else None for path in (self.ca_file, self.client_cert, self.client_key)]
+        patience = context.retry.terms.attempt_timeout, self.close_wait
+        line = Line(Server(self.host, self._port, self.tls, *files), f"shipping to {self.target()}", patience)
         try:
-            yield post
-            line.finish()
+            yield _Sent(line)
         finally:
             line.close()
+
+
+class _Sent(Sender):
+    """What went over each connection, which is accepted once the server has read that connection to its end."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__()
+        self.line = line
+
+    def __call__(self, batch: Batch) -> Answer:
+        return Answer(ack=self.line.send(b"".join(part.blob for part in batch.parts)))
+
+    def acknowledged(self, acks: Collection[int]) -> Iterator[int]:
+        has_closed = self.line.finish()
+        how = "when it ended the connection" if has_closed else "though it has not ended the connection yet"
+        whose = "the server had read" if has_closed else "the server's machine has received"
+        self.notes.append(f"syslog acknowledges nothing: accepted is what {whose} {how}")
+        yield from (ack for ack in acks if ack == self.line.number)
+        if any(ack != self.line.number for ack in acks):
+            raise Unknown(
+                f"{self.line.what}: a connection broke; the end of what was sent over it may not have arrived"
+            )
 
 
 def _token(text: str, most: int) -> str:

@@ -1,17 +1,19 @@
 """A connection to a syslog server, over TCP or TLS, which never says what it has taken."""
 
 import contextlib
+import fcntl
 import socket
+import sys
+import termios
+import threading
 from dataclasses import dataclass
 from typing import Any
 
 from exitkit.clients.tcp import RefusedAddress, dial, tls, unsent
 from exitkit.errors import ActionError, Retryable, Unknown
-from exitkit.retry import sending
+from exitkit.retry import Abandoned, sending
 
 _CONNECT = 5.0  # seconds for each address
-_SEND = 15.0  # seconds in which a server has to take something
-_GOODBYE = 5.0  # seconds for it to have read all, and to close as well
 
 
 @dataclass(frozen=True)
@@ -27,17 +29,36 @@ class Server:
 
 
 class Line:
-    """One connection. What breaks it leaves in doubt what was sent since it was opened."""
+    """Connections, one after the other. What breaks one leaves in doubt what was sent since it was opened.
 
-    def __init__(self, server: Server, what: str) -> None:
+    `number` is that of the connection. `patience` is in seconds: for the server to take something of what is sent, and
+    at the end to have read all of it and close too.
+    """
+
+    def __init__(self, server: Server, what: str, patience: tuple[float, float]) -> None:
         self.server, self.what = server, what
+        self.number = 0
+        self._send_within, self._close_within = patience
         self._socket: Any = None
         self._sent = 0
+        self._lock = threading.Lock()  # held by whoever uses the socket, who alone closes it
+        self._is_closed = False
 
-    def send(self, data: bytes) -> None:
-        """Raises Retryable where there is no connection and nothing was sent, else Unknown."""
+    def send(self, data: bytes) -> int:
+        """The number of the connection. Raises Retryable where there is none and nothing was sent, else Unknown."""
+        with self._lock:
+            try:
+                if self._is_closed:
+                    raise Abandoned
+                return self._send(data)
+            finally:
+                if self._is_closed:
+                    self._drop()
+
+    def _send(self, data: bytes) -> int:
         if self._socket is None:
             self._socket = self._opened()
+            self.number += 1
         if self._has_ended():
             raise self._lost("closed the connection")
         sending()
@@ -46,24 +67,60 @@ class Line:
             self._socket.sendall(data)
         except OSError as error:
             late = isinstance(error, TimeoutError)
-            raise self._lost(f"took nothing for {_SEND:g} s" if late else "broke the connection") from None
+            raise self._lost(f"took nothing for {self._send_within:g} s" if late else "broke the connection") from None
+        return self.number
 
-    def finish(self) -> None:
-        """Say that this was all, and wait for the server to have read it. Raises Unknown where the connection broke."""
-        if self._socket is None:
-            return
+    def finish(self) -> bool:
+        """Say that this was all, and wait for the server to have read it; whether it closed too, which says so.
+
+        Else it has only arrived at the server's machine. Raises Unknown where it has not, or the connection broke.
+        """
+        if not self._lock.acquire(blocking=False):  # an attempt that was given up is still sending
+            raise Unknown(f"{self.what}: the end of what was sent may not have arrived")
         try:
-            self._socket.settimeout(_GOODBYE)
+            if self._socket is None:
+                return True
+            self._socket.settimeout(self._close_within)
             if not self.server.tls or self._has_unwrapped():
                 self._socket.shutdown(socket.SHUT_WR)
                 while self._socket.recv(4096):
                     pass
+            return True
         except TimeoutError:
-            pass  # it keeps its side open, which says nothing
+            if self._unread() > 0:
+                raise self._lost(f"had not taken all {self._close_within:g} s after its end") from None
+            return False
         except OSError:
             raise self._lost("broke the connection") from None
         finally:
-            self.close()
+            self._drop()
+            self._lock.release()
+
+    def close(self) -> None:
+        """End it, also while somebody sends; whoever does closes the socket then, whose number is not another's before."""
+        self._is_closed = True
+        if self._lock.acquire(blocking=False):
+            try:
+                self._drop()
+            finally:
+                self._lock.release()
+        elif (used := self._socket) is not None:
+            with contextlib.suppress(OSError):
+                used.shutdown(socket.SHUT_RDWR)
+
+    def _unread(self) -> int:
+        """Bytes that the other machine has not confirmed yet: https://man7.org/linux/man-pages/man7/tcp.7.html, SIOCOUTQ."""
+        try:
+            answer = fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, bytes(4))
+        except OSError:
+            return 1
+        return int.from_bytes(answer, sys.byteorder)
+
+    def _drop(self) -> None:
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.close()
+            self._socket = None
 
     def _has_unwrapped(self) -> bool:
         """Whether TLS came to its end; many servers close without a word, which is no sign of a loss."""
@@ -75,18 +132,12 @@ class Line:
             return False
         return True
 
-    def close(self) -> None:
-        if self._socket is not None:
-            with contextlib.suppress(OSError):
-                self._socket.close()
-            self._socket = None
-
     def _opened(self) -> Any:
         server = self.server
         problem: BaseException
         try:
             found = dial(server.host, server.port, _CONNECT, allow_link_local=False)
-            found.settimeout(_SEND)
+            found.settimeout(self._send_within)
             if not server.tls:
                 return found
             try:
@@ -109,11 +160,11 @@ class Line:
         except OSError as error:
             return "Want" not in type(error).__name__  # ssl's way of saying that there is nothing yet
         finally:
-            self._socket.settimeout(_SEND)
+            self._socket.settimeout(self._send_within)
 
     def _lost(self, how: str) -> ActionError:
         sent, where = self._sent, f"{self.server.host}:{self.server.port}"
-        self.close()
+        self._drop()
         self._sent = 0
         if not sent:
             return Retryable(f"{self.what}: {where} {how}")

@@ -11,7 +11,7 @@ from exitkit.retry.clock import Clock
 from exitkit.settings import SettingsError, load
 from exitkit.ship.cloudwatch import Cloudwatch
 from exitkit.testing import ScriptedHTTP, context, failed_workflow
-from exitkit.testing.http import answer_json
+from exitkit.testing.http import answer, answer_json
 
 
 def cloudwatch(tmp_path, *names, **more):
@@ -157,3 +157,36 @@ def test_names_that_cannot_be(tmp_path, more):
     """Before anything runs."""
     with pytest.raises(SettingsError):
         cloudwatch(tmp_path, **more)
+
+
+def test_a_page_for_people_is_no_success(account, tmp_path, log):
+    """200 with HTML is what stands before the service."""
+    with ScriptedHTTP([answer(200, b"<html>login</html>")]) as server, pytest.raises(ActionError) as told:
+        cloudwatch(tmp_path, log, endpoint_url=server.url, region="eu-west-1").run(context())
+    assert told.value.facts["accepted"] == 0
+
+
+def test_what_exists_already_is_known_by_its_kind_and_not_by_a_text(account, tmp_path, log):
+    """A message that only mentions it is an error like any other."""
+    missing = answer_json({"__type": "ResourceNotFoundException", "message": "no stream"}, 400)
+    other = answer_json({"__type": "InvalidParameterException", "message": "not ResourceAlreadyExistsException"}, 400)
+    with ScriptedHTTP([missing, other]) as server, pytest.raises(ActionError, match="InvalidParameterException"):
+        cloudwatch(tmp_path, log, endpoint_url=server.url, region="eu-west-1").run(context())
+    there = answer_json({"__type": "ResourceAlreadyExistsException", "message": "it is"}, 400)
+    with ScriptedHTTP([missing, there, answer_json({})]) as server:
+        facts = cloudwatch(tmp_path, log, endpoint_url=server.url, region="eu-west-1").run(context()).facts
+    assert facts["accepted"] == 2
+
+
+def test_a_day_that_arrived_is_not_put_again_because_the_next_is_throttled(account, tmp_path):
+    """A batch that spans several days takes several requests; only what has no verdict goes again."""
+    (tmp_path / "log").write_text(f"{now(-200_000)} old\n{now(-10)} new\n")
+    slow = answer_json({"__type": "ThrottlingException", "message": "rate"}, 400)
+    with ScriptedHTTP([answer_json({}), slow, answer_json({})]) as server:
+        made = cloudwatch(tmp_path, str(tmp_path / "log"), endpoint_url=server.url, region="eu-west-1", format="text")
+        assert made.run(context()).facts["accepted"] == 2
+    assert [[one["message"][-3:] for one in events(request)] for request in server.requests] == [
+        ["old"],
+        ["new"],
+        ["new"],
+    ]

@@ -2,11 +2,14 @@
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 
-from exitkit.errors import ActionError
+from exitkit.errors import ActionError, Unknown
 from exitkit.plan import registry
+from exitkit.receipts import Folder, Nowhere
+from exitkit.retry import RetryPolicy
 from exitkit.settings import load
 from exitkit.testing import context, failed_workflow
 
@@ -54,14 +57,16 @@ def log(tmp_path, clock):
     return str(tmp_path / "log"), lines, int(now) * 10**9
 
 
-def ship(service, tmp_path, clock, *names, **more):
+def ship(service, tmp_path, clock, *names, state=None, resend=False, seconds=300.0, **more):
     name, server = service
     leaf = f"ship.{'http' if name == 'bulk_http' else name}"
     url = {"endpoint_url": server.url} if name == "cloudwatch" else {"url": server.url}
     given = {**GIVEN[name](server), **url, "from": list(names), "dead_letter": str(tmp_path / "dead"), **more}
     moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(clock.time() - 120))
     workflow = failed_workflow(creation_timestamp=moment, duration="30")
-    return load(registry.find(leaf), given, {}, "X_").run(context(clock=clock, workflow=workflow))
+    terms = RetryPolicy(attempts=5, resend=resend)
+    made = load(registry.find(leaf), given, {}, "X_")
+    return made.run(context(clock=clock, workflow=workflow, state=state or Nowhere(), terms=terms, seconds=seconds))
 
 
 def text(record):
@@ -96,7 +101,8 @@ def test_a_second_run_is_known_where_that_can_be(service, tmp_path, clock, log):
     ship(service, tmp_path, clock, path)
     assert {one["id"] for one in server.records} == before
     assert len(server.records) == len(lines) * (1 if name in ONCE else 2)
-    assert first.facts["idempotent"] is (name in ONCE)
+    # A Loki that shards its streams, as it does by default and this one does not, keeps both.
+    assert first.facts["idempotent"] is (name in ONCE - {"loki"})
 
 
 def test_a_long_log_keeps_to_the_limits(service, tmp_path, clock):
@@ -136,3 +142,109 @@ def test_wrong_credentials_end_it_at_once(service, tmp_path, clock, log):
     assert told.value.reason == "auth"
     assert told.value.facts["accepted"] == 0
     assert "made-up" not in str(told.value)
+
+
+# Records that cannot be taken.
+
+
+def refusing(server, name, numbers):
+    """The service refuses the lines of these numbers for good; Loki does it by their age."""
+    if name != "loki":
+        server.refuse(*(f"line {number} " for number in numbers))
+
+
+def numbered(tmp_path, clock, name, count, bad):
+    """A log of so many lines; to Loki the bad ones are eight days old."""
+    moment = clock.time() - 3000
+    lines = []
+    for number in range(count):
+        when = moment + number / 100 - (8 * 86_400 if name == "loki" and number in bad else 0)
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(when)) + f".{number:09d}Z"
+        lines.append(f"{stamp} line {number} \n")
+    (tmp_path / "log").write_text("".join(lines))
+    return str(tmp_path / "log")
+
+
+@pytest.mark.parametrize("bad", [{3}, {0, 700, 701, 1999}])
+def test_a_record_that_is_refused_costs_no_other(service, tmp_path, clock, bad):
+    """What the report says was accepted is what the service has, each once; only the culprits are dead letters."""
+    name, server = service
+    if name in ("datadog", "cloudwatch"):
+        pytest.skip("it tells nothing of single records, or takes any text")
+    if name == "loki":  # what is behind a line in its log is never told as older than that
+        bad = set(range(len(bad)))
+    refusing(server, name, bad)
+    with pytest.raises(ActionError, match=f"refused {len(bad)} record") as told:
+        ship(service, tmp_path, clock, numbered(tmp_path, clock, name, 2000, bad))
+    facts = told.value.facts
+    assert (facts["accepted"], facts["rejected"], facts["unknown"], facts["left"]) == (2000 - len(bad), len(bad), 0, 0)
+    arrived = sorted(int(text(one).rpartition("line ")[2]) for one in server.records)
+    assert arrived == [number for number in range(2000) if number not in bad]
+    if name != "otlp":  # whose answer has a number, and no places: all of that batch is kept
+        kept = [json.loads(line) for line in (tmp_path / "dead").read_text().splitlines()]
+        assert sorted(int(one["message"].rpartition("line ")[2]) for one in kept) == sorted(bad)
+
+
+# A second run.
+
+
+def test_receipts_keep_a_second_run_from_shipping_again(service, tmp_path, clock, log):
+    """Where the service would keep what comes twice; only what is new goes, also of a log that has grown."""
+    name, server = service
+    path, lines, _ = log
+    state = Folder(tmp_path / "state")
+    ship(service, tmp_path, clock, path, state=state)
+    with Path(path).open("a") as file:
+        file.write(f"{lines[-1]} and more\n")
+    before = len(server.records)
+    facts = ship(service, tmp_path, clock, path, state=state).facts
+    if name == "gcplogging":  # which knows what comes twice, and says nothing of it
+        assert (len(server.records), facts["accepted"]) == (before + 1, len(lines) + 1)
+        return
+    assert (facts["read"], facts["accepted"], facts["duplicate"]) == (len(lines) + 1, 1, len(lines))
+    assert len(server.records) == before + 1
+    if not facts["idempotent"]:
+        requests = len(server.requests)
+        assert ship(service, tmp_path, clock, path, state=state).duplicate
+        assert len(server.requests) == requests, "there was nothing to send"
+
+
+def test_receipts_of_another_file_mean_nothing(bulk_http, tmp_path, clock, log):
+    """Its first line is another; all of it goes, and the report says why."""
+    service, state = ("bulk_http", bulk_http), Folder(tmp_path / "state")
+    ship(service, tmp_path, clock, log[0], state=state)
+    (tmp_path / "log").write_text("something else\nand more\n")
+    result = ship(service, tmp_path, clock, log[0], state=state)
+    assert result.facts["accepted"] == 2
+    assert "an earlier run has sent something else under this name" in result.notes[0]
+
+
+def test_what_may_have_arrived_is_not_sent_by_a_second_run_unless_that_is_asked_for(bulk_http, tmp_path, clock, log):
+    """It is unknown in the first, and counts as sent; `retry.resend` sends it."""
+    service, state = ("bulk_http", bulk_http), Folder(tmp_path / "state")
+    bulk_http.next(drop=True, stored=True)
+    with pytest.raises(Unknown) as told:
+        ship(service, tmp_path, clock, log[0], state=state)
+    assert told.value.facts["unknown"] == len(log[1]) == len(bulk_http.records)
+    assert ship(service, tmp_path, clock, log[0], state=state).duplicate
+    assert len(bulk_http.records) == len(log[1])
+
+
+# A limit on the rate.
+
+
+def test_a_limit_on_the_rate_is_learnt_and_all_arrives_once(loki, tmp_path, clock):
+    """Loki's own limit in small: sixty times its burst arrives whole, none twice, in little more than it takes."""
+    loki.rate, loki.burst = 40_000, 60_000
+    loki._tokens = float(loki.burst)
+    line = "y" * 180
+    (tmp_path / "log").write_text("".join(f"line {number} {line}\n" for number in range(16_000)))
+    began = clock.monotonic()
+    service = ("loki", loki)
+    facts = ship(service, tmp_path, clock, str(tmp_path / "log"), seconds=3000, batch_bytes=20_000).facts
+    assert facts["accepted"] == 16_000
+    assert sorted(int(text(one).split()[1]) for one in loki.records) == list(range(16_000))
+    assert not loki.duplicates
+    size = sum(len(text(one)) + len(one["id"]) + 2 for one in loki.records)
+    assert clock.monotonic() - began <= 1.15 * (size - loki.burst) / loki.rate
+    assert loki.replies.count(429) <= len(loki.replies) / 10

@@ -144,7 +144,9 @@ def test_a_success_that_is_no_otlp_is_none(tmp_path, log, told):
 @pytest.mark.parametrize("status", [400, 403])
 def test_why_it_refuses_is_told(tmp_path, log, status, body, kind, word):
     """The message of an RPC's status, without the bytes around it."""
-    with ScriptedHTTP([answer(status, body, {"Content-Type": kind})]) as server, pytest.raises(ActionError) as found:
+    requests = 3 if status == 400 else 1  # the two records go each by itself too
+    steps = [answer(status, body, {"Content-Type": kind})] * requests
+    with ScriptedHTTP(steps) as server, pytest.raises(ActionError) as found:
         otlp(server, tmp_path, log).run(context())
     assert word in str(found.value)
     assert "\ufffd" not in str(found.value)
@@ -167,12 +169,22 @@ def test_what_may_be_sent_again_is(tmp_path, log, status):
 
 @pytest.mark.parametrize("status", [400, 408, 500, 501, 404, 302])
 def test_what_must_not_be_sent_again_is_not(tmp_path, log, status):
-    """One request, and the truth."""
-    with ScriptedHTTP([answer(status, b"no")]) as server, pytest.raises(ActionError) as told:
+    """One request of each, and the truth: of a 400, as it may be for one record, the halves are other requests."""
+    requests = 3 if status == 400 else 1
+    with ScriptedHTTP([answer(status, b"no")] * requests) as server, pytest.raises(ActionError) as told:
         otlp(server, tmp_path, log).run(context())
-    assert len(server.requests) == 1
+    assert len({one.body for one in server.requests}) == len(server.requests) == requests
     assert told.value.facts["accepted"] == 0
     assert not isinstance(told.value, Exhausted)
+
+
+def test_what_loki_answers_is_a_success(tmp_path, log):
+    """204 without a body, which a Loki gives that takes OTLP; and a page for people with 200 is none."""
+    with ScriptedHTTP([answer(204)]) as server:
+        assert otlp(server, tmp_path, log).run(context()).facts["accepted"] == 2
+    with ScriptedHTTP([answer(200, b"<!DOCTYPE html><html>login")]) as server, pytest.raises(ActionError) as told:
+        otlp(server, tmp_path, log).run(context())
+    assert told.value.facts["accepted"] == 0
 
 
 def test_a_batch_is_of_one_source(tmp_path):

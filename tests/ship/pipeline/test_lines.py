@@ -10,6 +10,8 @@ from exitkit.ship.pipeline.lines import LONGEST, PIECE, Origin, chunks, parse_ti
 from exitkit.testing import failed_workflow
 from exitkit.text import redact
 
+NANO = 10**9
+
 START = 1_790_000_000_000_000_000
 WORKFLOW = failed_workflow()
 
@@ -64,7 +66,7 @@ def test_pieces_larger_than_ours_make_no_difference():
 
 def test_a_long_line_becomes_several_records_that_say_so():
     """All of it is there; the first part has the line's own id, and no id comes twice."""
-    line = "x" * (LONGEST // 4) + "y" * (LONGEST // 4) + "end"
+    line = "x" * LONGEST + "y" * LONGEST + "end"
     found = cut(f"before\n{line}\nafter\n".encode())
     assert [one.message for one in found][0::4] == ["before", "after"]
     parts = found[1:4]
@@ -75,13 +77,47 @@ def test_a_long_line_becomes_several_records_that_say_so():
     assert sorted({one.time for one in parts}) == [one.time for one in parts]
 
 
+@pytest.mark.parametrize(("character", "count"), [("x", LONGEST), ("ü", LONGEST // 2), ("👍", LONGEST // 4)])
+def test_a_line_of_64_kib_is_one_record_and_of_a_byte_more_two(character, count):
+    """The limit is in bytes of UTF-8, and no character is cut."""
+    (whole,) = cut(f"{character * count}\n".encode())
+    assert whole.message == character * count
+    first, second = cut(f"{character * count}{character}\n".encode())
+    assert (first.message, second.message) == (character * count, character)
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+def test_parts_and_the_lines_behind_them_have_times_of_their_own(stamped):
+    """In their order, also where lines follow at once: a target that sorts by time keeps it."""
+    stamp = "2026-11-23T07:00:01.000000001Z "
+    lines = [f"{stamp}{'x' * (3 * LONGEST)}", f"{stamp}b", f"{stamp}c", "2026-11-23T07:00:02.000000000Z d"]
+    found = [
+        record
+        for chunk in chunks([("\n".join(lines) + "\n").encode()], origin(stamped=stamped))
+        for record in chunk.records()
+    ]
+    times = [record.time for record in found]
+    assert len(set(times)) == len(times)
+    assert times == sorted(times)
+    assert times[-1] % NANO == 0
+
+
+def test_lines_that_held_a_secret_are_counted():
+    """What is shipped differs from what was written only there, and the report says in how many lines."""
+    told = []
+    key = "AKIA" + "IOSFODNN7EXAMPLE"
+    data = f"one\n{key}\ntwo {key} {key}\nthree\n".encode()
+    list(chunks([data], origin(redacted=told.append)))
+    assert sum(told) == 2
+
+
 def test_a_line_without_end_does_not_fill_the_memory():
     """A gigabyte without a line feed would be cut all the same; here it is 64 MiB."""
     tracemalloc.start()
     count = sum(len(chunk) for chunk in chunks((b"x" * PIECE for _ in range(256)), origin()))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert count == 256 * PIECE // (LONGEST // 4)
+    assert count == 256 * PIECE // LONGEST
     assert peak < 16 << 20
 
 

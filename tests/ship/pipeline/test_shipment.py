@@ -13,7 +13,7 @@ from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted, Retryable, Skip, Unknown
 from exitkit.retry import Retry, RetryPolicy, sending
 from exitkit.retry.clock import Deadline
-from exitkit.ship.pipeline.batch import Answer, TooLarge
+from exitkit.ship.pipeline.batch import Answer, Refused, Sender, TooLarge
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.pipeline.shipment import Shipment
 from exitkit.ship.sources import Source
@@ -27,6 +27,7 @@ class Shelf:
         self.most_bytes, self.most_records, self.separator = most_bytes, most_records, separator
         self.by_source, self.in_flight, self.safe = (more.get(key, 0) for key in ("by_source", "in_flight", "safe"))
         self.answer, self.batches, self.lost = answer, [], set()
+        self.dead_letter_bytes = more.get("dead_letter_bytes", 1 << 20)
 
     def target(self):
         return "the shelf"
@@ -34,17 +35,17 @@ class Shelf:
     def encode(self, chunk):
         return ["x" * int(message) for message in chunk.messages]
 
+    def encoder(self, context):
+        return self.encode
+
+    def limits(self):
+        return self.most_bytes, self.most_records
+
+    def together(self, chunk):
+        return chunk.source if self.by_source else None
+
     def open(self, context):
-        return nullcontext(self.post)
-
-    def post(self, batch):
-        self.batches.append(batch)
-        return self.answer(batch, len(self.batches)) if self.answer else Answer()
-
-    def acknowledged(self, context, acks):
-        yield from sorted(acks - self.lost)
-        if acks & self.lost:
-            raise Unknown("lost on the way")
+        return nullcontext(_Hand(self))
 
     def is_safe_to_resend(self):
         return bool(self.safe)
@@ -52,6 +53,24 @@ class Shelf:
     @property
     def sent(self):
         return [[one for chunk in batch.chunks for one in chunk.ids] for batch in self.batches]
+
+
+class _Hand(Sender):
+    """What puts batches on the shelf in one run."""
+
+    def __init__(self, shelf):
+        super().__init__()
+        self.shelf = shelf
+
+    def __call__(self, batch):
+        shelf = self.shelf
+        shelf.batches.append(batch)
+        return shelf.answer(batch, len(shelf.batches)) if shelf.answer else Answer()
+
+    def acknowledged(self, acks):
+        yield from sorted(acks - self.shelf.lost)
+        if acks & self.shelf.lost:
+            raise Unknown("lost on the way")
 
 
 def source(name, *sizes, chunk=3, notes=(), fails=None):
@@ -80,9 +99,8 @@ def ship(shelf, context, *sources, dead=""):
 
 
 def adds_up(facts):
-    return facts["read"] == facts["accepted"] + facts["duplicate"] + facts["rejected"] + facts["left"] and all(
-        one["read"] == one["accepted"] + one["duplicate"] + one["rejected"] + one["left"] for one in facts["sources"]
-    )
+    parts = ("accepted", "duplicate", "rejected", "unknown", "left")
+    return all(one["read"] == sum(one[part] for part in parts) for one in (facts, *facts["sources"]))
 
 
 # Packing.
@@ -212,7 +230,7 @@ def test_tries_that_run_out_say_so_with_the_count(context):
     """Exhausted, so that nobody retries it once more."""
 
     def answer(batch, number):
-        raise Retryable("busy", reason="rate")
+        raise Retryable("busy", reason="server")
 
     shelf = Shelf(answer)
     with pytest.raises(Exhausted, match="busy; gave up after 3 tries; 1 of 1 record left") as told:
@@ -314,9 +332,10 @@ def test_dead_letters_that_cannot_be_kept_are_told(context, tmp_path):
     """The refusal is the error; that it is lost is a note of it."""
     shelf = Shelf(lambda batch, number: Answer(rejected={0: "no"}))
     shipment = Shipment(shelf, context, str(tmp_path))  # a folder
-    with pytest.raises(ActionError, match="the shelf refused 1 record: no"):
+    with pytest.raises(ActionError, match="the shelf refused 1 record: no; they are not kept") as told:
         shipment.ship([source("a", 1)])
-    assert "not kept" in shipment.notes[0]
+    assert "not everything that was refused is kept" in told.value.notes[0]
+    assert told.value.facts["deadLettersLost"] == 1
 
 
 def test_notes_are_told_once(context):
@@ -342,9 +361,10 @@ def test_each_source_has_its_counts(context):
     facts = ship(shelf, context, source("a", 1, 1), source("b", 1, notes=["rotated"])).facts
     assert adds_up(facts)
     assert facts["sources"] == [
-        {"source": "b", "read": 1, "accepted": 1, "duplicate": 0, "rejected": 0, "left": 0, "whole": False}
-        | {"notes": ["rotated"]},
-        {"source": "a", "read": 2, "accepted": 1, "duplicate": 1, "rejected": 0, "left": 0, "whole": True},
+        {"source": "b", "read": 1, "accepted": 1, "duplicate": 0, "rejected": 0, "unknown": 0, "left": 0}
+        | {"whole": False, "notes": ["rotated"]},
+        {"source": "a", "read": 2, "accepted": 1, "duplicate": 1, "rejected": 0, "unknown": 0, "left": 0}
+        | {"whole": True},
     ]
 
 
@@ -381,7 +401,7 @@ def test_what_is_taken_is_accepted_once_it_is_acknowledged(context):
     assert done == ["a"]
     shelf, other = Shelf(lambda batch, number: Answer(ack=number)), source("b", *[1] * 6)
     shelf.lost, other.finish = {2}, lambda: done.append("b")
-    with pytest.raises(Unknown, match="lost on the way; 2 of 6 records left") as told:
+    with pytest.raises(Unknown, match="lost on the way; 2 of 6 records may or may not") as told:
         ship(shelf, context, other)
     assert told.value.facts["accepted"] == 4
     assert done == ["a"]
@@ -442,3 +462,153 @@ def test_the_count_adds_up_whatever_happens(sizes, outcomes, options):
     assert adds_up(facts)
     assert all(one["left"] >= 0 and one["accepted"] >= 0 for one in facts["sources"])
     assert facts["accepted"] == sum(accepted)
+
+
+# Nothing is lost without a word.
+
+
+def test_one_bad_record_of_thousands_is_refused_alone(context, tmp_path):
+    """Whatever the size of the batch in which it went; it alone is a dead letter."""
+
+    def answer(batch, number):
+        if any("a-37" in chunk.ids for chunk in batch.chunks):
+            raise Refused("400: bad")
+        return Answer()
+
+    shelf, dead = Shelf(answer, most_bytes=10_000, most_records=500), tmp_path / "dead"
+    with pytest.raises(ActionError, match="refused 1 record: 400: bad") as told:
+        ship(shelf, context, source("a", *[1] * 2000, chunk=100), dead=dead)
+    assert (told.value.facts["accepted"], told.value.facts["rejected"]) == (1999, 1)
+    assert [json.loads(line)["id"] for line in dead.read_text().splitlines()] == ["a-37"]
+
+
+def test_a_source_that_is_refused_whole_keeps_no_other(context):
+    """It may be its own fault: the next source is read, and what it has arrives."""
+
+    def answer(batch, number):
+        if any(chunk.source == "a" for chunk in batch.chunks):
+            raise Refused("400: bad")
+        return Answer()
+
+    shelf = Shelf(answer, most_bytes=10_000, most_records=100, by_source=True)
+    with pytest.raises(ActionError) as told:
+        ship(shelf, context, source("a", *[1] * 1000, chunk=100), source("b", *[1] * 50))
+    counts = {one["source"]: one for one in told.value.facts["sources"]}
+    assert counts["b"]["accepted"] == 50
+    assert counts["a"]["rejected"] + counts["a"]["left"] == counts["a"]["read"]
+    assert len(shelf.batches) < 60
+
+
+def test_a_target_is_given_up_when_it_refuses_records_of_several_sources(context):
+    """Each by itself, before it has taken anything; one that has taken something is never given up for that."""
+
+    def refuses(batch, number):
+        raise Refused("400: no such index")
+
+    shelf = Shelf(refuses, most_bytes=10_000, most_records=100, by_source=True)
+    with pytest.raises(ActionError, match="refuses everything: 400: no such index") as told:
+        ship(shelf, context, *(source(f"s{number}", *[1] * 300, chunk=100) for number in range(20)))
+    assert len(told.value.facts["sources"]) <= 3
+    assert len(shelf.batches) < 100
+
+    def takes_one(batch, number):
+        if number > 1:
+            raise Refused("400: bad")
+        return Answer()
+
+    shelf = Shelf(takes_one, most_records=1)
+    with pytest.raises(ActionError) as told:
+        ship(shelf, context, source("a", *[1] * 10), source("b", *[1] * 10))
+    assert (told.value.facts["accepted"], told.value.facts["rejected"], told.value.facts["left"]) == (1, 19, 0)
+
+
+def test_what_comes_after_a_batch_in_doubt_goes_all_the_same(context, tmp_path):
+    """It is counted by itself, kept by itself, and is neither left nor accepted."""
+
+    def answer(batch, number):
+        if number == 2:
+            raise Unknown("broke the connection")
+        return Answer()
+
+    dead = tmp_path / "dead"
+    with pytest.raises(Unknown, match=r"broke the connection; 1 of 5 records may or may not have arrived$") as told:
+        ship(Shelf(answer, most_records=1), context, source("a", *[1] * 5), dead=dead)
+    facts = told.value.facts
+    assert (facts["accepted"], facts["unknown"], facts["left"]) == (4, 1, 0)
+    assert told.value.resent, "whoever retries the step would send all of it twice"
+    (kept,) = map(json.loads, dead.read_text().splitlines())
+    assert (kept["id"], kept["outcome"]) == ("a-1", "unknown")
+
+
+def test_a_target_that_never_answers_is_not_asked_for_each_batch(context):
+    """Three in a row are enough."""
+
+    def answer(batch, number):
+        raise Unknown("no answer")
+
+    shelf = Shelf(answer, most_records=1)
+    with pytest.raises(Unknown) as told:
+        ship(shelf, context, source("a", *[1] * 50))
+    assert len(shelf.batches) == 3
+    assert told.value.facts["unknown"] == 3
+
+
+def test_what_is_under_way_at_the_end_is_unknown(context):
+    """A batch that left and has no verdict is not left: the server may have it."""
+
+    def answer(batch, number):
+        sending()
+        if number == 2:
+            context.deadline.clock.advance(200)
+            raise Unknown("no verdict")
+        return Answer()
+
+    with pytest.raises(Unknown) as told:
+        ship(Shelf(answer, most_records=1), context, source("a", *[1] * 5))
+    facts = told.value.facts
+    assert (facts["accepted"], facts["unknown"]) == (1, 1)
+    assert adds_up(facts)
+
+
+def test_a_source_that_breaks_with_an_error_of_the_system_keeps_all_counts(context):
+    """A full disk, a file that goes: the others are read, and the report has the numbers."""
+    with pytest.raises(ActionError, match="a: cannot be read: no space left on device") as told:
+        ship(Shelf(), context, source("a", 1, 1, fails=OSError(28, "No space left on device")), source("b", 1))
+    assert told.value.facts["accepted"] == 3
+
+
+def test_dead_letters_have_a_bound_and_say_so(context, tmp_path):
+    """The volume is small, and others live in it; what is lost is counted."""
+    shelf = Shelf(lambda batch, number: Answer(rejected=dict.fromkeys(range(len(batch)), "no")), dead_letter_bytes=1000)
+    shelf.most_records, dead = 100, tmp_path / "dead"
+    with pytest.raises(ActionError, match="refused 30 records") as told:
+        ship(shelf, context, source("a", *[1] * 30), dead=dead)
+    facts = told.value.facts
+    kept = len(dead.read_text().splitlines())
+    assert dead.stat().st_size <= 1000
+    assert (facts["deadLetters"], facts["deadLettersLost"]) == (kept, 30 - kept)
+    assert f"{kept} of them are kept in {dead}, and {30 - kept} are not" in str(told.value)
+    assert "dead_letter_bytes allows no more" in told.value.notes[0]
+
+
+def test_a_dead_letters_file_that_cannot_be_opened_says_what_it_is(context, tmp_path):
+    """It is no receipt, and nothing was to be deleted."""
+    shelf = Shelf(lambda batch, number: Answer(rejected={0: "no"}))
+    with pytest.raises(ActionError) as told:
+        ship(shelf, context, source("a", 1), dead=tmp_path)
+    assert "the file of dead letters" in told.value.notes[0]
+    assert "receipt" not in told.value.notes[0]
+    assert "deleted" not in told.value.notes[0]
+
+
+def test_batches_get_smaller_where_the_target_takes_less(context):
+    """A size limit costs a few requests once, and not in each batch."""
+
+    def answer(batch, number):
+        if batch.size > 250:
+            raise Refused("400: request body too large")
+        return Answer()
+
+    shelf = Shelf(answer, most_bytes=1000, most_records=1000)
+    assert ship(shelf, context, source("a", *[10] * 500, chunk=50)).facts["accepted"] == 500
+    assert sum(batch.size > 250 for batch in shelf.batches) <= 4

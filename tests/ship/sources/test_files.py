@@ -9,7 +9,7 @@ import pytest
 
 from exitkit.errors import ActionError
 from exitkit.ship.sources import files
-from exitkit.testing import context
+from exitkit.testing import FakeClock, context
 
 
 def read(pattern, tail=0):
@@ -115,3 +115,26 @@ def test_records_of_a_file_name_it(tmp_path):
     (chunk,) = source.chunks()
     assert chunk.attributes["file"] == str(tmp_path / "log")
     assert chunk.attributes["workflow"]
+
+
+def test_a_pipe_that_never_closes_gives_what_came_in_time(monkeypatch):
+    """It is shipped, and the step says that the end is missing."""
+    reading, writing = os.pipe()
+    os.write(writing, b"one\ntwo\n")
+    clock = FakeClock()
+    asked = []
+
+    def select(*_):
+        asked.append(1)
+        clock.advance(20)
+        return ([reading] if len(asked) == 1 else [], [], [])
+
+    monkeypatch.setattr("select.select", select)
+    with os.fdopen(reading) as stdin, os.fdopen(writing, "w"):
+        monkeypatch.setattr(sys, "stdin", stdin)
+        found = []
+        with pytest.raises(ActionError, match="it was not closed by the time"):
+            for chunk in files.stdin(context(clock=clock, seconds=100)).chunks():
+                found += chunk.messages
+    assert found == ["one", "two"]
+    assert len(asked) == 5

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from moto.s3.models import s3_backends
@@ -28,6 +29,7 @@ def cluster():
 def wanted(cluster, tmp_path):
     def make(*names, **more):
         given = {
+            "dead_letters": "own",
             "tail": 0,
             "since": 0.0,
             "only": "all",
@@ -167,6 +169,92 @@ def test_a_log_that_breaks_off_is_read_on_from_there(cluster, wanted):
     assert found == [f"line {number}" for number in range(50)]
     assert source.notes == []
     assert len(turns) == 2
+
+
+def node(lines, *, breaks, forgets=()):
+    """A kubelet that has these lines, with their times; it heeds `sinceTime` and `tailLines`.
+
+    The n-th answer breaks off after so many bytes; before it, the node has forgotten so many lines.
+    """
+    answers = []
+
+    def play(exchange):
+        asked = parse_qs(urlsplit(exchange.read().path).query)
+        number = len(answers)
+        answers.append(asked)
+        kept = lines[sum(forgets[: number + 1]) :]
+        if "sinceTime" in asked:  # the real one too looks at each line by itself
+            kept = [line for line in kept if line[:19] >= asked["sinceTime"][0][:19]]
+        if "tailLines" in asked:
+            kept = kept[-int(asked["tailLines"][0]) :]
+        data = "".join(f"{line}\n" for line in kept).encode()
+        sent = data[: breaks[number]] if number < len(breaks) else data
+        exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(data) + sent)
+
+    return play, answers
+
+
+def at(second, text, nano=0):
+    return f"2026-11-23T07:00:{second:02d}.{nano:09d}Z {text}"
+
+
+@pytest.mark.parametrize("cut", [1, 37, 38, 39, 60, 76, 100, 113])
+@pytest.mark.parametrize("tail", [0, 3])
+def test_a_log_goes_on_by_time_wherever_it_broke(cluster, wanted, cut, tail):
+    """Also with a number of last lines, to which lines are added meanwhile: none is missing, none comes twice."""
+    old = [at(number, f"line {number}", number) for number in range(1, 6)]
+    play, answers = node(old, breaks=[cut])
+    pod(cluster, "p", play)
+
+    def growing(exchange):
+        if answers:
+            old.append(at(7, "line 7"))
+        play(exchange)
+
+    cluster.logs["p/main"] = growing
+    (source,) = sources.sources(wanted(tail=tail), context())
+    found = [line for chunk in source.chunks() for line in chunk.messages]
+    first = 1 if not tail else 3 if cut >= 38 else 4  # with none seen, the last three are others by now
+    assert found == [f"line {number}" for number in (*range(first, 6), 7)]
+    assert len(answers) == 2
+
+
+def test_a_log_that_was_rotated_while_it_was_read_loses_what_the_node_lost_and_says_so(cluster, wanted):
+    """Never a line more: places in bytes would have left some out silently."""
+    old = [at(number, f"line {number}") for number in range(1, 9)]
+    play, _ = node(old, breaks=[100], forgets=[0, 4])
+    pod(cluster, "p", play)
+    (source,) = sources.sources(wanted(), context())
+    found = [line for chunk in source.chunks() for line in chunk.messages]
+    assert found == ["line 1", "line 2", *(f"line {number}" for number in range(5, 9))]
+    assert "lines may be missing" in source.notes[0]
+
+
+def test_lines_that_are_alike_to_the_nanosecond_are_each_passed_on_once(cluster, wanted):
+    """As a program prints several in one write; and one whose clock was set back is not taken for seen."""
+    old = [at(3, "a"), at(3, "same"), at(3, "same"), at(3, "same"), at(2, "earlier"), at(4, "b")]
+    for cut in range(40, 200, 7):
+        play, _ = node(old, breaks=[cut])
+        cluster.logs["p/main"] = play
+        if cut == 40:
+            pod(cluster, "p", play)
+        (source,) = sources.sources(wanted(since=0.0), context())
+        found = [line for chunk in source.chunks() for line in chunk.messages]
+        assert found == ["a", "same", "same", "same", "earlier", "b"], cut
+
+
+def test_a_full_disk_does_not_keep_an_archived_log(cluster, wanted, archived, monkeypatch):
+    """What is to be compared cannot be put aside; the archive is whole, and is shipped."""
+    pod(cluster, "p", stamped("a", "b"))
+    archived("p", "a\nb\n")
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    (source,) = sources.sources(wanted("pods", "archive"), context())
+    assert [line for chunk in source.chunks() for line in chunk.messages] == ["a", "b"]
+    assert source.how.startswith("archive: ")
 
 
 def test_a_log_that_breaks_off_again_and_again_says_so(cluster, wanted):

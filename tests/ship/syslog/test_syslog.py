@@ -139,9 +139,15 @@ def test_a_connection_that_breaks_leaves_all_of_it_in_doubt(tmp_path):
         began.set()
         connection.reset()
 
-    with Server(broken) as server, pytest.raises(Unknown, match="may not have arrived") as told:
-        syslog(server, tmp_path, str(tmp_path / "log")).run(context())
-    assert told.value.facts["left"] > 0
+    with Server(broken, *[read_all] * 30) as server:
+        with pytest.raises(Unknown, match="may not have arrived") as told:
+            syslog(server, tmp_path, str(tmp_path / "log")).run(context())
+        server._steps.clear()
+    facts = told.value.facts
+    assert facts["unknown"] > 0
+    assert facts["accepted"] + facts["unknown"] == facts["read"] == 20_000
+    arrived = [re.search(r'id="([a-z2-7]{26})"', one)[1] for one in messages(server.data)]
+    assert len(set(arrived)) == len(arrived) == facts["accepted"], "what came over a whole connection, and none twice"
 
 
 def test_the_end_is_waited_for(tmp_path, log):
@@ -172,3 +178,56 @@ def test_settings_that_cannot_be(more):
     """Before anything runs."""
     with pytest.raises(SettingsError):
         load(Syslog, {"host": "h", **more}, {}, "X_")
+
+
+def test_what_accepted_means_is_said(tmp_path, log):
+    """Syslog acknowledges nothing, so it is what the server had read when it ended the connection."""
+    with Server(read_all) as server:
+        result = syslog(server, tmp_path, log).run(context())
+    assert result.facts["accepted"] == 2
+    assert result.notes == (
+        "syslog acknowledges nothing: accepted is what the server had read when it ended the connection",
+    )
+
+
+def test_a_server_that_never_closes_has_at_least_received_it(tmp_path, log):
+    """As far as TCP can tell; and the note says that this is all."""
+    release = threading.Event()
+
+    def keeps_open(server, connection):
+        connection.reader.read1(65536)
+        release.wait(30)
+
+    with Server(keeps_open) as server:
+        try:
+            result = syslog(server, tmp_path, log, close_wait=0.05).run(context())
+        finally:
+            release.set()
+    assert "the server's machine has received" in result.notes[0]
+
+
+def test_lines_frame_messages_where_the_server_does_not_count(tmp_path):
+    """RFC 6587, 3.4.2: a line feed ends each, so that none may be inside."""
+    made = Syslog(host="h", tls=False, framing="newline")
+    chunk = Chunk("a", ["i" * 26, "j" * 26], [0, 1], ["two\nlines", ""])
+    first, second = made.encode(chunk)
+    assert first.endswith("] two lines\n")
+    assert second.endswith('"]\n'), "nothing follows the structured data of an empty message"
+    assert first.count("\n") == second.count("\n") == 1
+    with Server(read_all) as server:
+        (tmp_path / "log").write_text("a\n\nb\n")
+        syslog(server, tmp_path, str(tmp_path / "log"), framing="newline").run(context())
+    assert len(server.data.splitlines()) == 3
+    assert all(
+        MESSAGE.fullmatch(line + (" " if line.endswith("]") else "")) for line in server.data.decode().splitlines()
+    )
+
+
+def test_a_long_line_is_split_and_not_cut(tmp_path):
+    """All of it arrives, in parts that fit."""
+    (tmp_path / "log").write_text("x" * 30_000 + "\n")
+    with Server(read_all) as server:
+        syslog(server, tmp_path, str(tmp_path / "log")).run(context())
+    found = messages(server.data)
+    assert max(len(one.encode()) for one in found) <= 8192
+    assert "".join(one.rpartition("] ")[2] for one in found) == "x" * 30_000

@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import ClassVar
 
 from pydantic import Field, field_validator
 
 from exitkit.clients import http
-from exitkit.errors import ActionError, Retryable
+from exitkit.errors import ActionError, Retryable, Unknown
+from exitkit.ship.loki import refusals
 from exitkit.ship.pipeline.batch import Answer, Batch
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.posting import HTTPShip, refused
@@ -19,15 +20,15 @@ _MOST_LABELS = 15
 # Attributes that are few in a cluster. Loki keeps a stream for each combination of labels, so that of what is
 # many, as pods are, only that is a label which keeps two writers out of one stream.
 _LABELS = ("namespace", "workflow", "container", "pod", "file")
-_IGNORED = re.compile(r"total ignored: (\d+) out of (\d+)")
 
 
 class Loki(HTTPShip):
     """Push records to Grafana Loki.
 
-    A second run pushes the same lines with the same times to the same streams, and Loki keeps one of each. Loki refuses
-    lines older than a week, lines over 256 KB, and lines an hour older than the newest of their stream; what it
-    refuses goes to `dead_letter`.
+    A second run pushes the same lines with the same times to the same streams. Loki keeps one of each only where it does
+    not shard its streams, which it does by default: then receipts, in the folder of `--state`, keep a second run from
+    pushing again. Loki refuses lines older than a week, lines over 256 KB, and lines an hour older than the newest of
+    their stream; what it refuses goes to `dead_letter`.
     """
 
     name: ClassVar[str] = "Loki"
@@ -36,12 +37,14 @@ class Loki(HTTPShip):
     # A push over the burst limit, 6 MB by default, is answered with 429 for ever.
     most_bytes: ClassVar[int] = 1 << 20
     most_records: ClassVar[int] = 10_000
-    # Its 400 says how many it ignored, and not which.
-    by_source: ClassVar[bool] = True
-
     tenant: str = Field("", description="The tenant, for X-Scope-OrgID.")
     stream_labels: dict[str, str] = Field(
         {}, description="More labels of the streams, the same for all records, such as cluster=prod."
+    )
+    stream_sharding: bool = Field(
+        True,
+        description="Whether Loki shards its streams, as it does by default; it then keeps twice what comes twice. With "
+        "no, what may have arrived is pushed again.",
     )
     structured_metadata: bool = Field(
         True, description="Send ids and attributes along as structured metadata; no for Loki before 3.0."
@@ -58,7 +61,11 @@ class Loki(HTTPShip):
         return labels
 
     def is_safe_to_resend(self) -> bool:
-        return True
+        return not self.stream_sharding
+
+    def together(self, chunk: Chunk) -> Hashable:
+        """A push is of one stream, because of several Loki's ingester tells what became of one."""
+        return chunk.source, self._stream(chunk)
 
     def credentials(self) -> dict[str, str]:
         return super().credentials() | ({"X-Scope-OrgID": self.tenant} if self.tenant else {})
@@ -90,15 +97,14 @@ class Loki(HTTPShip):
             told = f"{self.target()} has ingestion blocked: {response.excerpt}"
             raise ActionError(told, reason="client")
         if response.status in (400, 422):
-            # What is good of the push is stored, also then.
-            found = _IGNORED.search(response.text)
-            if found and int(found[1]) < len(batch):
-                return Answer(unplaced=int(found[1]), why=f"400: {response.excerpt}")
-            return refused(response, batch)
+            return _refused(response, batch)
         if response.status == 200:
             told = f"{self.target()} answered 200, which stores nothing in Loki: is the url that of a gateway's page?"
             raise ActionError(told, reason="client")
-        http.check(response, f"shipping to {self.target()}", ok=(), idempotent=True)
+        if response.status == 429 and refusals.is_part(response.text, len(batch)):
+            told = f"{self.target()} took a part and does not say which: {response.excerpt}"
+            raise Unknown(told, reason="rate")
+        http.check(response, f"shipping to {self.target()}", ok=(), idempotent=self.is_safe_to_resend())
         raise Retryable(f"{self.target()}: {response.status}", reason="server")
 
     def _stream(self, chunk: Chunk) -> str:
@@ -108,6 +114,17 @@ class Loki(HTTPShip):
             found["level"] = chunk.level
         found |= {key: str(chunk.attributes[key]) for key in _LABELS if chunk.attributes.get(key)}
         return json.dumps(found | self.stream_labels, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _refused(response: http.Response, batch: Batch) -> Answer:
+    """What is good of the push is stored, also then."""
+    times = [time for chunk in batch.chunks for time in chunk.times]
+    lengths = [len(text.encode("utf-8", "replace")) for chunk in batch.chunks for text in chunk.messages]
+    known = refusals.read(response.text, times, lengths)
+    if known is None:
+        raise refused(response)
+    why = f"{response.status}: {response.excerpt}"
+    return Answer(rejected=dict.fromkeys(known.places, why), unplaced=known.more, unknown=known.unsaid, why=why)
 
 
 def _name(key: str) -> str:

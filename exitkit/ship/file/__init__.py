@@ -6,13 +6,10 @@ A second run appends only what is not there yet, told by the ids that begin the 
 import contextlib
 import fcntl
 import gzip
-import json
 import os
-import re
 import stat
-import zlib
+import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,19 +17,15 @@ from pydantic import Field, field_validator
 
 from exitkit.context import Context
 from exitkit.errors import ActionError, Retryable
-from exitkit.retry import sending
+from exitkit.retry import Abandoned, sending
 from exitkit.settings.fields import ADDRESS
 from exitkit.ship import Ship
+from exitkit.ship.file import earlier
+from exitkit.ship.file.earlier import Earlier
 from exitkit.ship.pipeline.batch import Answer, Batch, Post
 from exitkit.ship.pipeline.chunk import Chunk
-from exitkit.text.units import human_size
 
-# How far back the file is searched for what an earlier run wrote: some 100,000 lines, in about 0.1 s.
-_LOOK = 16 << 20
-# A compressed file can only be read from its start; this takes about a second.
-_INFLATE = 256 << 20
-_CHUNK = 1 << 16
-_LINE = re.compile(rb'^\{"id":"([a-z2-7]{26})"', re.MULTILINE)
+_PIECE = 1 << 20  # bytes of one write, after which is asked whether anybody still waits for it
 
 
 class File(Ship):
@@ -63,32 +56,54 @@ class File(Ship):
     @contextlib.contextmanager
     def open(self, context: Context) -> Iterator[Post]:  # noqa: ARG002 - a file is bounded by the step's time
         zipped = self.path.suffix == ".gz"
-        with _opened(self.path) as fd:
+        with contextlib.ExitStack() as stack:
+            fd = stack.enter_context(_opened(self.path))
             with _telling(self.path):
-                old = _Old() if self.mode == "replace" else _look_zipped(fd, self.path) if zipped else _look(fd)
+                old = (
+                    Earlier()
+                    if self.mode == "replace"
+                    else earlier.read_gzip(fd, self.path)
+                    if zipped
+                    else earlier.read(fd)
+                )
                 if old.end != os.fstat(fd).st_size:
                     os.ftruncate(fd, old.end)
-            lines = _Lines(self.path, fd, old, zipped=zipped)
+            lines = _Lines(self.path, os.dup(fd), old, zipped=zipped)
+            stack.callback(lines.close)
             lines.begin()
             yield lines.post
 
 
-@dataclass(frozen=True)
-class _Old:
-    """What an earlier run left: the ids, where new lines go, and what has to stand before them."""
-
-    ids: frozenset[str] = frozenset()
-    end: int = 0
-    before: bytes = b""
-    notes: tuple[str, ...] = ()
-
-
 class _Lines:
-    """An open file that lines are added to, each batch whole or not at all."""
+    """An open file that lines are added to, each batch whole or not at all.
 
-    def __init__(self, path: Path, fd: int, old: _Old, *, zipped: bool) -> None:
-        self.path, self.fd, self.old, self.zipped = path, fd, old, zipped
+    An attempt that was given up may still be writing when the step is over. So each writes to a descriptor of its
+    own, which nobody else closes, whose number no other file can get meanwhile, and always to the same place.
+    """
+
+    def __init__(self, path: Path, fd: int, old: Earlier, *, zipped: bool) -> None:
+        self.path, self.old, self.zipped = path, old, zipped
         self.end = old.end
+        self._fd: int | None = fd
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        with self._lock:
+            fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+    @contextlib.contextmanager
+    def _own(self) -> Iterator[int]:
+        """A descriptor of the file for one attempt; an attempt that comes too late is ended."""
+        with self._lock:
+            if self._fd is None:
+                raise Abandoned
+            fd = os.dup(self._fd)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
 
     def begin(self) -> None:
         """End a last line that has no end."""
@@ -113,18 +128,20 @@ class _Lines:
     def _write(self, content: bytes) -> None:
         # Members one after the other are one gzip file (RFC 1952, 2.2); without a time the same in each run.
         data = gzip.compress(content, 6, mtime=0) if self.zipped else content
-        sending()
-        with _telling(self.path):
+        end = self.end
+        with _telling(self.path), self._own() as fd:
             try:
                 done = 0
                 while done < len(data):
-                    done += os.pwrite(self.fd, data[done:], self.end + done)
-                os.fsync(self.fd)
+                    sending()  # which ends this if nobody waits for it any more
+                    done += os.pwrite(fd, data[done : done + _PIECE], end + done)
+                sending()
+                os.fsync(fd)
             except OSError:
                 with contextlib.suppress(OSError):  # the disk that refused may refuse this too
-                    os.ftruncate(self.fd, self.end)
+                    os.ftruncate(fd, end)
                 raise
-        self.end += len(data)
+        self.end = end + len(data)
 
 
 @contextlib.contextmanager
@@ -173,64 +190,3 @@ def _telling(path: Path) -> Iterator[None]:
     except OSError as error:
         why = "it is a symbolic link" if path.is_symlink() else (error.strerror or "i/o error").lower()
         raise ActionError(f"cannot write {path}: {why}; choose another path or mount a volume there") from error
-
-
-def _look(fd: int) -> _Old:
-    """The ids in the last part of the file, and how its last line ends."""
-    size = os.fstat(fd).st_size
-    start = max(0, size - _LOOK)
-    parts, at = [], start
-    while at < size and (part := os.pread(fd, min(1 << 20, size - at), at)):
-        parts.append(part)
-        at += len(part)
-    text = b"".join(parts)
-    notes = (f"only the last {human_size(_LOOK)} were searched for records of earlier runs",) if start else ()
-    tail = text[text.rfind(b"\n") + 1 :]
-    if not tail or _is_json(tail):
-        return _Old(_ids(text), size, b"\n" if tail else b"", notes)
-    if _LINE.match(tail) or b'{"id":"'.startswith(tail[:7]):
-        cut = "an earlier run was cut in the middle of a line, which was removed"
-        return _Old(_ids(text[: len(text) - len(tail)]), size - len(tail), b"", (*notes, cut))
-    return _Old(_ids(text), size, b"\n", notes)  # somebody else's line, which stays
-
-
-def _look_zipped(fd: int, path: Path) -> _Old:
-    """The ids in the whole file, and where its last whole member ends: after half a one nothing can be read."""
-    size = os.fstat(fd).st_size
-    ids, found, text, last = set[str](), set[str](), b"", b""
-    inflated = at = end = 0
-    unpack, pending = zlib.decompressobj(wbits=31), b""
-    while pending or at < size:
-        chunk = pending or os.pread(fd, _CHUNK, at)
-        at += 0 if pending else len(chunk)
-        try:
-            part = unpack.decompress(chunk, 16 * _CHUNK)
-        except zlib.error:
-            why = "what is in it is not gzip; choose another path, or one that does not end in .gz"
-            raise ActionError(f"cannot append to {path}: {why}", reason="client") from None
-        pending = unpack.unused_data if unpack.eof else unpack.unconsumed_tail
-        inflated += len(part)
-        if inflated > _INFLATE:
-            note = f"it holds more than {human_size(_INFLATE)}, so it was not searched for records of earlier runs"
-            return _Old(end=size, notes=(note,))
-        text += part
-        whole = text.rfind(b"\n") + 1
-        found |= _ids(text[:whole])
-        text = text[whole:][-_CHUNK:]
-        if unpack.eof:
-            ids, end, last = ids | found, at - len(pending), text
-            unpack = zlib.decompressobj(wbits=31)
-    notes = ("an earlier run was cut in the middle of a batch, which was removed",) if end < size else ()
-    return _Old(frozenset(ids), end, b"\n" if last else b"", notes)
-
-
-def _ids(text: bytes) -> frozenset[str]:
-    return frozenset(match.decode() for match in _LINE.findall(text))
-
-
-def _is_json(line: bytes) -> bool:
-    try:
-        json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return True

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel
 
@@ -40,7 +40,19 @@ class Result:
 
 
 class Action(Settings, ABC):
-    """Settings with a `run`. Success is a Result, failure an exception, and `Skip` neither."""
+    """Settings with a `run`. Success is a Result, failure an exception, and `Skip` neither.
+
+    What the trunk needs to know of a kind, its class declares here; a kind is never known by its name.
+    """
+
+    lenient: ClassVar[bool] = False
+    """Whether a gap in a template is shown and noted, as in a message, or an error, as in a path."""
+
+    notifies: ClassVar[bool] = False
+    """Whether it tells people how the workflow ended, so that it is one of those that `exitkit notify` means."""
+
+    def guard(self, context: "Context") -> None:
+        """Refuse, before it runs, what must not be done whatever the plan says. Raises ConfigError."""
 
     @abstractmethod
     def run(self, context: "Context") -> Result:

@@ -1,31 +1,27 @@
-"""A step made ready: whether it is due, and its action with the facts filled in."""
+"""A step made ready when it is its turn: whether it is due, and its action with the facts filled in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from exitkit import settings
 from exitkit.action import Action
 from exitkit.context import Context
-from exitkit.errors import ConfigError, Skip
+from exitkit.errors import ConfigError, MissingExtra, Skip
 from exitkit.plan import registry, template
-from exitkit.plan.check import Step
+from exitkit.plan.check import Plan, Step
 from exitkit.run.report import entries_as_facts
 
 
 def bind(step: Step, context: Context, environ: Mapping[str, str]) -> Action:
     """The step's action, with the facts filled in. Raises ConfigError, and MissingExtra."""
     registry.check_extra(step.uses)
-    action = registry.find(step.uses)
-    facts = facts_for(context)
-    # A message with a gap in it is better than none; a path with a gap in it is not.
-    given = template.render(step.with_, facts, lenient=step.uses.startswith("notify."))
+    kind = registry.find(step.uses)
+    values = template.render(step.with_, facts_for(context), lenient=kind.lenient)
     try:
-        made = settings.load(action, given, environ, registry.prefix(step.uses))
+        action = settings.load(kind, values, environ, registry.prefix(step.uses))
     except settings.SettingsError as error:
         raise ConfigError(f"{step.id}: {error}") from None
-    guard: Callable[[Context], None] | None = getattr(made, "guard", None)
-    if guard is not None:
-        guard(context)
-    return made
+    action.guard(context)
+    return action
 
 
 def facts_for(context: Context) -> dict[str, object]:
@@ -47,3 +43,16 @@ def is_due(step: Step, context: Context) -> bool:
     # Without a status nobody knows that all went well, so what is meant for failures runs.
     statuses = {context.workflow.status} if context.workflow.status else {"Failed", "Error"}
     return not step.when or not statuses.isdisjoint(step.when)
+
+
+def check_extras(plan: Plan) -> None:
+    """Raises MissingExtra if every step of the plan needs a library that is not installed."""
+    missing: list[MissingExtra] = []
+    steps = plan.each()
+    for step in steps:
+        try:
+            registry.check_extra(step.uses)
+        except MissingExtra as error:
+            missing.append(error)
+    if missing and len(missing) == len(steps):
+        raise missing[0]

@@ -7,7 +7,8 @@ import os
 import pytest
 
 from exitkit.context import Entry
-from exitkit.run.output import show, write
+from exitkit.run import output
+from exitkit.run.output import Place, show, write
 from exitkit.run.report import Report
 
 
@@ -36,7 +37,7 @@ def root(tmp_path):
 
 
 def put(found, root, capsys=None, template=None, folder=""):
-    write(found, form="json", template=template or {}, folder=folder, root=root)
+    return write(found, Place("json", folder, output.declared(template or {})), root=root)
 
 
 def declared(**paths):

@@ -1,0 +1,84 @@
+"""The report of a run that did not make its own, from what it had told its watchdog by then.
+
+It loads little, because there may be little time and memory left.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from exitkit.entry import Entry
+from exitkit.run import output
+from exitkit.run.report import Report
+from exitkit.run.unfinished import TIME, settle
+
+
+class Told(NamedTuple):
+    """A step of the plan, as the run told it before the first one began."""
+
+    id: str
+    uses: str
+    required: bool
+    fallback: tuple[str, ...]
+
+
+def tell(messages: Sequence[tuple[str, Any]], why: str, number: int, died: str, decided: Callable[[int], None]) -> int:
+    """Write the report wherever the run would have written it, and its exit code.
+
+    `messages` are what the run told, in order; `why` is `time`, `signal` or `death`, `number` the signal's and `died`
+    how the process ended. `decided` hears of the exit code before anything is printed, which may take for ever.
+    """
+    run: dict[str, Any] | None = None
+    entries: dict[str, Entry] = {}
+    begun: set[str] = set()
+    for kind, what in messages:
+        if kind == "plan":
+            run = what[0]
+        elif kind == "began":
+            begun.add(what[0])
+        elif kind == "entry":
+            entry = _entry(json.loads(what[0]), what[1])
+            entries[entry.step] = entry
+    if run is None:
+        if why != "signal":
+            output.say("the time ran out before any step began" if why == "time" else f"the process ended: {died}")
+        return {"time": 3, "signal": 128 + number}.get(why, 1)
+    words = ("when the process ended", "the process had ended", "other") if why == "death" else TIME
+    note = f"ended by signal {number}; it did not end by itself" if why == "signal" else _NOTES[why].format(died=died)
+    report = Report(
+        workflow=run["workflow"],
+        entries=settle([Told(*step) for step in run["steps"]], entries, begun, words),
+        started=run["started"],
+        seconds=time.monotonic() - run["began"],
+        notes=(*run["notes"], note),
+        cut=why != "death",
+        fail_on=run["fail_on"],
+        signal=number if why == "signal" else 0,
+    )
+    decided(report.exit_code)
+    place = output.Place(run["form"], run["folder"], run["declared"])
+    return output.write(report, place, decided).exit_code
+
+
+_NOTES = {
+    "time": "the time ran out, and what was under way did not let go",
+    "death": "the process was ended from within, {died}",
+}
+
+
+def _entry(told: dict[str, Any], printed: str) -> Entry:
+    return Entry(
+        told["step"],
+        told["uses"],
+        told["outcome"],
+        told["summary"],
+        reason=told.get("reason", ""),
+        seconds=told["seconds"],
+        required=told["required"],
+        because=told.get("because", ""),
+        facts=told.get("facts", {}),
+        notes=tuple(told.get("notes", ())),
+        covered_by=told.get("coveredBy", ""),
+        output=printed,
+    )

@@ -4,12 +4,15 @@ A thread of its own reads the signal from a pipe, because Python runs a handler 
 thread is back from whatever C call it is in, and because a handler must not take locks.
 """
 
-import contextlib
 import marshal
 import os
 import signal
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+
+# Nothing more is loaded before the handlers are there: PID 1 has no default for a signal. See exitkit/__init__.py.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 CUT = 0.4
 """Seconds that requests under way get to come back after a signal."""
@@ -75,9 +78,12 @@ class Stop:
             return
         frame = marshal.dumps((kind, what))  # type: ignore[arg-type]  # any value that marshal takes
         rest = memoryview(len(frame).to_bytes(8, "big") + frame)
-        with self._turn, contextlib.suppress(OSError):  # if it is gone, so is this, and soon
-            while rest:
-                rest = rest[os.write(self._line, rest) :]
+        with self._turn:
+            try:
+                while rest:
+                    rest = rest[os.write(self._line, rest) :]
+            except OSError:  # it is gone, and with it soon this
+                pass
 
     def _listen(self) -> None:
         import threading

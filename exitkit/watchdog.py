@@ -21,7 +21,7 @@ Why = Literal["time", "signal", "death"]
 _UNTOLD = 300.0
 """Seconds that the run may take before it says how long it may take: the default of a plan."""
 
-_GRACE = 0.35
+_GRACE = 0.25
 """Seconds beyond the deadline in which the run tells its own end, which is more exact."""
 
 _WRITING = 1.0

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from exitkit import settings, stdout
 from exitkit.action import Action
+from exitkit.argo import executor
 from exitkit.argo.facts import FACTS
 from exitkit.argo.gather import gather
 from exitkit.argo.workflow import Workflow
@@ -62,9 +63,11 @@ class Session:
 
     def planned(self, given: Given, read: Callable[[], Plan]) -> Plan:
         """The plan that is to be read, which a watchdog bounds as well. Raises ConfigError."""
-        timeout = self.options(given).timeout
-        if timeout is not None:
-            self.stop.tell("limit", time.monotonic() - self._spent() + timeout)
+        chosen = self.options(given)
+        if chosen.timeout is not None:
+            self.stop.tell("limit", time.monotonic() - self._spent() + chosen.timeout)
+        template, _ = executor.template(self.environ, Path("/"))
+        self.stop.tell("place", chosen.report_format, chosen.output_dir, output.declared(template))
         with stdout.apart():  # it imports plugins
             return read()
 
@@ -101,13 +104,9 @@ class Session:
         gc.freeze()
         gc.enable()
 
-        def tell(kind: str, *told: Any) -> None:
-            if kind == "plan":
-                told = ({**told[0], "form": place.form, "folder": place.folder, "declared": dict(place.declared)},)
-            self.stop.tell(kind, *told)
-
+        self.stop.tell("place", place.form, place.folder, dict(place.declared))
         with stdout.apart():
-            report = dispatch(what, context, self.environ, fail_on=fail_on, because=because, tell=tell)
+            report = dispatch(what, context, self.environ, fail_on=fail_on, because=because, tell=self.stop.tell)
         self.stop.over = True
         self.stop.tell("over")
         if number := self.stop.number:

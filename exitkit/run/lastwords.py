@@ -29,35 +29,42 @@ def tell(messages: Sequence[tuple[str, Any]], why: str, number: int, died: str, 
     `messages` are what the run told, in order; `why` is `time`, `signal` or `death`, `number` the signal's and `died`
     how the process ended. `decided` hears of the exit code before anything is printed, which may take for ever.
     """
-    run: dict[str, Any] | None = None
+    run: dict[str, Any] = {}
+    place: output.Place | None = None
     entries: dict[str, Entry] = {}
     begun: set[str] = set()
     for kind, what in messages:
-        if kind == "plan":
+        if kind == "place":
+            place = output.Place(*what)
+        elif kind == "plan":
             run = what[0]
         elif kind == "began":
             begun.add(what[0])
         elif kind == "entry":
             entry = _entry(json.loads(what[0]), what[1])
             entries[entry.step] = entry
-    if run is None:
+    before = "" if run else "; no step had begun"
+    if place is None:  # it is not known what was to be done, or nothing is to be written
         if why != "signal":
-            output.say("the time ran out before any step began" if why == "time" else f"the process ended: {died}")
+            output.say(_NOTES[why].format(died=died) + before)
         return {"time": 3, "signal": 128 + number}.get(why, 1)
     words = ("when the process ended", "the process had ended", "other") if why == "death" else TIME
     note = f"ended by signal {number}; it did not end by itself" if why == "signal" else _NOTES[why].format(died=died)
+    if run:
+        found = settle([Told(*step) for step in run["steps"]], entries, begun, words)
+    else:
+        found = (Entry("plan", "", "failed", f"not run: {words[1]}", reason=words[2], required=True),)
     report = Report(
-        workflow=run["workflow"],
-        entries=settle([Told(*step) for step in run["steps"]], entries, begun, words),
-        started=run["started"],
-        seconds=time.monotonic() - run["began"],
-        notes=(*run["notes"], note),
+        workflow=run.get("workflow", {}),
+        entries=found,
+        started=run.get("started", time.time()),
+        seconds=time.monotonic() - run["began"] if run else 0.0,
+        notes=(*run.get("notes", ()), note + before),
         cut=why != "death",
-        fail_on=run["fail_on"],
+        fail_on=run.get("fail_on", "any"),
         signal=number if why == "signal" else 0,
     )
     decided(report.exit_code)
-    place = output.Place(run["form"], run["folder"], run["declared"])
     return output.write(report, place, decided).exit_code
 
 

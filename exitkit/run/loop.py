@@ -94,7 +94,9 @@ class _Run:
         self.fallbacks = plan.fallbacks()
         self.waiting = {step.id for step in plan.each() if step.required and step.id not in self.fallbacks}
         left = context.deadline.remaining()
+        # The end of each step, and of the patience with it, so that all is told before the run's own end.
         self.last = context.deadline.within(left - reserve.telling(left))
+        self.patience = context.deadline.within(left - reserve.telling(left) / 2)
         self.turns = {name: threading.Lock() for name in self.fallbacks}
 
     def run(self, done: Callable[[], None]) -> None:
@@ -198,7 +200,7 @@ class _Run:
             self.cut = True
             return _entry(step, "failed", "not run: no time left", reason="timeout")
         limit = self._limit(turn)
-        context, deadline = self._context(turn, limit), self.context.deadline.within(limit)
+        context, deadline = self._context(turn, limit), self.patience.within(limit)
         try:
             check_terms(step, context)
             result = Retry(step.retry, deadline).whole(partial(self._done, step, context))

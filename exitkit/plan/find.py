@@ -9,6 +9,7 @@ from exitkit.builtin import BUILTIN
 from exitkit.errors import ConfigError
 from exitkit.plan import check, registry
 from exitkit.plan.check import Plan
+from exitkit.settings import smallfile
 from exitkit.text import redact
 
 log = logging.getLogger("exitkit")
@@ -29,8 +30,7 @@ def find_plan(arguments: list[str], environ: Mapping[str, str]) -> Plan:
     if not path:
         raise ConfigError(f"there is no plan; name one, or put it in {' or '.join(PLANS)}")
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - reads a bounded part
-            text = file.read(_MOST_BYTES + 1).decode("utf-8-sig")
+        text = smallfile.read(path, _MOST_BYTES + 1).decode("utf-8-sig")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {(error.strerror or 'i/o error').lower()}") from None
     except ValueError:

@@ -1,5 +1,7 @@
 """A secret from a file, such as kubelet or an agent mounts it."""
 
+from exitkit.settings import smallfile
+
 # Kubernetes keeps at most 1 MiB in a whole Secret, so a longer file is a mistake.
 _LIMIT = 1 << 20
 
@@ -7,8 +9,7 @@ _LIMIT = 1 << 20
 def read(path: str) -> str:
     """The secret in the file, which may be reached through links, as kubelet makes them. Raises ValueError."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - reads a bounded part
-            content = file.read(_LIMIT + 1)
+        content = smallfile.read(path, _LIMIT + 1)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
         raise ValueError(f"cannot be read: {why.lower()}") from None

@@ -41,3 +41,15 @@ def apart() -> Iterator[None]:
         if sys.stdout is sys.stderr:
             sys.stdout = before
         _own.pop()
+
+
+def drop(stream: TextIO) -> None:
+    """Have what the stream could not write thrown away, or it would be tried again with the next line."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        kept = os.dup(stream.fileno())
+        os.dup2(null, stream.fileno())
+        os.close(null)
+        stream.flush()
+        os.dup2(kept, stream.fileno())
+        os.close(kept)

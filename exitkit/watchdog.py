@@ -163,8 +163,8 @@ class _Watch:
 
     def _take(self, kind: str, what: Any) -> None:
         if kind == "limit":
-            if not self.number:
-                self.until = what[0] + _GRACE
+            if not self.number:  # where the start took all of the time, the run still says so itself
+                self.until = max(what[0] + _GRACE, time.monotonic() + _WRITING)
         elif kind == "over":  # all that is left to do is to tell
             self.until = max(self.until, time.monotonic() + _WRITING)
         elif kind == "code":

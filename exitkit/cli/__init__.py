@@ -39,6 +39,7 @@ def run(argv: list[str], stop: "Stop | None" = None, environ: Mapping[str, str] 
         return 1  # as Typer has it
     except OSError as error:  # standard output is full
         _say(f"standard output cannot be written: {(error.strerror or 'i/o error').lower()}")
+        stdout.drop(sys.stdout)
         return 1
     return line.made.exit_code if line.made else 0
 

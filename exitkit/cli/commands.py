@@ -64,10 +64,10 @@ class Session:
     def planned(self, given: Given, read: Callable[[], Plan]) -> Plan:
         """The plan that is to be read, which a watchdog bounds as well. Raises ConfigError."""
         chosen = self.options(given)
-        if chosen.timeout is not None:
-            self.stop.tell("limit", time.monotonic() - self._spent() + chosen.timeout)
         template, _ = executor.template(self.environ, Path("/"))
         self.stop.tell("place", chosen.report_format, chosen.output_dir, output.declared(template))
+        if chosen.timeout is not None:
+            self.stop.tell("limit", time.monotonic() - self._spent() + chosen.timeout)
         with stdout.apart():  # it imports plugins
             return read()
 
@@ -100,11 +100,11 @@ class Session:
         deadline = deadline_for(what, context, timeout, self._spent())
         context = replace(context, retry=Retry(deadline=deadline))
         self.stop.on_signal = lambda: deadline.cut(CUT)
+        self.stop.tell("place", place.form, place.folder, dict(place.declared))
         self.stop.tell("limit", time.monotonic() + deadline.remaining())
         gc.freeze()
         gc.enable()
 
-        self.stop.tell("place", place.form, place.folder, dict(place.declared))
         with stdout.apart():
             report = dispatch(what, context, self.environ, fail_on=fail_on, because=because, tell=self.stop.tell)
         self.stop.over = True

@@ -16,7 +16,7 @@ from exitkit.errors import ConfigError
 from exitkit.plan import find
 from exitkit.receipts import Nowhere, State, open_state
 from exitkit.run import output
-from exitkit.run.report import Report
+from exitkit.run.report import Report, identity
 from exitkit.text import redact
 
 
@@ -29,7 +29,7 @@ def tell(session: Session, argv: list[str], text: str) -> int:
     place = output.Place(chosen.report_format, chosen.output_dir, output.declared(context.workflow.template))
     name = "plan" if argv[0] == "run" else ".".join(argv[: 2 if argv[1:2] and argv[1][:1] != "-" else 1])
     clock = context.deadline.clock
-    report = Report(workflow={"name": context.workflow.name}, entries=(), started=clock.time(), seconds=0.0)
+    report = Report(workflow=identity(context.workflow), entries=(), started=clock.time(), seconds=0.0)
     with stdout.apart():
         channels = find.without_plan(session.environ)
     if channels is not None:

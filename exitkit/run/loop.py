@@ -15,7 +15,7 @@ from exitkit.plan.check import Parallel, Plan, Step
 from exitkit.retry import GRACE, Retry
 from exitkit.run import reserve, settled
 from exitkit.run.binding import bind, check_extras, check_terms, is_due
-from exitkit.run.report import FailOn, Report, entry_json
+from exitkit.run.report import FailOn, Report, entry_json, identity
 from exitkit.run.unfinished import TIME, settle
 from exitkit.text import redact
 from exitkit.text.safejson import dumps
@@ -44,13 +44,13 @@ def dispatch(  # noqa: PLR0913 - what a run needs
     run = _Run(plan, context, environ, because, tell)
     clock, deadline = context.deadline.clock, context.deadline
     started, began = clock.time(), clock.monotonic()
-    identity = {key: value for key, value in _identity(context).items() if value}
+    known = identity(context.workflow)
     notes = (*context.workflow.notes, *context.workflow.failures.notes)
     tell(
         "plan",
         {
             "steps": [(step.id, step.uses, step.required, tuple(step.fallback)) for step in plan.each()],
-            "workflow": {key: redact.redact(str(value)) for key, value in identity.items()},
+            "workflow": {key: redact.redact(str(value)) for key, value in known.items()},
             "notes": [redact.redact(note) for note in notes],
             "started": started,
             "began": began,
@@ -62,7 +62,7 @@ def dispatch(  # noqa: PLR0913 - what a run needs
     # Two graces: a loop reports its own end, then the step that it is in, then this.
     finished = deadline.wait(ready, lambda: run.over, 2 * GRACE)
     return Report(
-        workflow=identity,
+        workflow=known,
         entries=settle(plan.each(), dict(run.entries), frozenset(run.begun), run.why or TIME),
         started=started,
         seconds=clock.monotonic() - began,
@@ -234,14 +234,3 @@ def _steps(item: Step | Parallel) -> tuple[Step, ...]:
 
 def _entry(step: Step, outcome: StepOutcome, summary: str, reason: Reason | str = "") -> Entry:
     return Entry(step.id, step.uses, outcome, redact.redact(summary), reason=str(reason), required=step.required)
-
-
-def _identity(context: Context) -> dict[str, object]:
-    workflow = context.workflow
-    return {
-        "name": workflow.name,
-        "namespace": workflow.namespace,
-        "uid": workflow.uid,
-        "status": workflow.status,
-        "url": workflow.url,
-    }

@@ -137,23 +137,11 @@ def _print(text: str, plain: str, stream: TextIO) -> OSError | None:
         stream.write(text + "\n")
         stream.flush()
     except OSError as error:
-        _drop(stream)
+        stdout.drop(stream)
         return error if error.errno != errno.EPIPE else None  # whoever read it is gone; the exit code still tells
     except ValueError:
         return None
     return None
-
-
-def _drop(stream: TextIO) -> None:
-    """Have what the stream could not write thrown away, or it would be tried again with the next line."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        kept = os.dup(stream.fileno())
-        os.dup2(null, stream.fileno())
-        os.close(null)
-        stream.flush()
-        os.dup2(kept, stream.fileno())
-        os.close(kept)
 
 
 def _why(error: Exception) -> str:

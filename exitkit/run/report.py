@@ -4,11 +4,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from exitkit.entry import Entry
 from exitkit.text import redact
 from exitkit.text.safejson import Word, dumps
+
+if TYPE_CHECKING:
+    from exitkit.argo.workflow import Workflow
 
 FailOn = Literal["any", "required", "never"]
 
@@ -139,6 +142,18 @@ def outputs(report: Report) -> dict[str, str]:
             text = value if isinstance(value, Word) else redact.redact(value) if isinstance(value, str) else None
             found.setdefault(name, dumps(value) if text is None else str(text))
     return found
+
+
+def identity(workflow: "Workflow") -> dict[str, object]:
+    """What a report says of its workflow, as far as it is known."""
+    known = {
+        "name": workflow.name,
+        "namespace": workflow.namespace,
+        "uid": workflow.uid,
+        "status": workflow.status,
+        "url": workflow.url,
+    }
+    return {key: value for key, value in known.items() if value}
 
 
 def entries_as_facts(entries: Iterable[Entry]) -> dict[str, object]:

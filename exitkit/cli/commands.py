@@ -66,6 +66,7 @@ class Session:
         chosen = self.options(given)
         template, _ = executor.template(self.environ, Path("/"))
         self.stop.tell("place", chosen.report_format, chosen.output_dir, output.declared(template))
+        self.stop.tell("counts", chosen.fail_on)
         if chosen.timeout is not None:
             self.stop.tell("limit", time.monotonic() - self._spent() + chosen.timeout)
         with stdout.apart():  # it imports plugins
@@ -104,7 +105,6 @@ class Session:
         self.stop.tell("limit", time.monotonic() + deadline.remaining())
         gc.freeze()
         gc.enable()
-
         with stdout.apart():
             report = dispatch(what, context, self.environ, fail_on=fail_on, because=because, tell=self.stop.tell)
         self.stop.over = True

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from exitkit.entry import Entry
 from exitkit.run import output
-from exitkit.run.report import Report
+from exitkit.run.report import FailOn, Report
 from exitkit.run.unfinished import TIME, settle
 
 
@@ -31,11 +31,14 @@ def tell(messages: Sequence[tuple[str, Any]], why: str, number: int, died: str, 
     """
     run: dict[str, Any] = {}
     place: output.Place | None = None
+    fail_on: FailOn = "any"
     entries: dict[str, Entry] = {}
     begun: set[str] = set()
     for kind, what in messages:
         if kind == "place":
             place = output.Place(*what)
+        elif kind == "counts":
+            fail_on = what[0]
         elif kind == "plan":
             run = what[0]
         elif kind == "began":
@@ -61,10 +64,12 @@ def tell(messages: Sequence[tuple[str, Any]], why: str, number: int, died: str, 
         seconds=time.monotonic() - run["began"] if run else 0.0,
         notes=(*run.get("notes", ()), note + before),
         cut=why != "death",
-        fail_on=run.get("fail_on", "any"),
+        fail_on=fail_on,
         signal=number if why == "signal" else 0,
     )
     decided(report.exit_code)
+    if not run and why == "signal":  # whoever sent it before anything began knows what comes of it
+        return output.fill(report, place).exit_code
     return output.write(report, place, decided).exit_code
 
 

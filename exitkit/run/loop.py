@@ -54,7 +54,6 @@ def dispatch(  # noqa: PLR0913 - what a run needs
             "notes": [redact.redact(note) for note in notes],
             "started": started,
             "began": began,
-            "fail_on": fail_on,
         },
     )
     ready = threading.Event()

@@ -39,7 +39,7 @@ def write(
     code before anything is printed. Where a step was asked to print something, that is all of stdout, and the
     report goes to stderr. Of a refused plan nothing is printed, as its error has been.
     """
-    report = _into_files(report, place, root)
+    report = fill(report, place, root)
     decided(report.exit_code)
     if report.refused:
         return report
@@ -57,7 +57,7 @@ def write(
             show(report, place.form, sys.stderr)
         return report
     told = replace(report, unwritten=True, notes=(*report.notes, f"standard output: {_why(failures[0])}"))
-    told = _into_files(told, place, root)
+    told = fill(told, place, root)
     decided(told.exit_code)
     show(told, place.form, sys.stderr)
     return told
@@ -101,8 +101,8 @@ def say(text: str) -> None:
         sys.stderr.flush()
 
 
-def _into_files(report: Report, place: Place, root: Path) -> Report:
-    """Write the files, and once more where one failed, as all must tell the same exit code."""
+def fill(report: Report, place: Place, root: Path = Path("/")) -> Report:
+    """Write the files, and once more where one failed, as all must tell the same exit code; the report as told there."""
     problems = _write_all(report, place)
     if problems and not report.unwritten:
         for problem in problems:

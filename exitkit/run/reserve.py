@@ -25,7 +25,7 @@ def kept(others: Iterable[Step], left: float) -> float:
 
 def telling(left: float) -> float:
     """Seconds before a step's end in which it tells how far it came: a busy machine needs more than none."""
-    return min(0.5, left / 20)
+    return min(0.5, max(left / 20, min(0.2, left / 4)))
 
 
 def standing_in(names: Iterable[str], steps: Mapping[str, Step]) -> list[str]:

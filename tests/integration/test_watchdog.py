@@ -38,7 +38,7 @@ ENDS = {
 PRINTS = (
     "print('a'); os.write(1, b'b'); ctypes.CDLL(None).puts(b'c'); ctypes.CDLL(None).fflush(None); os.system('echo d')"
 )
-SECONDS = 3.0
+SECONDS = 6.0
 
 
 @pytest.fixture

@@ -23,48 +23,56 @@ class Told(NamedTuple):
     fallback: tuple[str, ...]
 
 
+class _Known:
+    """What the run had told."""
+
+    def __init__(self, messages: Sequence[tuple[str, Any]]) -> None:
+        self.run: dict[str, Any] = {}
+        self.place: output.Place | None = None
+        self.fail_on: FailOn = "any"
+        self.entries: dict[str, Entry] = {}
+        self.begun: set[str] = set()
+        for kind, what in messages:
+            if kind == "place":
+                self.place = output.Place(*what)
+            elif kind == "counts":
+                self.fail_on = what[0]
+            elif kind == "plan":
+                self.run = what[0]
+            elif kind == "began":
+                self.begun.add(what[0])
+            elif kind == "entry":
+                entry = _entry(json.loads(what[0]), what[1])
+                self.entries[entry.step] = entry
+
+    def settled(self, words: tuple[str, str, str]) -> tuple[Entry, ...]:
+        """An entry for every step, or one for the plan where it is not known."""
+        if self.run:
+            return settle([Told(*step) for step in self.run["steps"]], self.entries, self.begun, words)
+        return (Entry("plan", "", "failed", f"not run: {words[1]}", reason=words[2], required=True),)
+
+
 def tell(messages: Sequence[tuple[str, Any]], why: str, number: int, died: str, decided: Callable[[int], None]) -> int:
     """Write the report wherever the run would have written it, and its exit code.
 
     `messages` are what the run told, in order; `why` is `time`, `signal` or `death`, `number` the signal's and `died`
     how the process ended. `decided` hears of the exit code before anything is printed, which may take for ever.
     """
-    run: dict[str, Any] = {}
-    place: output.Place | None = None
-    fail_on: FailOn = "any"
-    entries: dict[str, Entry] = {}
-    begun: set[str] = set()
-    for kind, what in messages:
-        if kind == "place":
-            place = output.Place(*what)
-        elif kind == "counts":
-            fail_on = what[0]
-        elif kind == "plan":
-            run = what[0]
-        elif kind == "began":
-            begun.add(what[0])
-        elif kind == "entry":
-            entry = _entry(json.loads(what[0]), what[1])
-            entries[entry.step] = entry
-    before = "" if run else "; no step had begun"
+    known = _Known(messages)
+    run, place = known.run, known.place
+    note = _NOTES[why].format(died=died, number=number) + ("" if run else "; no step had begun")
     if place is None:  # it is not known what was to be done, or nothing is to be written
         if why != "signal":
-            output.say(_NOTES[why].format(died=died) + before)
+            output.say(note)
         return {"time": 3, "signal": 128 + number}.get(why, 1)
-    words = ("when the process ended", "the process had ended", "other") if why == "death" else TIME
-    note = f"ended by signal {number}; it did not end by itself" if why == "signal" else _NOTES[why].format(died=died)
-    if run:
-        found = settle([Told(*step) for step in run["steps"]], entries, begun, words)
-    else:
-        found = (Entry("plan", "", "failed", f"not run: {words[1]}", reason=words[2], required=True),)
     report = Report(
         workflow=run.get("workflow", {}),
-        entries=found,
+        entries=known.settled(_DEATH if why == "death" else TIME),
         started=run.get("started", time.time()),
         seconds=time.monotonic() - run["began"] if run else 0.0,
-        notes=(*run.get("notes", ()), note + before),
+        notes=(*run.get("notes", ()), note),
         cut=why != "death",
-        fail_on=fail_on,
+        fail_on=known.fail_on,
         signal=number if why == "signal" else 0,
     )
     decided(report.exit_code)
@@ -73,8 +81,10 @@ def tell(messages: Sequence[tuple[str, Any]], why: str, number: int, died: str, 
     return output.write(report, place, decided).exit_code
 
 
+_DEATH = ("when the process ended", "the process had ended", "other")
 _NOTES = {
     "time": "the time ran out, and what was under way did not let go",
+    "signal": "ended by signal {number}; it did not end by itself",
     "death": "the process was ended from within, {died}",
 }
 

@@ -7,6 +7,7 @@ thread is back from whatever C call it is in, and because a handler must not tak
 import marshal
 import os
 import signal
+import time
 
 # Nothing more is loaded before the handlers are there: PID 1 has no default for a signal. See exitkit/__init__.py.
 TYPE_CHECKING = False
@@ -19,6 +20,9 @@ CUT = 0.4
 
 PATIENCE = 0.75
 """Seconds after a signal from which on nobody waits for the run to tell its own end."""
+
+SECOND = 0.1
+"""Seconds after a signal from which on another one is a second one: `timeout` sends each twice, to a process and its group."""
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -88,15 +92,18 @@ class Stop:
     def _listen(self) -> None:
         import threading
 
+        came = 0.0
         while received := os.read(self._reader, 1):
             number = received[0]
             if number not in SIGNALS:
                 continue
-            if self.number or self.on_signal is None:  # a second one, or nothing has begun
+            if self.on_signal is None:  # nothing has begun
                 self.exit(128 + number)
-            if self.over:
+            if self.number and time.monotonic() - came > SECOND:
+                self.exit(128 + number)
+            if self.over or self.number:
                 continue
-            self.number = number
+            self.number, came = number, time.monotonic()
             if self.on_signal is not None:
                 self.on_signal()
             threading.Thread(target=self._end, daemon=True).start()

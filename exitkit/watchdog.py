@@ -13,7 +13,7 @@ import signal
 import time
 from typing import Any, Literal
 
-from exitkit.signals import PATIENCE, SIGNALS, Stop
+from exitkit.signals import PATIENCE, SECOND, SIGNALS, Stop
 
 Why = Literal["time", "signal", "death"]
 """Why the watchdog had to tell: the deadline, a signal that the run did not heed, or a child that ended silently."""
@@ -80,7 +80,7 @@ class _Watch:
         os.set_blocking(told, False)
         os.set_blocking(self.wakeup, False)
         os.set_blocking(orders, False)
-        self.number = 0
+        self.number, self.came = 0, 0.0
         self.until = (time.monotonic() if stop.started is None else stop.started) + _UNTOLD
         self.open = True
         self.buffer = bytearray()
@@ -135,11 +135,14 @@ class _Watch:
             numbers = [number for number in os.read(self.wakeup, 512) if number in SIGNALS]
         except BlockingIOError:
             return False
+        now = time.monotonic()
         for number in numbers:
-            if self.number:
+            if self.number and now - self.came > SECOND:
                 return True
-            self.number = number
-            self.until = min(self.until, time.monotonic() + PATIENCE)
+            if self.number:
+                continue
+            self.number, self.came = number, now
+            self.until = min(self.until, now + PATIENCE)
             with contextlib.suppress(OSError):
                 os.write(self.orders, bytes([number]))
         return False

@@ -1,10 +1,12 @@
 """Run what should happen when an Argo workflow ends. What plugin authors import is here."""
 
-from typing import TYPE_CHECKING, Any
-
 from exitkit.version import __version__
 
+# What typing's own is for a checker, without loading typing: a signal has no handler until this is through.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from exitkit.action import Action, Result
     from exitkit.argo.workflow import Workflow
     from exitkit.cleanup import Cleanup
@@ -67,7 +69,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Import on first use: `exitkit --help` needs none of it."""
     for module, names in _WHERE.items():
         if name in names:

@@ -52,6 +52,12 @@ class Action(Settings, ABC):
     """The settings that it can go without, each with a check that raises ValueError for a text that makes none: such a
     text often comes from a workflow's label, and is left out with a note."""
 
+    notifies: ClassVar[bool] = False
+    """Whether it tells people how the workflow ended, so that it is one of those that `exitkit notify` means."""
+
+    def guard(self, context: "Context") -> None:
+        """Refuse, before it runs, what must not be done whatever the plan says. Raises ConfigError."""
+
     @abstractmethod
     def run(self, context: "Context") -> Result:
         """Do it, or in a dry run say what would be done.

@@ -2,39 +2,15 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from exitkit.argo.workflow import Workflow
+from exitkit.entry import Entry, StepOutcome
 from exitkit.receipts import Nowhere, State
 from exitkit.retry import Retry
 from exitkit.retry.clock import Deadline
 
-Outcome = Literal["ok", "skipped", "failed", "unknown", "duplicate"]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What became of a step.
-
-    `outcome` is `unknown` where bytes left and no verdict came back, and `duplicate` where it had been
-    done before. `seconds` is how long it took; `because` is why a fallback ran, and `covered_by` the id of the
-    fallback that made this step's failure good. `output` is what the step was asked to print.
-    """
-
-    step: str
-    uses: str
-    outcome: Outcome
-    summary: str
-    reason: str = ""
-    seconds: float = 0.0
-    required: bool = False
-    because: str = ""
-    facts: Mapping[str, object] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    covered_by: str = ""
-    output: str = ""
+__all__ = ["Context", "Entry", "StepOutcome"]
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,16 @@ def test_a_second_signal_ends_it_at_once(start):
     assert (process.returncode, out) == (143, "")
 
 
+def test_a_signal_that_comes_twice_at_once_is_one(start):
+    """As `timeout` sends it, to the process and to its group."""
+    process = start()
+    for _ in range(3):
+        process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == 143
+    assert json.loads(out)["exitCode"] == 143
+
+
 def test_a_hang_up_is_no_reason_to_end(start):
     """A terminal that closes does not cost the report."""
     process = start("--timeout", "2")

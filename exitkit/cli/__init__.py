@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from exitkit import stdout
 from exitkit.builtin import KINDS
 from exitkit.errors import ExitkitError
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 _COMMANDS = ("run", "check", "preview", "actions", "schema", "demo", "completion")
 """The commands beside the four kinds of action that do something."""
 
+USAGE = 2
+"""The exit code for what is wrong with a plan, a flag or a variable."""
+
 
 def run(argv: list[str], stop: "Stop | None" = None, environ: Mapping[str, str] | None = None) -> int:
     """The exit code of a command line without the program's name."""
@@ -27,13 +31,19 @@ def run(argv: list[str], stop: "Stop | None" = None, environ: Mapping[str, str] 
 
             typerapp.build(line.argv, line.session)(line.argv, prog_name="exitkit", standalone_mode=True)
     except SystemExit as ended:  # how Typer says that it is done, also with usage errors, which are 2
+        if ended.code == USAGE:
+            return line.refused("what was typed is wrong; the log says what")
         if ended.code:
             return ended.code if isinstance(ended.code, int) else 1
     except ExitkitError as error:
         _say(str(error))
-        return error.exit_code
+        return line.refused(str(error)) if error.exit_code == USAGE else error.exit_code
     except BrokenPipeError:
         return 1  # as Typer has it
+    except OSError as error:  # standard output is full
+        _say(f"standard output cannot be written: {(error.strerror or 'i/o error').lower()}")
+        stdout.drop(sys.stdout)
+        return 1
     return line.made.exit_code if line.made else 0
 
 
@@ -59,7 +69,8 @@ class _Line:
         from exitkit.cli import commands, flags
 
         short = words.pop(0) if word in KINDS and words and not words[0].startswith("-") else ""
-        command = commands.named(self.session(), word, short)
+        with stdout.apart():  # it may import a plugin
+            command = commands.named(self.session(), word, short)
         if command is None:
             return False
         found = flags.plain(command, words)
@@ -67,6 +78,15 @@ class _Line:
             return False
         command.run(*found)
         return True
+
+    def refused(self, text: str) -> int:
+        """The exit code, after the error has been told wherever the end of a run is told."""
+        word = self.argv[0] if self.argv else ""
+        if (word in KINDS or word == "run") and "--help" not in self.argv:
+            from exitkit.cli import refusal
+
+            return refusal.tell(self.session(), self.argv, text)
+        return USAGE
 
     def session(self) -> "Session":
         from exitkit.cli import log

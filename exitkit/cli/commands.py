@@ -1,6 +1,7 @@
 """The commands that act: each makes a plan, runs it, and tells what came of it."""
 
 import gc
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from exitkit import settings
+from exitkit import settings, stdout
 from exitkit.action import Action
+from exitkit.argo import executor
 from exitkit.argo.facts import FACTS
 from exitkit.argo.gather import gather
 from exitkit.argo.workflow import Workflow
@@ -66,29 +68,71 @@ class Session:
     def workflow(self, given: Given) -> Workflow:
         return gather(given.get("facts", {}), self.environ)
 
+    def options(self, given: Given) -> RunOptions:
+        """How the run is to go. Raises ConfigError."""
+        wanted = flags.read(RunOptions, given.get("run", {}))
+        return settings.load(RunOptions, wanted, self.environ, "EXITKIT_")
+
+    def planned(self, given: Given, read: Callable[[], Plan]) -> Plan:
+        """The plan that is to be read, which a watchdog bounds as well. Raises ConfigError."""
+        chosen = self.options(given)
+        template, _ = executor.template(self.environ, Path("/"))
+        self.stop.tell("place", chosen.report_format, chosen.output_dir, output.declared(template))
+        self.stop.tell("counts", chosen.fail_on)
+        if chosen.timeout is not None:
+            self.stop.tell("limit", time.monotonic() - self._spent() + chosen.timeout)
+        with stdout.apart():  # it imports plugins
+            return read()
+
     def act(self, what: Plan, given: Given, *, dry_run: bool = False, quiet: bool = False) -> Report:
         """Run the plan, print the report unless quiet, and keep the exit code. Raises ConfigError."""
-        wanted = flags.read(RunOptions, given.get("run", {}))
-        chosen = settings.load(RunOptions, wanted, self.environ, "EXITKIT_")
+        chosen = self.options(given)
+        dry_run = chosen.dry_run or dry_run
         context = Context(
-            workflow=self.workflow(given),
-            dry_run=chosen.dry_run or dry_run,
-            state=open_state("" if chosen.dry_run or dry_run else chosen.state),
+            workflow=self.workflow(given), dry_run=dry_run, state=open_state("" if dry_run else chosen.state)
         )
-        deadline = deadline_for(what, context, chosen.timeout)
+        place = output.Place(chosen.report_format, chosen.output_dir, output.declared(context.workflow.template))
+        report = self.run(what, context, chosen.timeout, place, fail_on=chosen.fail_on)
+        if quiet:
+            self.exit_code = report.exit_code
+        else:
+            self.write(report, place)
+        return report
+
+    def run(  # noqa: PLR0913 - what a run needs
+        self,
+        what: Plan,
+        context: Context,
+        timeout: float | None,
+        place: output.Place,
+        *,
+        fail_on: FailOn,
+        because: str = "",
+    ) -> Report:
+        """The report of the plan, which a signal or the deadline ends early. Raises ConfigError."""
+        deadline = deadline_for(what, context, timeout, self._spent())
         context = replace(context, retry=Retry(deadline=deadline))
         self.stop.on_signal = lambda: deadline.cut(CUT)
+        self.stop.tell("place", place.form, place.folder, dict(place.declared))
+        self.stop.tell("limit", time.monotonic() + deadline.remaining())
         gc.freeze()
         gc.enable()
-        report = dispatch(what, context, self.environ, fail_on=chosen.fail_on)
-        if self.stop.number:
-            report = replace(report, cut=True, notes=(*report.notes, f"ended by signal {self.stop.number}"))
-        if not quiet:
-            output.write(
-                report, form=chosen.report_format, template=context.workflow.template, folder=chosen.output_dir
-            )
-        self.exit_code = 128 + self.stop.number if self.stop.number else report.exit_code
+        with stdout.apart():
+            report = dispatch(what, context, self.environ, fail_on=fail_on, because=because, tell=self.stop.tell)
+        self.stop.over = True
+        self.stop.tell("over")
+        if number := self.stop.number:
+            report = replace(report, cut=True, signal=number, notes=(*report.notes, f"ended by signal {number}"))
         return report
+
+    def write(self, report: Report, place: output.Place) -> None:
+        """Put the report where it belongs, and keep the exit code that it then tells."""
+        told = output.write(report, place, lambda code: self.stop.tell("code", code))
+        self.exit_code = told.exit_code
+
+    def _spent(self) -> float:
+        """Seconds since the process started, which the deadline counts as well."""
+        return 0.0 if self.stop.started is None else max(0.0, time.monotonic() - self.stop.started)
 
 
 def fact_flags() -> list[Flag]:
@@ -108,7 +152,8 @@ def action_command(name: str, action: type[Action], session: Session) -> Command
 
     def act(given: Given, _: list[str]) -> None:
         values = flags.read(action, given["action"])
-        session.act(_single(name, values, given, session.environ), given)
+        what = session.planned(given, lambda: _single(name, values, given, session.environ))
+        session.act(what, given)
 
     terms = flags.flags("terms", plan.When, "")
     mine = flags.flags("action", action, registry.prefix(name))
@@ -121,14 +166,14 @@ def notify_all(session: Session) -> Command:
     """`exitkit notify` without a channel: the plan's, else those that the environment configures, else the console."""
 
     def act(given: Given, _: list[str]) -> None:
-        session.act(find.everybody(session.environ), given)
+        session.act(session.planned(given, lambda: find.everybody(session.environ)), given)
 
     return flags.command("notify", "", [*run_flags(), *fact_flags()], act, context=True)
 
 
 def run_plan(session: Session) -> Command:
     def act(given: Given, arguments: list[str]) -> None:
-        session.act(find.find_plan(arguments, session.environ), given)
+        session.act(session.planned(given, lambda: find.find_plan(arguments, session.environ)), given)
 
     return flags.command("run", "", [*run_flags(), *fact_flags()], act, argument="PLAN")
 
@@ -140,7 +185,8 @@ def preview(session: Session) -> Command:
             from exitkit.plan import samples
 
             given = {**given, "facts": {**samples.facts(chosen.sample), **given["facts"]}}
-        report = session.act(find.find_plan(arguments, session.environ), given, dry_run=True, quiet=True)
+        what = session.planned(given, lambda: find.find_plan(arguments, session.environ))
+        report = session.act(what, given, dry_run=True, quiet=True)
         from exitkit.cli import about
 
         (about.show_html if chosen.html else about.show_preview)(report)
@@ -150,8 +196,8 @@ def preview(session: Session) -> Command:
 
 
 def check(session: Session) -> Command:
-    def act(_: Given, arguments: list[str]) -> None:
-        found = find.find_plan(arguments, session.environ, thorough=True)
+    def act(given: Given, arguments: list[str]) -> None:
+        found = session.planned(given, lambda: find.find_plan(arguments, session.environ, thorough=True))
         count = len(found.each())
         from exitkit.cli import about
 

@@ -27,6 +27,7 @@ class Notify(Action):
     """A channel. It renders a message within its limits, and sends what it rendered."""
 
     lenient: ClassVar[bool] = True  # a message with a gap in it is better than none
+    notifies: ClassVar[bool] = True
 
     title: str = Field("", description="The first line; by default the workflow's name and how it ended.")
     text: str = Field("", description="Your own words, below the summary.")

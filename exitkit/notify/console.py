@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from exitkit import stdout
 from exitkit.action import Result
 from exitkit.context import Context
 from exitkit.message import Level, Message
@@ -25,8 +26,8 @@ class Console(Notify):
         return message.as_text() if level in ("rich", "reduced", "text") else message.as_line()
 
     def send(self, payload: Any, context: Context) -> Result:  # noqa: ARG002 - the console has no deadline
-        to_stdout = self.stream == "stdout" or (self.stream == "auto" and sys.stdout.isatty())
-        stream = sys.stdout if to_stdout else sys.stderr
+        to_stdout = self.stream == "stdout" or (self.stream == "auto" and stdout.stream().isatty())
+        stream = stdout.stream() if to_stdout else sys.stderr
         # A lone surrogate in a name must not cost the message.
         stream.write(payload.encode("utf-8", "backslashreplace").decode() + "\n\n")
         stream.flush()

@@ -6,7 +6,10 @@ from typing import Protocol, runtime_checkable
 from exitkit.action import Result
 from exitkit.context import Context
 from exitkit.errors import ActionError, Unknown
-from exitkit.receipts import Receipt, Stage
+from exitkit.receipts import Claim, Receipt, Stage
+
+_LOOK = 0.2
+"""Seconds between two looks at whether another run is through."""
 
 
 @runtime_checkable
@@ -56,15 +59,26 @@ class _Delivery:
         self.notes: list[str] = []
 
     def run(self) -> Result:
-        receipt = self._read()
+        claim = self._claim()
+        try:
+            return self._deliver(claim.receipt)
+        except ActionError as error:
+            error.notes = (*error.notes, *(note for note in self.notes if note not in error.notes))
+            raise
+        finally:
+            claim.release()
+
+    def _deliver(self, receipt: Receipt | None) -> Result:
+        resend = self.context.retry.terms.resend
         if receipt is not None and receipt.stage == "confirmed":
             return Result("already delivered by an earlier run", facts=receipt.facts, duplicate=True)
         if receipt is not None and self.part is not None:
             self.part.resume(receipt.facts)
         if receipt is not None and not (receipt.stage == "partly" and self.part is not None):
             self.doubts = 1
-            if not (self.safe or self.find or self.context.retry.terms.resend):
+            if not (self.safe or self.find or resend):
                 raise Unknown("an earlier run may have delivered this; with retry.resend it would be sent again")
+        doubted = self.doubts
         self._write("intent", self._achieved())
         try:
             result = self.context.retry(self._attempt, safe=self.safe or self.find is not None)
@@ -72,7 +86,28 @@ class _Delivery:
             self._keep(error)
             raise
         self._write("confirmed", result.facts)
+        if self.doubts > 1 and not (self.safe or self.find):
+            who = "an earlier run" if doubted else "an earlier try"
+            self.notes.append(f"{who} may have arrived as well, so it may be there twice; retry.resend asks for that")
         return Result(result.summary, result.facts, (*result.notes, *self.notes), duplicate=result.duplicate)
+
+    def _claim(self) -> Claim:
+        """The delivery for this run, once another run that has it at the moment is through with it.
+
+        Raises Unknown if that takes longer than such a delivery should.
+        """
+        deadline, clock = self.context.deadline, self.context.deadline.clock
+        longest = min(deadline.remaining() / 2, 2 * self.context.retry.terms.attempt_timeout)
+        until = clock.monotonic() + longest
+        while True:
+            claims: list[Claim | None] = []
+            self._note(lambda: claims.append(self.context.state.claim(self.context.delivery)))  # noqa: B023 - called at once
+            claim = claims[0] if claims else Claim()
+            if claim is not None:
+                self.notes += [claim.note] if claim.note else []
+                return claim
+            if clock.monotonic() >= until or not deadline.pause(_LOOK):
+                raise Unknown("another run is delivering this at the moment, and has not said how it ended")
 
     def _attempt(self) -> Result:
         if self.doubts and self.find is not None and (found := self.find()) is not None:
@@ -101,11 +136,6 @@ class _Delivery:
             self._write("intent" if in_doubt else "partly", facts)
         elif not in_doubt:  # nothing has arrived, so a later run may try again
             self._note(lambda: self.context.state.forget(self.context.delivery))
-
-    def _read(self) -> Receipt | None:
-        receipts: list[Receipt | None] = []
-        self._note(lambda: receipts.append(self.context.state.read(self.context.delivery)))
-        return receipts[0] if receipts else None
 
     def _write(self, stage: Stage, facts: Mapping[str, object]) -> None:
         receipt = Receipt(stage, self.context.deadline.clock.time(), facts)

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from exitkit import settings
+from exitkit.builtin import BUILTIN
 from exitkit.errors import ConfigError
 from exitkit.plan import check, registry
 from exitkit.plan.check import Plan
+from exitkit.settings import smallfile
 from exitkit.text import redact
 
 log = logging.getLogger("exitkit")
@@ -28,8 +30,7 @@ def find_plan(arguments: list[str], environ: Mapping[str, str], *, thorough: boo
     if not path:
         raise ConfigError(f"there is no plan; name one, or put it in {' or '.join(PLANS)}")
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - reads a bounded part
-            text = file.read(_MOST_BYTES + 1).decode("utf-8-sig")
+        text = smallfile.read(path, _MOST_BYTES + 1).decode("utf-8-sig")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {(error.strerror or 'i/o error').lower()}") from None
     except ValueError:
@@ -41,8 +42,25 @@ def everybody(environ: Mapping[str, str]) -> Plan:
     """The notify steps of the plan, else every channel that the environment configures, else the console."""
     if environ.get("EXITKIT_PLAN") or any(Path(one).is_file() for one in PLANS):
         return _only_notify(find_plan([], environ))
-    names = [name for name in registry.of_kind("notify") if _is_configured(name, environ)]
-    together = check.Parallel(parallel=tuple(check.Step(uses=name) for name in names or ["notify.console"]))
+    return _together(configured(environ) or ["notify.console"])
+
+
+def without_plan(environ: Mapping[str, str]) -> Plan | None:
+    """Every channel that can be reached without the plan, or None: those of the environment."""
+    names = configured(environ)
+    return _together(names) if names else None
+
+
+def configured(environ: Mapping[str, str]) -> list[str]:
+    """The names of all channels that the environment configures, of whatever name they are."""
+    kind = registry.of_kind("notify")  # of those built in, the name says what each is
+    return [
+        name for name in registry.names() if (name in kind or name not in BUILTIN) and _is_configured(name, environ)
+    ]
+
+
+def _together(names: list[str]) -> Plan:
+    together = check.Parallel(parallel=tuple(check.Step(uses=name) for name in names))
     return Plan(steps=(together,))
 
 
@@ -50,14 +68,15 @@ def _is_configured(name: str, environ: Mapping[str, str]) -> bool:
     if not any(variable.startswith(registry.prefix(name)) for variable in environ):
         return False  # which spares the import
     try:
-        return settings.configured(registry.find(name), environ, registry.prefix(name))
+        action = registry.find(name)
+        return action.notifies and settings.configured(action, environ, registry.prefix(name))
     except ConfigError as error:  # a plugin that is broken must not keep the others from telling
         log.warning("%s", error)
         return False
 
 
 def _only_notify(whole: Plan) -> Plan:
-    steps = tuple(step for step in whole.each() if step.uses.startswith("notify."))
+    steps = tuple(step for step in whole.each() if registry.find(step.uses).notifies)
     if not steps:
         raise ConfigError("the plan has no notify step; name a channel, such as exitkit notify slack")
     kept = {step.id for step in steps}

@@ -23,8 +23,14 @@ class Clock:
         return event.wait(min(seconds, threading.TIMEOUT_MAX))
 
     def spawn(self, target: Callable[[], None], name: str) -> None:
-        """Run the target in a thread that does not hold up the end of the process."""
-        threading.Thread(target=target, name=name, daemon=True).start()
+        """Run the target in a thread that does not hold up the end of the process.
+
+        Where no thread is to be had it runs here and now, and whoever watches the process bounds its time.
+        """
+        try:
+            threading.Thread(target=target, name=name, daemon=True).start()
+        except (RuntimeError, MemoryError):  # "can't start new thread"
+            target()
 
     def jitter(self, most: float) -> float:
         """A random number of seconds from 0 to `most`: full jitter spreads a herd of pods best."""

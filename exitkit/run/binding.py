@@ -1,4 +1,4 @@
-"""A step made ready: whether it is due, and its action with the facts filled in."""
+"""A step made ready when it is its turn: whether it is due, and its action with the facts filled in."""
 
 import contextlib
 from collections.abc import Callable, Mapping
@@ -9,9 +9,9 @@ from exitkit import settings
 from exitkit.action import Action
 from exitkit.argo.workflow import Workflow
 from exitkit.context import Context
-from exitkit.errors import ActionError, ConfigError, Skip
+from exitkit.errors import ActionError, ConfigError, MissingExtra, Skip
 from exitkit.plan import registry, template
-from exitkit.plan.check import Step
+from exitkit.plan.check import Plan, Step
 from exitkit.run import spare
 from exitkit.run.report import entries_as_facts
 from exitkit.settings import fields
@@ -29,9 +29,7 @@ def bind(step: Step, context: Context, environ: Mapping[str, str]) -> tuple[Acti
     registry.check_extra(step.uses)
     action = registry.find(step.uses)
     made, notes = _made(step, action, context, environ)
-    guard: Callable[[Context], None] | None = getattr(made, "guard", None)
-    if guard is not None:
-        guard(context)
+    made.guard(context)
     guard_origin: Callable[[Context, Action | None, Workflow], None] | None = getattr(made, "guard_origin", None)
     if guard_origin is not None:
         stranger = replace(context.workflow, name=_STRANGER, uid=_STRANGER_UID)
@@ -81,3 +79,16 @@ def is_due(step: Step, context: Context) -> bool:
     # Without a status nobody knows that all went well, so what is meant for failures runs.
     statuses = {context.workflow.status} if context.workflow.status else {"Failed", "Error"}
     return not step.when or not statuses.isdisjoint(step.when)
+
+
+def check_extras(plan: Plan) -> None:
+    """Raises MissingExtra if every step of the plan needs a library that is not installed."""
+    missing: list[MissingExtra] = []
+    steps = plan.each()
+    for step in steps:
+        try:
+            registry.check_extra(step.uses)
+        except MissingExtra as error:
+            missing.append(error)
+    if missing and len(missing) == len(steps):
+        raise missing[0]

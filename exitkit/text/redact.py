@@ -54,12 +54,17 @@ def remember(secret: str) -> None:
         _snapshot = tuple(_needles)
 
 
-def redact(text: str) -> str:
-    """The text with every remembered secret, and what looks like one, replaced by `***`.
+def redact(text: str, shortest: int = SHORTEST) -> str:
+    """The text with every remembered secret of so many characters, and what looks like one, replaced by `***`.
 
     Takes time in proportion to the text, whatever stands in it.
     """
-    spans = [span for _, needle, coded in _snapshot for span in _occurrences(text, needle, coded=coded)]
+    spans = [
+        span
+        for length, needle, coded in _snapshot
+        if -length >= shortest
+        for span in _occurrences(text, needle, coded=coded)
+    ]
     lower = text.lower()
     for triggers, pattern in SHAPES:
         if any(trigger in lower for trigger in triggers):

@@ -8,7 +8,7 @@ from exitkit.builtin import BUILTIN
 
 # From the ground up. Rooms of one floor may know each other, but no module needs itself, however indirectly.
 FLOORS = (
-    {"errors", "text", "builtin", "version"},
+    {"errors", "text", "builtin", "version", "entry", "stdout"},
     {"settings", "argo"},
     {"retry", "message", "signals", "receipts"},
     {"context"},
@@ -16,7 +16,7 @@ FLOORS = (
     {"notify", "cleanup", "ship", "process", "plan"},
     {"run"},
     {"cli"},
-    {"__main__"},
+    {"__main__", "watchdog"},
     {"testing"},
 )
 FLOOR_OF = {name: number for number, floor in enumerate(FLOORS) for name in floor}

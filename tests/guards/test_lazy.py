@@ -107,3 +107,18 @@ def test_importing_an_action_loads_no_sdk(name, tmp_path):
 def test_the_guard_sees_what_is_loaded(tmp_path):
     """A package that is loaded on the way is seen."""
     assert loaded("import urllib3, slack_sdk", tmp_path) & SLOW == {"urllib3", "slack_sdk"}
+
+
+def test_signals_are_heeded_before_anything_is_loaded(root):
+    """PID 1 has no default for a signal, and each module loaded first is time in which one is lost."""
+    code = f"import sys; sys.path.insert(0, {str(root)!r}); import exitkit.__main__; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
+    found = set(run.stdout.split())
+    assert "exitkit.signals" in found
+    assert {name for name in found if name.startswith("exitkit")} == {
+        "exitkit",
+        "exitkit.__main__",
+        "exitkit.signals",
+        "exitkit.version",
+    }
+    assert found & {"typing", "threading", "contextlib", "re", "json", "pathlib"} == set()

@@ -11,9 +11,9 @@ import time
 
 import pytest
 
-SECONDS = 2.0
-# From the start of Python until the deadline begins to run, and from the report to the end of the process.
-STARTING = 3
+SECONDS = 6.0
+# From the start of Python until the run begins, at most, and what a busy machine takes beside.
+STARTING, BUSY = 5.0, 1.0
 
 DEAD_RESOLVER = """
 import socket, threading
@@ -43,9 +43,9 @@ def notify(url, tmp_path, *, before=""):
     report = json.loads(done.stdout)
     assert done.returncode == 3
     assert report["outcome"] == "cut"
-    # What the deadline bounds is the run; around it stands only the start of Python.
-    assert SECONDS - 0.05 <= report["seconds"] <= SECONDS + max(0.05 * SECONDS, 0.25)
-    assert seconds < SECONDS + 0.25 + STARTING
+    # The deadline counts from the process's start, and a twentieth of what is left is for telling.
+    assert 0.9 * SECONDS - STARTING <= report["seconds"] <= SECONDS
+    assert 0.9 * SECONDS <= seconds < SECONDS + 0.25 + BUSY
     return report["steps"][0]
 
 

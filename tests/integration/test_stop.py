@@ -23,7 +23,7 @@ steps:
 
 
 @pytest.mark.parametrize(
-    "moment", [0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.5]
+    "moment", [0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 5.0]
 )
 def test_sigterm_at_any_moment(moment, tmp_path):
     """With a report of every step from the moment on at which there is anything to report, and 143 always."""
@@ -50,4 +50,4 @@ def test_sigterm_at_any_moment(moment, tmp_path):
         if outcomes["b"] == "ok":
             assert outcomes["a"] == "ok"
     else:
-        assert moment < 2
+        assert moment < 4

@@ -43,7 +43,7 @@ class Broken:
     def read(self, delivery):
         raise self.error
 
-    write = forget = lambda self, *_: self.read("")
+    claim = write = forget = lambda self, *_: self.read("")
 
 
 @pytest.fixture
@@ -184,6 +184,74 @@ def test_facts_that_no_receipt_can_hold_do_not_undo_a_delivery(context):
     """It was sent; that the answer is odd does not make it a failure."""
     assert deliver(context, lambda: Result("sent", {"odd": {(1,): object()}})).summary == "sent"
     assert stage(context) == "confirmed"
+
+
+def test_a_second_delivery_is_never_silent(context):
+    """Whoever risks one is told so: by resending, and where the earlier run's receipt cannot be read."""
+    resend = replace(context, retry=Retry(RetryPolicy(resend=True), context.deadline))
+    (note,) = deliver(resend, Channel(Unknown("lost"), None).send).notes
+    assert note.startswith("an earlier try may have arrived as well")
+    later = replace(resend, step="later")
+    later.state.write(later.delivery, Receipt("intent", 1.0))
+    (note,) = deliver(later, Channel(None).send).notes
+    assert note.startswith("an earlier run may have arrived as well")
+    for number, content in enumerate(
+        ('{"half', '{"version": 1, "delivery": "x", "stage": "confirmed", "at": 1, "facts": {}}')
+    ):
+        strange = replace(context, step=f"strange-{number}")
+        (context.state.path / f"{strange.delivery}.json").write_text(content)
+        result = deliver(strange, Channel(None).send)
+        assert (result.summary, result.duplicate) == ("sent", False)
+        assert "may be a second delivery" in result.notes[0]
+        assert stage(strange) == "confirmed"
+    with pytest.raises(ActionError) as caught:
+        strange = replace(context, step="failing")
+        (context.state.path / f"{strange.delivery}.json").write_text("{")
+        deliver(strange, Channel(ActionError("no")).send)
+    assert "may be a second delivery" in caught.value.notes[0]
+
+
+def test_of_two_runs_at_once_one_sends(context):
+    """The other waits for it, and takes over only where it gave up."""
+    other = Folder(context.state.path)
+    claim = other.claim(context.delivery)
+
+    def confirm():
+        context.deadline.clock.sleep(3)
+        other.write(context.delivery, Receipt("confirmed", 1.0, {"by": "other"}))
+        claim.release()
+
+    context.deadline.clock.spawn(confirm, "other")
+    channel = Channel(None)
+    result = deliver(context, channel.send)
+    assert (result.duplicate, result.facts, channel.sent) == (True, {"by": "other"}, 0)
+    failing = replace(context, step="b")
+    held = other.claim(failing.delivery)
+
+    def give_up():
+        context.deadline.clock.sleep(1)
+        held.release()
+
+    context.deadline.clock.spawn(give_up, "other")
+    assert deliver(failing, channel.send).summary == "sent"
+    stuck = replace(context, step="c")
+    other.claim(stuck.delivery)
+    with pytest.raises(Unknown, match=r"another run is delivering this"):
+        deliver(stuck, channel.send)
+    assert channel.sent == 1
+    assert [path.name for path in context.state.path.iterdir() if path.suffix == ".lock"] == [f".{stuck.delivery}.lock"]
+
+
+def test_a_folder_that_takes_no_lock_is_still_read(context):
+    """What an earlier run confirmed there is not sent again."""
+    deliver(context, Channel(None).send)
+    (context.state.path / f".{context.delivery}.lock").symlink_to("/nowhere")
+    channel = Channel(None)
+    assert deliver(context, channel.send).duplicate
+    assert channel.sent == 0
+    other = replace(context, step="b")
+    (context.state.path / f".{other.delivery}.lock").symlink_to("/nowhere")
+    assert "two runs at once may both deliver" in deliver(other, channel.send).notes[0]
 
 
 def test_a_bug_while_sending_leaves_the_doubt(context):

@@ -42,6 +42,7 @@ def test_a_plugin_is_found_by_its_entry_point(installed):
         "play.leaves",
         "play.missing",
         "play.number",
+        "play.room",
         "play.script",
         "play.stuck",
     ]

@@ -3,11 +3,15 @@
 import io
 import json
 import os
+import sys
+from dataclasses import replace
 
 import pytest
 
+from exitkit import stdout
 from exitkit.context import Entry
-from exitkit.run.output import show, write
+from exitkit.run import output, wholefile
+from exitkit.run.output import Place, show, write
 from exitkit.run.report import Report
 
 
@@ -36,7 +40,7 @@ def root(tmp_path):
 
 
 def put(found, root, capsys=None, template=None, folder=""):
-    write(found, form="json", template=template or {}, folder=folder, root=root)
+    return write(found, Place("json", folder, output.declared(template or {})), root=root)
 
 
 def declared(**paths):
@@ -171,3 +175,79 @@ def test_what_a_step_was_asked_to_print_is_all_of_stdout(root, capsys):
     told = capsys.readouterr()
     assert told.out == '["a:b", "b:"]\n'
     assert json.loads(told.err)["steps"][0]["summary"] == "two ranges"
+
+
+def test_a_full_disk_is_exit_code_1_in_all_places(root, capsys, monkeypatch):
+    """The files that can be written, the report and the process say the same, and the report is on stderr as well."""
+    decided = []
+
+    def write_some(path, text):
+        if path.endswith("/outcome"):
+            raise OSError(28, "No space left on device")
+        whole(path, text)
+
+    whole = wholefile.write
+    monkeypatch.setattr(wholefile, "write", write_some)
+    told = write(report(), Place("json", str(root / "out"), {"code": str(root / "code")}), decided.append, root=root)
+    assert (told.exit_code, decided) == (1, [1])
+    assert (root / "out/exit-code").read_text() == "1"
+    out, err = capsys.readouterr()
+    for text in (out, err.splitlines()[-1], (root / "out/report").read_text()):
+        assert json.loads(text)["exitCode"] == 1
+        assert json.loads(text)["notes"] == [f"{root}/out/outcome cannot be written: No space left on device"]
+
+
+def test_standard_output_that_is_full_is_exit_code_1(root, capsys, monkeypatch):
+    """Also in the files, which were written before; the report is on stderr."""
+    decided = []
+    monkeypatch.setattr("sys.stdout", Stream(error=OSError(28, "No space left on device")))
+    told = write(report(), Place("json", str(root / "out")), decided.append, root=root)
+    assert (told.exit_code, decided) == (1, [0, 1])
+    assert (root / "out/exit-code").read_text() == "1"
+    assert json.loads(capsys.readouterr().err)["exitCode"] == 1
+    assert write(replace(report(), fail_on="never"), Place("json"), root=root).exit_code == 0
+
+
+def test_a_reader_who_has_gone_changes_nothing(root, monkeypatch):
+    """Whoever wrote `| head -1` has seen enough."""
+    monkeypatch.setattr("sys.stdout", Stream(error=BrokenPipeError(32, "Broken pipe")))
+    assert write(report(), Place("json"), root=root).exit_code == 0
+
+
+def test_what_a_failed_step_notes_is_in_the_termination_message(root):
+    """After what failed, and within what Kubernetes keeps."""
+    entries = tuple(Entry(name, "x", "failed", f"{name} failed", notes=("half is done", "é" * 4000)) for name in "ab")
+    put(Report({}, entries, 1.0, 1.0), root)
+    told = (root / "dev/termination-log").read_bytes()
+    assert told.startswith("exitkit: a: a failed; b: b failed; a notes: half is done; a notes: é".encode())
+    assert len(told) <= 4096
+
+
+def test_a_termination_log_is_never_written_through_a_link(root):
+    """Kubernetes makes a file."""
+    log = root / "dev/termination-log"
+    log.unlink()
+    (root / "other").touch()
+    log.symlink_to(root / "other")
+    put(report("failed"), root)
+    assert (root / "other").read_text() == ""
+
+
+def test_a_refused_plan_is_told_everywhere_but_on_standard_output(root, capsys):
+    """Its error is on stderr already."""
+    put(report("failed", refused=True), root, folder=str(root / "out"), template=declared(failed=root / "failed"))
+    assert (root / "out/exit-code").read_text() == "2"
+    assert (root / "failed").read_text() == "a"
+    assert (root / "dev/termination-log").read_text() == "exitkit: a: dönö ✓"
+    assert capsys.readouterr().out == ""
+
+
+def test_standard_output_is_apart_from_what_is_printed(capsys):
+    """What prints goes to stderr meanwhile, also where it is nested, and afterwards all is as before."""
+    own = sys.stdout
+    with stdout.apart(), stdout.apart():
+        sys.stdout.write("noise\n")
+        show(report(), "json", stdout.stream())
+    assert stdout.stream() is sys.stdout is own
+    out, err = capsys.readouterr()
+    assert (err, json.loads(out)["outcome"]) == ("noise\n", "ok")

@@ -42,6 +42,12 @@ def report(*entries, **more):
         ([entry(outcome="failed", required=True)], {"fail_on": "required"}, 1, "failed"),
         ([entry(outcome="failed", required=True)], {"fail_on": "never", "cut": True}, 0, "cut"),
         ([entry(outcome="failed", required=True, covered_by="b"), entry("b")], {"fail_on": "required"}, 0, "ok"),
+        ([entry()], {"signal": 15, "cut": True}, 143, "ok"),
+        ([entry(outcome="failed")], {"signal": 2, "cut": True, "fail_on": "never"}, 130, "cut"),
+        ([entry(outcome="failed")], {"refused": True, "fail_on": "never"}, 2, "failed"),
+        ([entry()], {"unwritten": True}, 1, "failed"),
+        ([entry()], {"unwritten": True, "fail_on": "never"}, 0, "failed"),
+        ([entry(outcome="failed")], {"unwritten": True, "cut": True}, 3, "cut"),
         (
             [entry(outcome="failed", required=True, covered_by="b"), entry("c", "failed")],
             {"fail_on": "required"},
@@ -238,3 +244,31 @@ def test_a_fact_cannot_pass_for_an_outcome():
     """What a later step decides on is what happened, whatever an action calls its facts."""
     seen = entries_as_facts([entry("a", "failed", "no", facts={"outcome": "ok", "summary": "x", "n": 1})])
     assert seen == {"a": {"outcome": "failed", "summary": "no", "n": 1}}
+
+
+@pytest.mark.parametrize(
+    "secret", ["step", "fail", "skip", "unknown", "steps", "exit", "code", "notes", "play", "Failed"]
+)
+def test_a_short_secret_breaks_no_word_of_ours(secret):
+    """Keys, outcomes, ids and statuses stay what others look for; the text of others is masked."""
+    redact.remember(secret)
+    entries = [
+        entry("step-1", "failed", f"it is {secret}", reason="other", notes=("n",), facts={"code": f"{secret}!"}),
+        entry("fail-safe", "skipped", covered_by="step-1"),
+        entry("unknown", "unknown"),
+    ]
+    found = Report({"name": "w", "status": "Failed"}, tuple(entries), 1.0, 1.0, cut=True)
+    told = json.loads(dumps(found.to_json()))
+    assert set(told) == {"version", "outcome", "exitCode", "workflow", "startedAt", "seconds", "steps", "notes"}
+    assert set(told["steps"][0]) == set(found.to_json()["steps"][0])
+    assert [one["outcome"] for one in told["steps"]] == ["failed", "skipped", "unknown"]
+    assert [one["step"] for one in told["steps"]] == ["step-1", "fail-safe", "unknown"]
+    assert (told["outcome"], told["workflow"]["status"], told["steps"][0]["uses"]) == ("cut", "Failed", "play.script")
+    assert told["steps"][0]["facts"] == {"code": "***!"}
+    assert outputs(found)["step-1-outcome"] == "failed"
+    assert outputs(found)["failed"] == "step-1,unknown"
+    for text in (dumps(found.to_json()), found.line(), found.table()):
+        assert f"it is {secret}" not in text
+        assert "it is ***" in text
+    assert found.line().startswith("exitkit: step-1: ")
+    assert report(entry("a")).line() == "exitkit: 1 of 1 steps done, 0 with nothing to do"

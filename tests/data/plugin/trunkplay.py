@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -11,7 +11,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
-from exitkit import Action, ActionError, ConfigError, Context, Exhausted, Result, Retryable, Skip, Unknown
+from exitkit import (
+    Action,
+    ActionError,
+    ConfigError,
+    Context,
+    Exhausted,
+    Message,
+    Notify,
+    Result,
+    Retryable,
+    Skip,
+    Unknown,
+)
+from exitkit.message import Level
 from exitkit.retry import sending
 from exitkit.text.units import Bytes, Seconds
 
@@ -152,6 +165,47 @@ class _Strange:
         raise RuntimeError("no words")
 
 
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+class _Wild(Mapping[str, object]):
+    def __getitem__(self, key: str) -> object:
+        raise RuntimeError
+
+    def __iter__(self) -> Iterator[str]:
+        raise RuntimeError
+
+    def __len__(self) -> int:
+        raise RuntimeError
+
+
+class MuteFailure(ActionError):
+    def __init__(self) -> None:
+        super().__init__("x")
+        self.facts = _Wild()
+        self.notes = _Wild()  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+class Room(Notify):
+    """Say it in a room."""
+
+    token: str = ""
+
+    def target(self) -> str:
+        return "the room"
+
+    def render(self, message: Message, level: Level, context: Context) -> Any:
+        return message.as_text()
+
+    def send(self, payload: Any, context: Context) -> Result:
+        return Result("said", {"said": payload})
+
+
 def _circle() -> dict[str, object]:
     found: dict[str, object] = {}
     found["self"] = found
@@ -180,6 +234,12 @@ WAYS: dict[str, Callable[[Script, Context], Any]] = {
     "late": _send(Unknown("lost"), Unknown("lost"), None),
     "busy": _send(Retryable("503", reason="server"), Retryable("503", reason="server"), None),
     "never": _send(*[Unknown("lost")] * 100),
+    "later": lambda one, context: context.retry(lambda: _raise(Retryable("503", reason="rate", after=float(one.say)))),
+    "bug-mute": lambda _, __: _raise(Mute()),
+    "fail-mute": lambda _, __: _raise(MuteFailure()),
+    "wild": lambda _, __: Result(_Strange(), _Wild(), _Wild()),  # type: ignore[arg-type]
+    "endless": lambda _, __: Result("x", {str(number): number for number in range(20_000)}),
+    "longwinded": lambda _, __: Result("x", {str(number): "x" * 100_000 for number in range(100)}),
     "hang": _hang,
     "hang-sent": _hang_sent,
 }

@@ -85,6 +85,11 @@ types: .venv/.dev ## check types
 .PHONY: docs
 docs: .venv/.dev ## write the generated pages anew
 	.venv/bin/python docs/generate.py
+	.venv/bin/python docs/architecture.py
+
+.PHONY: site
+site: .venv-docs/.ready ## build the documentation as a site, in .cache/site
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
 
 .PHONY: bench
 bench: .venv-bench/.ready ## measure exitkit beside its peers
@@ -103,13 +108,14 @@ lock: .venv-lock/bin/uv ## choose the newest versions that fit, and write their 
 	.venv-lock/bin/uv pip compile pyproject.toml $(LOCKED) -o requirements/core.lock --all-extras
 	.venv-lock/bin/uv pip compile pyproject.toml $(LOCKED) -o requirements/dev.lock --all-extras --group dev -c requirements/core.lock
 	.venv-lock/bin/uv pip compile requirements/build.in $(LOCKED) -o requirements/build.lock -c requirements/dev.lock
+	.venv-lock/bin/uv pip compile requirements/docs.in $(LOCKED) -o requirements/docs.lock
 	.venv-lock/bin/uv pip compile pyproject.toml requirements/bench.in $(LOCKED) -o requirements/bench.lock --all-extras -c requirements/core.lock
 
 LOCKED = --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade
 
 .PHONY: clean
 clean: ## remove all that the targets made, but for the downloaded wheels
-	rm -rf .venv .venv-bench .venv-lock build dist demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-docs .venv-lock build dist demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	if [ -d .cache ]; then find .cache -mindepth 1 -maxdepth 1 ! -name wheels -exec rm -rf {} +; fi
 
@@ -139,11 +145,16 @@ clean: ## remove all that the targets made, but for the downloaded wheels
 	@.venv-bench/bin/python -m compileall -q .venv-bench/lib
 	@touch $@
 
+.venv-docs/.ready: requirements/docs.lock | .venv-docs/bin/python
+	@echo "setting up .venv-docs from requirements/docs.lock"
+	@$(call install,.venv-docs,requirements/docs.lock)
+	@touch $@
+
 .venv-lock/bin/uv: | .venv-lock/bin/python
 	@mkdir -p "$(TMPDIR)"
 	.venv-lock/bin/python -m pip install -q uv==0.13.9
 
-.venv/bin/python .venv-bench/bin/python .venv-lock/bin/python:
+.venv/bin/python .venv-bench/bin/python .venv-docs/bin/python .venv-lock/bin/python:
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "exitkit needs Python 3.11 or newer with its venv module (Debian: the package python3-venv)." >&2; \
 		echo "Found: $$(python3 --version 2>&1 || echo no python3). Name one with: make PYTHON=/path/to/python3" >&2; \

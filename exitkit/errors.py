@@ -13,7 +13,7 @@ The number is the exit code. A message says what failed, on what and what to do,
 without a secret. Anything else that leaves an action is a bug of that action.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 Reason = Literal["auth", "client", "server", "rate", "network", "timeout", "other"]
@@ -41,13 +41,21 @@ class MissingExtra(ConfigError):
 class ActionError(ExitkitError):
     """Failed for good: the same attempt would fail again.
 
-    `facts` are what was achieved all the same, as in a Result.
+    `facts` and `notes` are what was achieved all the same, as in a Result; whoever lets the error pass may add to both.
     """
 
-    def __init__(self, message: str, *, reason: Reason = "other", facts: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: Reason = "other",
+        facts: Mapping[str, object] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
         super().__init__(message)
         self.reason: Reason = reason
         self.facts: Mapping[str, object] = facts or {}
+        self.notes: tuple[str, ...] = tuple(notes)
 
 
 class Retryable(ActionError):
@@ -56,8 +64,16 @@ class Retryable(ActionError):
     `after` is how many seconds the server asked to be left alone, or None.
     """
 
-    def __init__(self, message: str, *, reason: Reason = "network", after: float | None = None) -> None:
-        super().__init__(message, reason=reason)
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: Reason = "network",
+        after: float | None = None,
+        facts: Mapping[str, object] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message, reason=reason, facts=facts, notes=notes)
         self.after = after
 
 
@@ -67,16 +83,32 @@ class Unknown(ActionError):
     `resent` says that it was tried again as often as the terms allow, so that nobody does it once more.
     """
 
-    def __init__(self, message: str, *, reason: Reason = "network", resent: bool = False) -> None:
-        super().__init__(message, reason=reason)
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: Reason = "network",
+        resent: bool = False,
+        facts: Mapping[str, object] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message, reason=reason, facts=facts, notes=notes)
         self.resent = resent
 
 
 class Exhausted(ActionError):
     """Retried until the tries or the time ran out. Its cause is the last real error."""
 
-    def __init__(self, message: str, *, reason: Reason = "other", tries: int = 1) -> None:
-        super().__init__(message, reason=reason)
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: Reason = "other",
+        tries: int = 1,
+        facts: Mapping[str, object] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message, reason=reason, facts=facts, notes=notes)
         self.tries = tries
 
 

@@ -9,8 +9,6 @@ import signal
 import threading
 from collections.abc import Callable
 
-from exitkit.retry.clock import CLOCK
-
 CUT = 0.5
 """Seconds that requests under way get to come back after a signal."""
 
@@ -48,5 +46,5 @@ class Stop:
             threading.Thread(target=self._end, daemon=True).start()
 
     def _end(self) -> None:
-        CLOCK.wait(threading.Event(), _PATIENCE)
+        threading.Event().wait(_PATIENCE)  # not the clock, which brings the settings of a retry along
         os._exit(128 + self.number)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from exitkit.builtin import BUILTIN
+from exitkit.builtin import BUILTIN, KINDS
 from exitkit.plan import check, registry
 from exitkit.settings import fields
 
@@ -103,6 +103,41 @@ def test_plans_in_prose_are_without_fault(schema_validator):
             check.read(block, path.name, {"EXITKIT_NOTIFY_SLACK_TOKEN": "xoxb-made-up-secret-value"})
             assert [one.message for one in schema_validator.iter_errors(yaml.safe_load(block))] == [], path
     assert found >= 2
+
+
+def test_commands_in_prose_are_taken_by_the_command_line(monkeypatch, tmp_path, capsys):
+    """What a page shows can be typed; what acts is tried in a dry run."""
+    import shlex
+
+    from exitkit import cli
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "exitkit.yaml").write_text("steps: [{uses: notify.console}]", "utf-8")
+    lines = [
+        line.removeprefix("$ exitkit ")
+        for path in (ROOT / "README.md", *DOCS.glob("*.md"))
+        for block in re.findall(r"^```console\n(.*?)^```", path.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+        for line in block.replace("\\\n", " ").splitlines()
+        if line.startswith("$ exitkit ")
+    ]
+    assert len(lines) >= 4
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        words = words[: words.index(">")] if ">" in words else words
+        dry = ["--dry-run"] if words[0] in KINDS or words[0] == "run" else []
+        assert cli.run([*words, *dry], environ={}) == 0, (line, capsys.readouterr())
+
+
+def test_errors_that_are_explained_are_errors_that_exist():
+    """Whoever looks for the text of an error finds it as exitkit says it."""
+    page = (DOCS / "troubleshooting.md").read_text("utf-8").partition("## By error")[2].partition("## ")[0]
+    told = [row.split("`")[1] for row in page.splitlines() if row.startswith("| `")]
+    assert len(told) >= 6
+    sources = " ".join(path.read_text("utf-8") for path in (ROOT / "exitkit").rglob("*.py"))
+    joined = re.sub(r'"\s*\n?\s*f?"', "", sources)  # texts that stand on two lines
+    for text in told:
+        pieces = [piece.strip() for piece in re.split(r"'[^']*'|exitkit.yaml|/etc/\S+", text)]
+        assert max(pieces, key=len) in joined, text
 
 
 def test_links_between_pages_lead_somewhere():

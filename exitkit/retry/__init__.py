@@ -182,11 +182,12 @@ class _Loop:
             asked = f"; asked to wait {after:.0f} s" if after else ""
             why = f"no time left after {self.tries} {'try' if self.tries == 1 else 'tries'}{asked}"
         message = f"{last}; {why}" if why else str(last)
-        return self._final(Exhausted(message, reason=last.reason, tries=self.tries))
+        exhausted = Exhausted(message, reason=last.reason, tries=self.tries, facts=last.facts, notes=last.notes)
+        return self._final(exhausted)
 
     def _final(self, error: ActionError) -> ActionError:
         unknown = next((one for one in self.errors if isinstance(one, Unknown)), None)
         if unknown is None or isinstance(error, Unknown):
             return error
         told = f"an earlier try may have arrived ({unknown}); then: {error}"
-        return Unknown(told, reason=error.reason, resent=True)
+        return Unknown(told, reason=error.reason, resent=True, facts=error.facts, notes=error.notes)

@@ -3,7 +3,7 @@
 import logging
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -185,7 +185,8 @@ class _Run:
         except ActionError as error:
             self.cut = self.cut or self.context.deadline.remaining() <= 0
             outcome: Outcome = "unknown" if isinstance(error, Unknown) else "failed"
-            return replace(_entry(step, outcome, str(error), reason=error.reason), facts=_facts(error.facts))
+            failed = _entry(step, outcome, str(error), reason=error.reason)
+            return replace(failed, facts=_facts(error.facts), notes=_notes(error.notes))
         except BaseException as error:  # a bug of the action, SystemExit included, must not stop the others
             log.error("%s: %s", step.id, "".join(traceback.format_exception(error)))  # noqa: TRY400 - redacted by the formatter
             return _entry(step, "failed", f"bug in {step.uses}: {type(error).__name__}: {error}", reason="other")
@@ -205,13 +206,20 @@ def _done(step: Step, result: object) -> Entry:
     if not isinstance(result, Result):
         return _entry(step, "failed", f"bug in {step.uses}: run gave no Result", reason="other")
     done = _entry(step, "duplicate" if result.duplicate else "ok", str(result.summary))
-    notes = tuple(str(one) for one in result.notes)
-    return replace(done, facts=_facts(result.facts), notes=notes, output=redact.redact(str(result.output)))
+    output = redact.redact(str(result.output))
+    return replace(done, facts=_facts(result.facts), notes=_notes(result.notes), output=output)
 
 
 def _facts(facts: object) -> Mapping[str, object]:
     """A plugin may call anything facts."""
     return dict(facts) if isinstance(facts, Mapping) else {}
+
+
+def _notes(notes: object) -> tuple[str, ...]:
+    """A plugin may call anything notes, one text included."""
+    if isinstance(notes, str):
+        return (notes,)
+    return tuple(str(note) for note in notes) if isinstance(notes, Iterable) else ()
 
 
 def _entry(step: Step, outcome: Outcome, summary: str, reason: Reason | str = "") -> Entry:

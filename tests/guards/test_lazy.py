@@ -10,6 +10,8 @@ from exitkit.builtin import BUILTIN
 
 SDKS = {"apprise", "boto3", "botocore", "google", "kubernetes", "lightkube", "slack_sdk", "sqlalchemy"}
 SLOW = SDKS | {"jinja2", "urllib3"}
+# What every run needs, and a page of text does not.
+MODELS = {"pydantic", "pydantic_core"}
 
 _WRAPPER = """
 import json, sys
@@ -50,6 +52,11 @@ def command(*words):
 def test_help_loads_nothing_slow(words, tmp_path):
     """No SDK, no templates and no HTTP client for a page of text."""
     assert loaded(command(*words), tmp_path) & SLOW == set()
+
+
+def test_the_commands_are_listed_without_models(tmp_path):
+    """Nor pydantic, which takes as long as all else together."""
+    assert loaded("import exitkit.__main__, exitkit.signals\n" + command("--help"), tmp_path) & MODELS == set()
 
 
 @pytest.mark.parametrize(

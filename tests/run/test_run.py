@@ -392,3 +392,12 @@ def test_many_parallel_steps_are_all_told():
     report = run([step(f"s{number}", seconds=number % 3) for number in range(40)])
     assert set(outcomes(report).values()) == {"ok"}
     assert report.seconds == 2
+
+
+@pytest.mark.parametrize("way", ["fail", "retryable"])
+def test_what_a_failed_step_knew_is_in_the_report(way):
+    """Facts and notes of an error stand in the step's entry, as a result's do, also after the last try."""
+    (entry,) = run(step("a", way)).entries
+    assert entry.outcome == "failed"
+    assert entry.facts == {"half": 1}
+    assert entry.notes == ("half of it is done",)

@@ -158,15 +158,17 @@ def _circle() -> dict[str, object]:
     return found
 
 
+_HALF: dict[str, Any] = {"facts": {"half": 1}, "notes": ("half of it is done",)}
+
 WAYS: dict[str, Callable[[Script, Context], Any]] = {
     "ok": lambda one, _: Result(one.say, {"said": one.say, "deep": {"list": [1, None]}}),
     "see": lambda _, context: Result(",".join(f"{entry.step}={entry.outcome}" for entry in context.entries)),
     "dry": lambda _, context: Result("would play" if context.dry_run else "played for real"),
     "duplicate": lambda one, _: Result(one.say, duplicate=True),
-    "fail": lambda one, _: _raise(ActionError(f"{one.say} failed", reason="client", facts={"half": 1})),
+    "fail": lambda one, _: _raise(ActionError(f"{one.say} failed", reason="client", **_HALF)),
     "unknown": lambda one, _: _raise(Unknown(f"{one.say} may be")),
     "exhausted": lambda one, _: _raise(Exhausted(f"{one.say} is used up", tries=3)),
-    "retryable": lambda one, _: _raise(Retryable(f"{one.say} again", reason="server")),
+    "retryable": lambda one, _: _raise(Retryable(f"{one.say} again", reason="server", **_HALF)),
     "config": lambda one, _: _raise(ConfigError(f"{one.say} is not set")),
     "skip": lambda _, __: _raise(Skip("nothing here")),
     "bug": lambda one, _: _raise(KeyError(one.say)),

@@ -20,6 +20,7 @@ COMMANDS = {
     "preview": "Show what a plan would do and send, and do nothing.",
     "actions": "List the actions, or the settings of one.",
     "schema": "Print the JSON Schema of a plan, for editors.",
+    "manifest": "Print what puts exitkit into a cluster, with the rights that a plan needs.",
     "demo": "Run a plan on a failed workflow's facts, to try it out.",
 }
 """What stands beside the four kinds of action, and its help."""

@@ -146,7 +146,9 @@ def build(  # noqa: PLR0913 - each is one thing that a user may say
 def _title(workflow: Workflow) -> str:
     name = workflow.name or "a workflow"
     if workflow.step:
-        return f"{name}: step {workflow.step} {_VERBS.get(workflow.status, _GOES_ON) if workflow.step_ended else _GOES_ON}"
+        return (
+            f"{name}: step {workflow.step} {_VERBS.get(workflow.status, _GOES_ON) if workflow.step_ended else _GOES_ON}"
+        )
     if workflow.stopped_by and workflow.failed:
         return f"{name} was stopped by {workflow.stopped_by}"
     return f"{name} {_VERBS.get(workflow.status, 'ended, and its status is not known')}"

@@ -1,14 +1,14 @@
 """What every target shares: what is shipped, and the limits within which it goes."""
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from exitkit.action import Action, Result
+from exitkit.action import Action, Result, Right
 from exitkit.context import Context
 from exitkit.errors import ConfigError
 from exitkit.ship import sources
@@ -86,6 +86,17 @@ class Ship(Action):
     def is_safe_to_resend(self) -> bool:
         """Whether the target takes a second arrival of a record for the first."""
         return False
+
+    @classmethod
+    def rights(cls, given: Mapping[str, object]) -> Sequence[Right]:
+        sources = given.get("from", ())
+        wanted = (sources,) if isinstance(sources, str) else sources if isinstance(sources, list | tuple) else ()
+        rights = []
+        if "pods" in wanted:
+            rights += [Right("", "pods", ("list",)), Right("", "pods/log", ("get",))]
+        if "archive" in wanted:
+            rights.append(Right("argoproj.io", "workflows", ("get",)))
+        return rights
 
     @field_validator("from_")
     @classmethod

@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from exitkit.action import Result
+from exitkit.action import Result, Right
 from exitkit.cleanup import Cleanup
 from exitkit.cleanup.kubernetes import discovery, selectors
 from exitkit.cleanup.kubernetes.sweeper import Sweep
@@ -85,6 +85,14 @@ class Kubernetes(Cleanup):
 
     reads_in_dry_run: ClassVar[bool] = True
     _spared: dict[str, None] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def rights(cls, given: Mapping[str, object]) -> Sequence[Right]:
+        kinds = given.get("kinds", ())
+        wanted = (kinds,) if isinstance(kinds, str) else kinds if isinstance(kinds, list | tuple) else ()
+        named = [discovery.well_known(str(kind)) for kind in wanted]
+        own = Right("argoproj.io", "workflows", ("get",))
+        return [*(Right(group, plural, ("list", "delete")) for group, plural in named), own]
 
     @field_validator("kinds")
     @classmethod

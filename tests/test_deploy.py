@@ -14,6 +14,7 @@ import yaml
 from hera.workflows import models
 
 from exitkit.cli import run
+from exitkit.text.units import parse_duration
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 
@@ -202,8 +203,7 @@ def test_the_pod_ends_and_waits_for_nothing_that_is_missing(templates, name):
     """It has a deadline above exitkit's own, is never retried by Argo, and starts without Secret and plan."""
     template = templates[name]
     args = template["container"]["args"]
-    minutes = int(args[args.index("--timeout") + 1].removesuffix("m"))
-    assert template["activeDeadlineSeconds"] > minutes * 60
+    assert template["activeDeadlineSeconds"] > parse_duration(args[args.index("--timeout") + 1])
     assert args[args.index("--fail-on") + 1] == "required"
     assert "retryStrategy" not in template
     assert all(one["secretRef"]["optional"] for one in template["container"]["envFrom"])

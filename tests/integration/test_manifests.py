@@ -47,7 +47,15 @@ def helm(program):
 
     def build(*values):
         return rendered(
-            [found, "template", "exitkit", str(DEPLOY / "chart"), *(word for one in values for word in one)]
+            [
+                found,
+                "template",
+                "exitkit",
+                "--kube-version",
+                "1.30",
+                str(DEPLOY / "chart"),
+                *(word for one in values for word in one),
+            ]
         )
 
     return build

@@ -198,7 +198,7 @@ def _body(options: ManifestOptions, template: str) -> str:
         command=template,
         account=f"      serviceAccountName: {options.account}" if options.account else "",
         deadline=int(options.timeout) + _PULL,
-        timeout=_duration(options.timeout),
+        timeout=f"{options.timeout:g}s",
         fail_on=options.fail_on,
         uid=options.uid,
         image=options.image,
@@ -208,10 +208,6 @@ def _body(options: ManifestOptions, template: str) -> str:
         volumes="".join(volumes).rstrip("\n"),
         mounts="".join(mounts).rstrip("\n"),
     )
-
-
-def _duration(seconds: float) -> str:
-    return f"{int(seconds) // 60}m" if seconds == int(seconds) and not int(seconds) % 60 else f"{seconds:g}s"
 
 
 def _variables(plan: Plan) -> set[str]:

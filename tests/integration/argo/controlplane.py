@@ -75,7 +75,12 @@ class API:
 
 def path_of(version, plural, namespace="", name=""):
     start = "/api" if "/" not in version else "/apis"
-    return f"{start}/{version}" + (f"/namespaces/{namespace}" if namespace else "") + f"/{plural}" + (f"/{name}" if name else "")
+    return (
+        f"{start}/{version}"
+        + (f"/namespaces/{namespace}" if namespace else "")
+        + f"/{plural}"
+        + (f"/{name}" if name else "")
+    )
 
 
 def plural_of(kind):
@@ -123,7 +128,9 @@ class ControlPlane:
 
     def _run(self, name, *words, **more):
         with (self.folder / f"{name}.log").open("wb") as out:
-            process = subprocess.Popen([self.programs[name], *words], stdin=subprocess.DEVNULL, stdout=out, stderr=out, **more)
+            process = subprocess.Popen(
+                [self.programs[name], *words], stdin=subprocess.DEVNULL, stdout=out, stderr=out, **more
+            )
         self._running.append(process)
         return process
 
@@ -184,7 +191,9 @@ class ControlPlane:
             if process.poll() is not None:
                 break
             time.sleep(0.05)
-        raise RuntimeError(f"{name} does not start: {(self.folder / f'{name}.log').read_text(errors='replace')[-3000:]}")
+        raise RuntimeError(
+            f"{name} does not start: {(self.folder / f'{name}.log').read_text(errors='replace')[-3000:]}"
+        )
 
 
 def kubeconfig(url, token):

@@ -196,7 +196,7 @@ def expand(text, environ):
 
 def _script(root, mounts, log, security, argv):
     """A shell's way into the container: its root, then the command in its place."""
-    lines = ["set -e", "bind() { mount --bind \"$1\" \"$2\"; mount -o remount,bind,ro \"$2\" 2>/dev/null || true; }"]
+    lines = ["set -e", 'bind() { mount --bind "$1" "$2"; mount -o remount,bind,ro "$2" 2>/dev/null || true; }']
     root.mkdir()
     for path in filter(Path.exists, map(Path, _SYSTEM)):
         inside = root / str(path).lstrip("/")

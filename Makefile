@@ -90,6 +90,7 @@ types: .venv/.dev ## check types
 docs: .venv/.dev ## write the generated pages anew
 	.venv/bin/python docs/generate.py
 	.venv/bin/python docs/architecture.py
+	.venv/bin/python deploy/generate.py
 
 .PHONY: site
 site: .venv-docs/.ready ## build the documentation as a site, in .cache/site

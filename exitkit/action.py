@@ -1,9 +1,9 @@
 """What every action is: frozen settings that can run."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pydantic import BaseModel
 
@@ -39,6 +39,14 @@ class Result:
     output: str = ""
 
 
+class Right(NamedTuple):
+    """A right in the Kubernetes API, as a Role's rule has it: API group, `""` for the core one, resource, and verbs."""
+
+    group: str
+    resource: str
+    verbs: tuple[str, ...]
+
+
 class Action(Settings, ABC):
     """Settings with a `run`. Success is a Result, failure an exception, and `Skip` neither.
 
@@ -57,6 +65,14 @@ class Action(Settings, ABC):
 
     def guard(self, context: "Context") -> None:
         """Refuse, before it runs, what must not be done whatever the plan says. Raises ConfigError."""
+
+    @classmethod
+    def rights(cls, given: Mapping[str, object]) -> Sequence[Right]:  # noqa: ARG003 - most need none
+        """What the pod's account has to be allowed, for settings as a plan gives them, their templates not filled in.
+
+        Raises ConfigError where that cannot be told.
+        """
+        return ()
 
     @abstractmethod
     def run(self, context: "Context") -> Result:

@@ -14,6 +14,7 @@ import yaml
 from hera.workflows import models
 
 from exitkit.cli import run
+from exitkit.text.units import parse_duration
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 
@@ -190,7 +191,8 @@ def test_the_pod_is_restricted(templates, name):
     volumes = {one["name"]: one for one in template["volumes"]}
     mounts = {one["mountPath"]: volumes[one["name"]] for one in container["volumeMounts"]}
     assert "sizeLimit" in mounts["/tmp"]["emptyDir"]
-    assert set(mounts) == {"/tmp", "/etc/exitkit"}
+    assert set(mounts) == {"/tmp", "/etc/exitkit", "/tmp/exitkit/dead-letter"}
+    assert "sizeLimit" in mounts["/tmp/exitkit/dead-letter"]["emptyDir"]
     for output in template["outputs"]["parameters"]:
         assert output["valueFrom"]["path"].startswith("/tmp/")
         assert "default" in output["valueFrom"]
@@ -201,8 +203,7 @@ def test_the_pod_ends_and_waits_for_nothing_that_is_missing(templates, name):
     """It has a deadline above exitkit's own, is never retried by Argo, and starts without Secret and plan."""
     template = templates[name]
     args = template["container"]["args"]
-    minutes = int(args[args.index("--timeout") + 1].removesuffix("m"))
-    assert template["activeDeadlineSeconds"] > minutes * 60
+    assert template["activeDeadlineSeconds"] > parse_duration(args[args.index("--timeout") + 1])
     assert args[args.index("--fail-on") + 1] == "required"
     assert "retryStrategy" not in template
     assert all(one["secretRef"]["optional"] for one in template["container"]["envFrom"])
@@ -224,10 +225,14 @@ def test_the_example_uses_what_is_there(templates):
         assert "arguments" not in hook
 
 
+def test_without_an_account_of_its_own_the_workflows_serves(templates):
+    """A namespace that lacks an account would end each of its workflows in Error."""
+    assert [one for one in templates.values() if "serviceAccountName" in one] == []
+
+
 def test_the_account_may_do_the_executors_minimum(templates):
     """https://argo-workflows.readthedocs.io/en/latest/workflow-rbac/"""
-    account, role, binding = load("rbac.yaml")
-    assert {one["serviceAccountName"] for one in templates.values()} == {account["metadata"]["name"]}
+    account, role, binding = load("components/account/account.yaml")
     assert role["rules"] == [
         {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
     ]
@@ -235,18 +240,83 @@ def test_the_account_may_do_the_executors_minimum(templates):
     assert [one["name"] for one in binding["subjects"]] == [account["metadata"]["name"]]
 
 
-def test_kustomize_lists_files_that_exist():
-    """And the version of the image is the package's."""
-    (document,) = load("kustomization.yaml")
-    for name in document["resources"] + document["configurations"]:
-        assert (DEPLOY / name).is_file()
-    (image,) = document["images"]
-    (template,) = load("workflow-template.yaml")
-    (sharded,) = load("sharded-cleanup.yaml")
-    each = template["spec"]["templates"] + sharded["spec"]["templates"]
-    used = {one["container"]["image"] for one in each if "container" in one}
-    assert used == {f"{image['name']}:{image['newTag']}"}
-    assert f'version = "{image["newTag"]}"' in (DEPLOY.parent / "pyproject.toml").read_text("utf-8")
+def test_the_manifests_are_what_exitkit_manifest_prints():
+    """One text, in three forms; `make docs` writes them anew."""
+    ran = subprocess.run(
+        [sys.executable, str(DEPLOY / "generate.py"), "--check"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
+def folders():
+    return sorted(path.parent for path in DEPLOY.rglob("kustomization.yaml"))
+
+
+@pytest.mark.parametrize("folder", folders(), ids=lambda folder: str(folder.relative_to(DEPLOY)))
+def test_kustomize_lists_files_that_exist(folder):
+    """Each part names what is there, and says at its top what it is for."""
+    text = (folder / "kustomization.yaml").read_text("utf-8")
+    document = yaml.safe_load(text)
+    patches = [one["path"] for one in document.get("patches", ()) if "path" in one]
+    for name in (*document.get("resources", ()), *document.get("configurations", ()), *patches):
+        assert (folder / name).exists()
+    assert text.startswith("# ") or document["resources"] == ["role.yaml"]
+
+
+@pytest.mark.parametrize("folder", folders(), ids=lambda folder: str(folder.relative_to(DEPLOY)))
+def test_a_patch_fits_the_template(folder, templates):
+    """What it adds to is there, in both templates alike."""
+    document = yaml.safe_load((folder / "kustomization.yaml").read_text("utf-8"))
+    for patch in document.get("patches", ()):
+        if "path" not in patch:
+            continue
+        operations = yaml.safe_load((folder / patch["path"]).read_text("utf-8"))
+        for number, name in enumerate(templates):
+            mine = [one for one in operations if one["path"].startswith(f"/spec/templates/{number}/")]
+            assert len(mine) == len(operations) / len(templates)
+            for operation in mine:
+                *way, last = operation["path"].removeprefix(f"/spec/templates/{number}/").split("/")
+                target = templates[name]
+                for part in way:
+                    target = target[part]
+                assert operation["op"] == "add"
+                assert isinstance(target, list) if last == "-" else last not in target
+
+
+def test_the_image_is_the_packages_version():
+    """Wherever a manifest names it."""
+    version = re.search(r'^version = "(.*)"', (DEPLOY.parent / "pyproject.toml").read_text("utf-8"), re.MULTILINE)[1]
+    for folder in (DEPLOY, DEPLOY / "cluster"):
+        (image,) = yaml.safe_load((folder / "kustomization.yaml").read_text("utf-8"))["images"]
+        assert (image["name"], image["newTag"]) == ("exitkit", version)
+    each = [
+        *load("workflow-template.yaml"),
+        *load("cluster/cluster-workflow-template.yaml"),
+        *load("sharded-cleanup.yaml"),
+    ]
+    templates = [one for document in each for one in document["spec"]["templates"]]
+    assert {one["container"]["image"] for one in templates if "container" in one} == {f"exitkit:{version}"}
+    assert yaml.safe_load((DEPLOY / "chart/Chart.yaml").read_text("utf-8"))["appVersion"] == version
+
+
+def test_the_charts_templates_read_values_that_there_are():
+    """And each value is read somewhere."""
+    values = yaml.safe_load((DEPLOY / "chart/values.yaml").read_text("utf-8"))
+    named = set()
+    for path in (DEPLOY / "chart/templates").glob("*.yaml"):
+        named |= {one.split(".")[0] for one in re.findall(r"\.Values\.([A-Za-z.]+)", path.read_text("utf-8"))}
+    assert named == set(values)
+
+
+def test_the_chart_keeps_argos_braces_from_helm():
+    """What is Argo's is printed by Helm, and not run by it."""
+    text = (DEPLOY / "chart/templates/workflow-template.yaml").read_text("utf-8")
+    kept = text.replace('{{ "{{" }}', "").replace('{{ "}}" }}', "")
+    assert [tag for tag in TAG.findall(kept) if "sprig" in tag or "workflow." in tag or tag.startswith("=")] == []
 
 
 @pytest.fixture(scope="module")

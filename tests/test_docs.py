@@ -128,6 +128,16 @@ def test_commands_in_prose_are_taken_by_the_command_line(monkeypatch, tmp_path, 
         assert cli.run([*words, *dry], environ={}) == 0, (line, capsys.readouterr())
 
 
+def test_the_workflow_of_the_hera_recipe_has_the_hook():
+    """The lines run as they stand, and make the three lines of the manifests."""
+    text = (DOCS / "recipes.md").read_text("utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    names = {}
+    exec(compile(block, "recipes.md", "exec"), names)
+    made = yaml.safe_load(names["workflow"].to_yaml())
+    assert made["spec"]["hooks"] == {"exit": {"templateRef": {"name": "exitkit", "template": "notify"}}}
+
+
 def test_errors_that_are_explained_are_errors_that_exist():
     """Whoever looks for the text of an error finds it as exitkit says it."""
     page = (DOCS / "troubleshooting.md").read_text("utf-8").partition("## By error")[2].partition("## ")[0]

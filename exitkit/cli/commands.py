@@ -224,6 +224,21 @@ def schema(_: Session) -> Command:
     return flags.command("schema", "", [], act)
 
 
+def manifest(session: Session) -> Command:
+    from exitkit.cli import manifest as manifests
+
+    def act(given: Given, arguments: list[str]) -> None:
+        typed = flags.read(manifests.ManifestOptions, given["manifest"])
+        options = settings.load(manifests.ManifestOptions, typed, {}, "")
+        named = arguments or session.environ.get("EXITKIT_PLAN")
+        plan, text = find.read_plan(arguments, session.environ) if named else (None, "")
+        from exitkit.cli import about
+
+        about.say(manifests.manifests(options, plan, text).rstrip("\n"))
+
+    return flags.command("manifest", "", flags.flags("manifest", manifests.ManifestOptions, ""), act, argument="PLAN")
+
+
 def demo(session: Session) -> Command:
     def act(given: Given, arguments: list[str]) -> None:
         from exitkit.cli import demo
@@ -251,6 +266,7 @@ BY_NAME: Mapping[str, Callable[[Session], Command]] = {
     "preview": preview,
     "actions": actions,
     "schema": schema,
+    "manifest": manifest,
     "demo": demo,
     "completion": completion,
 }

@@ -20,6 +20,7 @@ COMMANDS = {
     "preview": "Show what a plan would do and send, and do nothing.",
     "actions": "List the actions, or the settings of one.",
     "schema": "Print the JSON Schema of a plan, for editors.",
+    "manifest": "Print what puts exitkit into a cluster, with the rights that a plan needs.",
     "demo": "Run a plan on a failed workflow's facts, to try it out.",
     "completion": "Print a script that completes commands and flags, for bash, zsh or fish.",
     "help": "Show what a command does and takes.",

@@ -1,8 +1,10 @@
 """What every target shares: what is shipped, and the limits within which it goes."""
 
+from collections.abc import Mapping, Sequence
+
 from pydantic import model_validator
 
-from exitkit.action import Action, Result
+from exitkit.action import Action, Result, Right
 from exitkit.context import Context
 from exitkit.errors import ConfigError
 from exitkit.ship import sources
@@ -15,6 +17,17 @@ from exitkit.ship.sources.selection import Selection
 
 class Ship(Target, Selection, Action):
     """A target. It encodes records and posts batches of them, within its limits."""
+
+    @classmethod
+    def rights(cls, given: Mapping[str, object]) -> Sequence[Right]:
+        named = given.get("from", ())
+        wanted = (named,) if isinstance(named, str) else named if isinstance(named, list | tuple) else ()
+        rights = []
+        if "pods" in wanted:
+            rights += [Right("", "pods", ("list",)), Right("", "pods/log", ("get",))]
+        if "archive" in wanted:
+            rights.append(Right("argoproj.io", "workflows", ("get",)))
+        return rights
 
     @model_validator(mode="after")
     def _has_what_it_reads(self) -> "Ship":

@@ -2,13 +2,14 @@
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from exitkit.action import Right
 from exitkit.cleanup import Cleanup
 from exitkit.cleanup.engine.ownership import Uid, owners
 from exitkit.cleanup.kubernetes import discovery, selectors
@@ -84,6 +85,14 @@ class Kubernetes(Cleanup):
     limit_bytes: Bytes | None = Field(None, description="Not for objects of Kubernetes, which have no size: use limit.")
 
     reads_in_dry_run: ClassVar[bool] = True
+
+    @classmethod
+    def rights(cls, given: Mapping[str, object]) -> Sequence[Right]:
+        kinds = given.get("kinds", ())
+        wanted = (kinds,) if isinstance(kinds, str) else kinds if isinstance(kinds, list | tuple) else ()
+        named = [discovery.well_known(str(kind)) for kind in wanted]
+        own = Right("argoproj.io", "workflows", ("get",))
+        return [*(Right(group, plural, ("list", "delete")) for group, plural in named), own]
 
     @field_validator("kinds")
     @classmethod

@@ -65,6 +65,37 @@ _OF_THE_CLUSTER: Mapping[str, frozenset[str]] = {
 }
 
 
+# Kinds of a namespace, each with the names that kubectl has for it, the plural first: `kubectl api-resources`.
+_WELL_KNOWN = {
+    "": (
+        "pods pod po",
+        "persistentvolumeclaims persistentvolumeclaim pvc",
+        "configmaps configmap cm",
+        "secrets secret",
+        "services service svc",
+        "serviceaccounts serviceaccount sa",
+        "replicationcontrollers replicationcontroller rc",
+        "endpoints ep",
+        "events event ev",
+    ),
+    "apps": (
+        "deployments deployment deploy",
+        "statefulsets statefulset sts",
+        "daemonsets daemonset ds",
+        "replicasets replicaset rs",
+    ),
+    "batch": ("jobs job", "cronjobs cronjob cj"),
+    "argoproj.io": (
+        "workflows workflow wf",
+        "cronworkflows cronworkflow cwf",
+        "workflowtemplates workflowtemplate wftmpl",
+    ),
+    "networking.k8s.io": ("ingresses ingress ing", "networkpolicies networkpolicy netpol"),
+    "policy": ("poddisruptionbudgets poddisruptionbudget pdb",),
+    "autoscaling": ("horizontalpodautoscalers horizontalpodautoscaler hpa",),
+}
+
+
 @dataclass(frozen=True)
 class _Known:
     """A kind that the cluster has."""
@@ -96,6 +127,23 @@ def check(kind: str) -> None:
     groups = _OF_THE_CLUSTER if asked.group is None else {asked.group}
     if any(asked.name.lower() in _OF_THE_CLUSTER.get(group, ()) for group in groups):
         raise ConfigError(f"{kind} belong to no namespace, and only what is in one is deleted: leave it out")
+
+
+def well_known(kind: str) -> tuple[str, str]:
+    """The group and plural of a kind, without asking a cluster. Raises ConfigError where only a cluster could tell.
+
+    A plural with its group is taken as it is; of one of Kubernetes' own or Argo's any of its names will do.
+    """
+    asked, name = _asked(kind), _asked(kind).name.lower()
+    for group, kinds in _WELL_KNOWN.items():
+        for names in kinds:
+            if name in names.split() and asked.group in (None, group):
+                return group, names.split()[0]
+    if asked.group and asked.name.islower() and asked.name.endswith("s"):
+        return asked.group, asked.name
+    raise ConfigError(
+        f"{kind}: what the API calls it is not known here: write its plural and group, such as jobs.batch"
+    )
 
 
 def _usable(kind: str, known: _Known) -> Resource:

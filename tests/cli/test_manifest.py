@@ -1,0 +1,105 @@
+"""`exitkit manifest` prints what puts exitkit into a cluster, with the rights that a plan needs and no more."""
+
+import pytest
+import yaml
+
+from exitkit.cli import run
+
+PLAN = """
+steps:
+  - uses: notify.console
+  - uses: ship.file
+    with: {path: /tmp/x.ndjson, from: [status, pods]}
+  - uses: cleanup.kubernetes
+    with: {kinds: [pvc, Job, sparkapplications.sparkoperator.k8s.io], selector: "w={{ workflow.name }}"}
+"""
+
+
+@pytest.fixture
+def printed(capsys, monkeypatch, tmp_path):
+    """What `exitkit manifest` prints, as text and as documents."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "exitkit.yaml").write_text(PLAN, "utf-8")
+
+    def call(*words, code=0):
+        assert run(["manifest", *words], environ={}) == code
+        out = capsys.readouterr()
+        return out.err if code else list(yaml.safe_load_all(out.out))
+
+    return call
+
+
+def rules(documents):
+    (role,) = (one for one in documents if one["kind"] == "Role")
+    return [(one["apiGroups"][0], one["resources"][0], one["verbs"]) for one in role["rules"]]
+
+
+def test_without_a_plan_there_is_a_template_that_needs_nothing_else(printed):
+    """No account, and no rights beyond the workflow's own."""
+    (template,) = printed()
+    assert template["kind"] == "WorkflowTemplate"
+    assert [one["name"] for one in template["spec"]["templates"]] == ["notify", "run"]
+    assert not [one for one in template["spec"]["templates"] if "serviceAccountName" in one]
+
+
+def test_an_account_gets_what_the_executor_and_the_plan_need(printed):
+    """Each kind by its group and plural, each right once, and nothing that no step asks for."""
+    documents = printed("exitkit.yaml", "--account", "exitkit", "--namespace", "ml")
+    kinds = ["ServiceAccount", "Role", "RoleBinding", "ConfigMap", "WorkflowTemplate"]
+    assert [one["kind"] for one in documents] == kinds
+    assert {one["metadata"]["namespace"] for one in documents} == {"ml"}
+    assert rules(documents) == [
+        ("argoproj.io", "workflowtaskresults", ["create", "patch"]),
+        ("", "persistentvolumeclaims", ["list", "delete"]),
+        ("", "pods", ["list"]),
+        ("", "pods/log", ["get"]),
+        ("argoproj.io", "workflows", ["get"]),
+        ("batch", "jobs", ["list", "delete"]),
+        ("sparkoperator.k8s.io", "sparkapplications", ["list", "delete"]),
+    ]
+    assert documents[3]["data"]["exitkit.yaml"].strip() == PLAN.strip()
+    assert {one["serviceAccountName"] for one in documents[4]["spec"]["templates"]} == {"exitkit"}
+
+
+def test_the_workflows_own_account_gets_what_the_plan_needs(printed):
+    """Whose it is has to be said, because every workflow may have another."""
+    documents = printed("exitkit.yaml", "--rights-for", "trainer")
+    assert [one["kind"] for one in documents] == ["Role", "RoleBinding", "ConfigMap", "WorkflowTemplate"]
+    assert ("", "pods/log", ["get"]) in rules(documents)
+    assert documents[1]["subjects"] == [{"kind": "ServiceAccount", "name": "trainer"}]
+
+
+def test_for_the_cluster_it_says_how_every_workflow_gets_it(printed, capsys):
+    """A ClusterWorkflowTemplate, without a namespace, and the block for the controller."""
+    documents = [one for one in printed("--cluster", "--namespace", "ml") if one]
+    assert [one["kind"] for one in documents] == ["ClusterWorkflowTemplate"]
+    assert "namespace" not in documents[0]["metadata"]
+    assert run(["manifest", "--cluster"], environ={}) == 0
+    assert "workflowDefaults" in capsys.readouterr().out
+
+
+def test_what_is_around_is_put_into_the_pod(printed):
+    """Proxy, authority, the UI's address, a claim, a deadline; the pod's own is later than the plan's."""
+    words = ["--https-proxy", "http://p:3128", "--no-proxy", ".svc", "--ca-config-map", "our-ca", "--scratch", "data"]
+    (template,) = printed(*words, "--argo-url", "https://argo.example", "--timeout", "90s", "--uid", "1234")
+    for one in template["spec"]["templates"]:
+        environment = {each["name"]: each.get("value") for each in one["container"]["env"]}
+        assert environment["HTTPS_PROXY"] == environment["HTTP_PROXY"] == "http://p:3128"
+        assert environment["NO_PROXY"] == ".svc"
+        assert environment["SSL_CERT_FILE"] == "/etc/exitkit-ca/ca.crt"
+        assert environment["ARGO_UI_URL"] == "https://argo.example"
+        mounts = {each["mountPath"] for each in one["container"]["volumeMounts"]}
+        assert mounts == {"/tmp", "/etc/exitkit", "/etc/exitkit-ca", "/scratch", "/tmp/exitkit/dead-letter"}
+        assert {each["name"] for each in one["volumes"]} == {each["name"] for each in one["container"]["volumeMounts"]}
+        assert one["activeDeadlineSeconds"] == 150
+        assert one["securityContext"]["runAsUser"] == 1234
+        args = one["container"]["args"]
+        assert args[args.index("--timeout") + 1] == "90s"
+
+
+def test_what_cannot_be_told_is_an_error(printed, tmp_path):
+    """A kind whose group only the cluster knows, and a name that would be more than a name."""
+    plan = "steps: [{uses: cleanup.kubernetes, with: {kinds: [sparkapps], selector: 'w={{ workflow.name }}'}}]"
+    (tmp_path / "exitkit.yaml").write_text(plan, "utf-8")
+    assert "write its plural and group" in printed("exitkit.yaml", code=2)
+    assert "one word" in printed("--image", "x:1\n  evil: true", code=2)

@@ -2,12 +2,12 @@ import pytest
 
 from exitkit.argo.nodenames import (
     fnv32a,
-    fnv32a_before,
     handler_name,
     node_id_of,
     scope_of,
     step_of,
     subject_of,
+    undo_fnv32a,
     workflow_of,
 )
 
@@ -112,4 +112,4 @@ def test_a_workflow_with_dots_in_its_name_is_no_step():
 def test_a_parents_hash_comes_out_of_its_childs():
     """Whatever the names hold."""
     for parent, suffix in (("wf", "[0]"), ("wf[0]", ".fit"), ("wf.ü", "(0:\U000e0067)"), ("", "x"), ("x", "")):
-        assert fnv32a_before(suffix, fnv32a(parent + suffix)) == fnv32a(parent)
+        assert undo_fnv32a(suffix, fnv32a(parent + suffix)) == fnv32a(parent)

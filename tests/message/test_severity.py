@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import exitkit
-from exitkit.context import Outcome
+from exitkit.entry import StepOutcome
 from exitkit.message import severity as table
 from exitkit.message.severity import severity
 
@@ -26,7 +26,7 @@ def test_every_colour_can_be_read_on_white_and_white_on_it(status):
 
 def test_every_outcome_has_a_severity_of_its_own():
     """None is taken for something that is still under way."""
-    assert all(severity(outcome) is not table.UNDER_WAY for outcome in Outcome.__args__)
+    assert all(severity(outcome) is not table.UNDER_WAY for outcome in StepOutcome.__args__)
     assert severity("Running") is table.UNDER_WAY
     assert severity("") is table.UNSURE
 

@@ -45,11 +45,12 @@ MESSAGE = re.compile(r"<(\d+)>1 (\S+) (\S+) (\S+) (\S+) (\S+) \[exitkit@(\d+) (.
 
 def messages(data):
     """The frames, by the lengths that stand before them."""
-    found = []
-    while data:
-        length, _, rest = data.partition(b" ")
-        found.append(rest[: int(length)].decode())
-        data = rest[int(length) :]
+    found, place = [], 0
+    while place < len(data):
+        space = data.index(b" ", place)
+        end = space + 1 + int(data[place:space])
+        found.append(data[space + 1 : end].decode())
+        place = end
     return found
 
 

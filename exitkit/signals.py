@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-CUT = 0.4
+CUT = 0.35
 """Seconds that requests under way get to come back after a signal."""
 
-PATIENCE = 0.75
+PATIENCE = 0.85
 """Seconds after a signal from which on nobody waits for the run to tell its own end."""
 
 SECOND = 0.1

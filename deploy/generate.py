@@ -42,8 +42,8 @@ _BLOCKS = {
         "        {{- with .Values.scratchClaim }}\n        - name: scratch\n"
         "          persistentVolumeClaim: {claimName: {{ . }}}\n        {{- end }}\n        - name: dead-letters\n"
     ),
-    "          - {name: dead-letters, mountPath: /tmp/exitkit/dead-letter}\n": (
-        "          - {name: dead-letters, mountPath: /tmp/exitkit/dead-letter}\n"
+    "          - {name: dead-letters, mountPath: /tmp/exitkit-dead-letter}\n": (
+        "          - {name: dead-letters, mountPath: /tmp/exitkit-dead-letter}\n"
         "          {{- if .Values.caConfigMap }}\n"
         "          - {name: ca, mountPath: /etc/exitkit-ca, readOnly: true}\n          {{- end }}\n"
         "          {{- if .Values.scratchClaim }}\n          - {name: scratch, mountPath: /scratch}\n          {{- end }}\n"

@@ -191,8 +191,8 @@ def test_the_pod_is_restricted(templates, name):
     volumes = {one["name"]: one for one in template["volumes"]}
     mounts = {one["mountPath"]: volumes[one["name"]] for one in container["volumeMounts"]}
     assert "sizeLimit" in mounts["/tmp"]["emptyDir"]
-    assert set(mounts) == {"/tmp", "/etc/exitkit", "/tmp/exitkit/dead-letter"}
-    assert "sizeLimit" in mounts["/tmp/exitkit/dead-letter"]["emptyDir"]
+    assert set(mounts) == {"/tmp", "/etc/exitkit", "/tmp/exitkit-dead-letter"}
+    assert "sizeLimit" in mounts["/tmp/exitkit-dead-letter"]["emptyDir"]
     for output in template["outputs"]["parameters"]:
         assert output["valueFrom"]["path"].startswith("/tmp/")
         assert "default" in output["valueFrom"]

@@ -89,7 +89,7 @@ def test_what_is_around_is_put_into_the_pod(printed):
         assert environment["SSL_CERT_FILE"] == "/etc/exitkit-ca/ca.crt"
         assert environment["ARGO_UI_URL"] == "https://argo.example"
         mounts = {each["mountPath"] for each in one["container"]["volumeMounts"]}
-        assert mounts == {"/tmp", "/etc/exitkit", "/etc/exitkit-ca", "/scratch", "/tmp/exitkit/dead-letter"}
+        assert mounts == {"/tmp", "/etc/exitkit", "/etc/exitkit-ca", "/scratch", "/tmp/exitkit-dead-letter"}
         assert {each["name"] for each in one["volumes"]} == {each["name"] for each in one["container"]["volumeMounts"]}
         assert one["activeDeadlineSeconds"] == 150
         assert one["securityContext"]["runAsUser"] == 1234

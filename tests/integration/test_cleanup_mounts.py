@@ -9,7 +9,7 @@ import pytest
 
 _CODE = """
 import sys
-from exitkit.actions.cleanup.files import Files
+from exitkit.cleanup.files import Files
 from exitkit.errors import ActionError
 from exitkit.testing import context
 try:

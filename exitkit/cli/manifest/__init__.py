@@ -185,7 +185,7 @@ def _body(options: ManifestOptions, template: str) -> str:
             "        # What could not be shipped, apart from all else, so that neither fills the other.\n"
             f"        - name: dead-letters\n          emptyDir: {{sizeLimit: {options.dead_letters >> 20}Mi}}\n"
         )
-        mounts.append("          - {name: dead-letters, mountPath: /tmp/exitkit/dead-letter}\n")
+        mounts.append("          - {name: dead-letters, mountPath: /tmp/exitkit-dead-letter}\n")
     if options.scratch:
         volumes.append(f"        - name: scratch\n          persistentVolumeClaim: {{claimName: {options.scratch}}}\n")
         mounts.append("          - {name: scratch, mountPath: /scratch}\n")

@@ -41,7 +41,7 @@ class Target(Settings, ABC):
         "what the target takes if that is less.",
     )
     dead_letter: str = Field(
-        "/tmp/exitkit/dead-letter/",  # noqa: S108 - the pod's own folder; links are not followed
+        "/tmp/exitkit-dead-letter/",  # noqa: S108 - the pod's own folder; links are not followed
         description="A file that keeps what the target refuses for good, and what may not have arrived; or a folder, "
         "which ends in /, for a file named after the step. Empty for none.",
     )

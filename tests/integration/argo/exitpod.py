@@ -233,7 +233,10 @@ def _script(root, mounts, log, security, argv):
     (root / log.lstrip("/")).touch()
     (root / log.lstrip("/")).chmod(0o666)
     lines.append(f"mount -t proc proc {shlex.quote(str(root / 'proc'))}")
-    lines += [f"mount --bind {shlex.quote(str(here))} {shlex.quote(str(root) + path)}" for path, here in mounts.items()]
+    for path, here in mounts.items():
+        inside = shlex.quote(str(root) + path)
+        # A volume may stand in another one, where the runtime makes the folder, as root.
+        lines.append(f"mkdir -p {inside}; mount --bind {shlex.quote(str(here))} {inside}")
     # Python and exitkit, last: they may stand below a folder that a volume covers, such as /tmp.
     for path in dict.fromkeys((sys.base_prefix, sys.prefix, str(CHECKOUT))):
         if not path.startswith("/usr"):

@@ -62,7 +62,7 @@ class Scripted(ABC, Generic[Step]):
 
     def __init__(self, steps: Iterable[Step], *, tls: bool, certificate: Certificate) -> None:
         self.tls = tls
-        self._certificate = certificate
+        self._certificate, self._ca_file = certificate, ""
         self.port = 0  # from the moment the block is entered
         self._steps = list(steps)
         self._unscripted: list[str] = []
@@ -74,7 +74,12 @@ class Scripted(ABC, Generic[Step]):
     @property
     def ca_file(self) -> str:
         """What a client trusts it by; made when it is first asked for."""
-        return certificate_file(self._certificate)
+        return self._ca_file or certificate_file(self._certificate)
+
+    @ca_file.setter
+    def ca_file(self, path: str) -> None:
+        """Another key and certificate, in one file."""
+        self._ca_file = path
 
     @property
     def host(self) -> str:

@@ -5,7 +5,9 @@ import getpass
 import os
 import pwd
 import shutil
+import tempfile
 from email import policy
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -74,13 +76,15 @@ cram:
 
 
 @pytest.fixture(params=["*"])
-def exim(request, program, serve, free_port, tmp_path):
+def exim(request, program, serve, free_port):
     if os.geteuid() != 0:
         pytest.skip("only root may give exim another configuration")
     path = program("exim4")
     user = "Debian-exim"
-    folder = tmp_path / "exim"
-    (folder / "spool").mkdir(parents=True)
+    # Its own user reads and writes there, who may not enter a checkout.
+    folder = Path(tempfile.mkdtemp(prefix="exitkit-exim-", dir="/tmp"))
+    request.addfinalizer(lambda: shutil.rmtree(folder, ignore_errors=True))
+    (folder / "spool").mkdir()
     certificate = folder / "certificate.pem"
     shutil.copy(certificate_file(), certificate)
     config, port = folder / "exim.conf", free_port()
@@ -89,9 +93,6 @@ def exim(request, program, serve, free_port, tmp_path):
     config.write_text(CONFIG.format(utf8=request.param, **values))
     for one in (folder, *folder.rglob("*")):
         shutil.chown(one, user if one != config else getpass.getuser())
-    for parent in (folder, *folder.parents):
-        if str(parent).startswith("/tmp/") and parent.owner() == getpass.getuser():
-            parent.chmod(parent.stat().st_mode | 0o011)
     serve([path, "-bdf", "-C", str(config)], port)
     return SimpleNamespace(host="127.0.0.1", port=port, folder=folder, ca_file=str(certificate), spool=folder / "spool")
 

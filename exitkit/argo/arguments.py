@@ -29,7 +29,7 @@ Given = Mapping[str, str | Sequence[str]]
 
 
 @dataclass
-class Reading:
+class ArgumentReader:
     """One look through flags and environment; `notes` collects what was wrong with them."""
 
     given: Given

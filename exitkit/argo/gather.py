@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from exitkit.argo import executor, failures, nodenames, ui
-from exitkit.argo.arguments import Given, Reading
+from exitkit.argo.arguments import ArgumentReader, Given
 from exitkit.argo.timestamp import parse_moment
 from exitkit.argo.workflow import LastRetry, Workflow
 
@@ -16,7 +16,7 @@ def gather(given: Given, environ: Mapping[str, str], *, root: Path = Path("/")) 
 
     What is missing stays unknown; what is broken is noted. Never raises. `root` stands before every absolute path.
     """
-    read = Reading(given, environ, root)
+    read = ArgumentReader(given, environ, root)
     node_id = read.variable("ARGO_NODE_ID")
     status = read.status("status")
     template, template_note = executor.template(environ, root)
@@ -59,7 +59,7 @@ def _labels(labels: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in labels.items() if (name, value) not in _STILL_RUNNING}
 
 
-def _last_retry(read: Reading) -> LastRetry:
+def _last_retry(read: ArgumentReader) -> LastRetry:
     return LastRetry(
         exit_code=read.integer("last_retry_exit_code"),
         status=read.status("last_retry_status"),
@@ -68,7 +68,7 @@ def _last_retry(read: Reading) -> LastRetry:
     )
 
 
-def _argo_url(read: Reading) -> str:
+def _argo_url(read: ArgumentReader) -> str:
     text = read.text("argo_url", limit=2000)
     try:
         return ui.clean_base(text) if text else ""

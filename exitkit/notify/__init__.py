@@ -17,7 +17,7 @@ class Refused(ActionError):
     """The channel does not take the message in this form; a simpler one may pass."""
 
 
-class Sender(Protocol):
+class MessageSender(Protocol):
     """What sends in one run."""
 
     def send(self, payload: Any, context: Context) -> Result: ...
@@ -46,7 +46,7 @@ class Notify(Action):
     def send(self, payload: Any, context: Context) -> Result:
         """Send one rendered payload, once. Raises Refused where a simpler form may be taken."""
 
-    def open(self, context: Context) -> Sender:  # noqa: ARG002 - for those who remember more than their settings
+    def open(self, context: Context) -> MessageSender:  # noqa: ARG002 - for those who remember more than their settings
         """What sends in this run; by default the channel itself, which remembers nothing between two tries."""
         return self
 
@@ -79,7 +79,7 @@ class Notify(Action):
 class _Ladder:
     """From the richest form down to one line, and no way back up: a retry goes on where it was."""
 
-    def __init__(self, channel: Notify, sender: Sender, message: Message, context: Context) -> None:
+    def __init__(self, channel: Notify, sender: MessageSender, message: Message, context: Context) -> None:
         self.channel, self.sender, self.message, self.context = channel, sender, message, context
         self.rung = 0
         self.refusals: list[str] = []

@@ -17,7 +17,7 @@ from exitkit.context import Context
 from exitkit.errors import ActionError, Retryable
 from exitkit.ship.pipeline.batch import Answer, Batch, Post
 from exitkit.ship.pipeline.chunk import Chunk
-from exitkit.ship.posting import HTTPShip, Posting, refused
+from exitkit.ship.posting import HTTPPosting, HTTPShip, refused
 from exitkit.text.redact import printable, redact
 
 _SCOPE = "https://www.googleapis.com/auth/logging.write"
@@ -118,7 +118,7 @@ class Gcplogging(HTTPShip):
         return {"type": "global", "labels": {"project_id": self.project}}
 
 
-class _Entries(Posting):
+class _Entries(HTTPPosting):
     """One run's, with the account's token, which is fetched anew where it was refused."""
 
     def __init__(self, target: Gcplogging, client: http.Client, account: GoogleAccount) -> None:

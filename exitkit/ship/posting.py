@@ -16,7 +16,7 @@ from exitkit.context import Context
 from exitkit.errors import ConfigError
 from exitkit.settings.fields import ADDRESS, Headers
 from exitkit.ship import Ship
-from exitkit.ship.pipeline.batch import Answer, Batch, Post, Refused, Sender, TooLarge
+from exitkit.ship.pipeline.batch import Answer, Batch, BatchRefused, BatchSender, Post, TooLarge
 
 _LONGEST_ANSWER = 16 << 20  # bytes; _bulk tells of every record, some 200 bytes each
 
@@ -114,15 +114,15 @@ class HTTPShip(Ship):
 
     @abstractmethod
     def answer(self, response: Response, batch: Batch) -> Answer:
-        """What the target said. Raises Retryable, Unknown, ActionError, Refused."""
+        """What the target said. Raises Retryable, Unknown, ActionError, BatchRefused."""
 
     @contextmanager
     def open(self, context: Context) -> Iterator[Post]:
         with self.client(context) as client:
-            yield Posting(self, client)
+            yield HTTPPosting(self, client)
 
 
-class Posting(Sender):
+class HTTPPosting(BatchSender):
     """What posts the batches of one run. A target that keeps something for a run has a kind of its own."""
 
     def __init__(self, target: HTTPShip, client: Client) -> None:
@@ -161,9 +161,9 @@ class Posting(Sender):
         return self.target.answer(response, batch)
 
 
-def refused(response: Response) -> Refused:
+def refused(response: Response) -> BatchRefused:
     """All of a batch is refused for what is in it."""
-    return Refused(f"{response.status}: {response.excerpt}", reason="client")
+    return BatchRefused(f"{response.status}: {response.excerpt}", reason="client")
 
 
 def is_page(response: Response) -> bool:

@@ -11,9 +11,9 @@ from pydantic import Field, SecretStr
 from exitkit.clients import http
 from exitkit.context import Context
 from exitkit.errors import ActionError, Retryable, Unknown
-from exitkit.ship.pipeline.batch import Answer, Batch, Post, Refused
+from exitkit.ship.pipeline.batch import Answer, Batch, BatchRefused, Post
 from exitkit.ship.pipeline.chunk import Chunk
-from exitkit.ship.posting import HTTPShip, Posting, refused
+from exitkit.ship.posting import HTTPPosting, HTTPShip, refused
 from exitkit.text.redact import printable, redact
 from exitkit.text.units import Seconds
 
@@ -93,7 +93,7 @@ class Splunk(HTTPShip):
             yield _Collector(self, client, context)
 
 
-class _Collector(Posting):
+class _Collector(HTTPPosting):
     """One run's: with acknowledgements it has a channel, the same for all requests, to which they belong."""
 
     def __init__(self, target: Splunk, client: http.Client, context: Context) -> None:
@@ -133,7 +133,7 @@ class _Collector(Posting):
 def _before(number: object, batch: Batch, why: str) -> Answer:
     """Splunk takes the events before the first bad one, and nothing of it and what follows."""
     if not isinstance(number, int) or not 0 <= number < len(batch):
-        raise Refused(why, reason="client")  # which it is, and whether any was taken, is not told
+        raise BatchRefused(why, reason="client")  # which it is, and whether any was taken, is not told
     return Answer(rejected={number: why}, again=dict.fromkeys(range(number + 1, len(batch)), why))
 
 

@@ -2,6 +2,9 @@
 
 import ast
 import re
+from collections import defaultdict
+
+from exitkit.builtin import BUILTIN
 
 # What can be read in one sitting is 250 lines; one whose subject is one thing may have more.
 MODULE_LINES = 400
@@ -96,3 +99,59 @@ def test_the_guard_sees_names_prints_and_left_overs(source):
     assert list(left_over("a", "# TODO: later"))
     assert list(left_over("a", "raise NotImplementedError"))
     assert list(left_over("a", "METHODOLOGY")) == []
+
+
+def classes(sources):
+    """Every public class at the top of a module, with the modules that it stands in; those that are actions apart."""
+    actions = {tuple(one.where.split(":")) for one in BUILTIN.values()}
+    found = defaultdict(list)
+    for one in sources:
+        for node in one.tree.body:
+            if (
+                isinstance(node, ast.ClassDef)
+                and not node.name.startswith("_")
+                and (one.name, node.name) not in actions
+            ):
+                found[node.name].append(one.name)
+    return found
+
+
+def test_no_class_name_stands_twice(sources):
+    """A name leads to one thing. An action is named after its dotted name, as `S3` of ship.s3 and of cleanup.s3."""
+    assert {name: where for name, where in classes(sources).items() if len(where) > 1} == {}
+
+
+def test_the_guard_sees_a_class_name_that_stands_twice(source):
+    """In two modules; not where one of them is an action, or private."""
+    one, other = source("exitkit.a", "class Report: ..."), source("exitkit.b", "class Report: ...\nclass _Own: ...")
+    assert classes([one, other])["Report"] == ["exitkit.a", "exitkit.b"]
+    assert "_Own" not in classes([one, other])
+    assert "S3" not in classes([source("exitkit.ship.s3", "class S3: ...")])
+
+
+# Words that begin the name of an action: `notify.` of notify.slack.
+KIND = re.compile(r"(?:notify|cleanup|ship|process)\.")
+
+
+def known_by_name(one):
+    """Every place that asks by a string of which kind an action is."""
+    for node in one.walk():
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        if node.func.attr in ("startswith", "removeprefix", "partition") and any(
+            isinstance(word, ast.Constant) and isinstance(word.value, str) and KIND.match(word.value)
+            for word in node.args
+        ):
+            yield f"{one.name}:{node.lineno} knows a kind by its name"
+
+
+def test_no_kind_is_known_by_a_string(sources):
+    """What is to be known of a kind its class declares, so that a plugin's channel may have any name."""
+    assert [found for one in sources for found in known_by_name(one)] == []
+
+
+def test_the_guard_sees_a_kind_that_is_known_by_a_string(source):
+    """However the string is looked at."""
+    assert list(known_by_name(source("exitkit.run", "lenient = step.uses.startswith('notify.')")))
+    assert list(known_by_name(source("exitkit.run", "kind.removeprefix('cleanup.')")))
+    assert list(known_by_name(source("exitkit.run", "x = 'see notify.slack'.startswith('see')"))) == []

@@ -103,7 +103,7 @@ class Sweeper(Protocol):
 
 
 @dataclass
-class Tally:
+class DeletionTally:
     """The counts so far; `bytes` of what was deleted, or would be, as far as sizes are known.
 
     `inside` is how many things went with what was deleted without being counted one by one, as tables in a schema.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
-from exitkit.cleanup.engine.deletion import Tally
+from exitkit.cleanup.engine.deletion import DeletionTally
 from exitkit.clients.appendfile import Sink
 from exitkit.errors import ExitkitError
 
@@ -44,7 +44,7 @@ class DeletionReceipt:
                 # Small blocks pack badly, so what a kill loses is the last of the list.
                 self._put(self._zip.compress(data) if self._zip else data)
 
-    def progress(self, tally: Tally) -> None:
+    def progress(self, tally: DeletionTally) -> None:
         """Argo shows it as N/M, a terminal as a line. One that cannot be told is no reason to stop."""
         if self._progress:
             with contextlib.suppress(OSError):

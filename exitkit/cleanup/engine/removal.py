@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from exitkit.action import Result
-from exitkit.cleanup.engine.deletion import EXAMPLES, DeletionBatch, DeletionOutcome, Sweeper, Tally
+from exitkit.cleanup.engine.deletion import EXAMPLES, DeletionBatch, DeletionOutcome, DeletionTally, Sweeper
 from exitkit.cleanup.engine.receipt import DeletionReceipt
 from exitkit.clients.deletion import Refusal
 from exitkit.context import Context
@@ -23,7 +23,7 @@ class Removal:
 
     def __init__(self, cleanup: "Cleanup", context: Context) -> None:
         self.cleanup, self.context = cleanup, context
-        self.tally = Tally()
+        self.tally = DeletionTally()
         self.notes: tuple[str, ...] = ()
 
     def dry_run(self) -> Result:
@@ -145,7 +145,7 @@ class _Flight:
     """The deletions that are under way, and what they may still add to the counts."""
 
     def __init__(
-        self, cleanup: "Cleanup", sweeper: Sweeper, context: Context, tally: Tally, receipt: DeletionReceipt
+        self, cleanup: "Cleanup", sweeper: Sweeper, context: Context, tally: DeletionTally, receipt: DeletionReceipt
     ) -> None:
         self.cleanup, self.sweeper, self.context, self.tally, self.receipt = cleanup, sweeper, context, tally, receipt
         self.workers: Workers[tuple[DeletionBatch, int, DeletionOutcome]] = Workers(

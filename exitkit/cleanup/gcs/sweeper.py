@@ -18,7 +18,7 @@ from exitkit.cleanup.engine.reading import check_asked, read
 from exitkit.clients.deletion import PartialResult, Refusal
 from exitkit.clients.gcs import GCSBucket, Victim, name_of, under
 from exitkit.clients.gcs.batch import MOST_CALLS
-from exitkit.clients.gcs.json import About, Listed, ManagedFolder, Object
+from exitkit.clients.gcs.json import About, ListedObjects, ManagedFolder, Object
 from exitkit.clients.objects import check_advance
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted
@@ -64,10 +64,10 @@ class GCSSweeper:
             for prefix in self.settings.prefixes:
                 yield from self._folders(prefix)
 
-    def pages(self, span: Span) -> Iterator[Listed]:
+    def pages(self, span: Span) -> Iterator[ListedObjects]:
         """Every live object of the span, once."""
 
-        def fetch(after: str, token: str) -> Listed:
+        def fetch(after: str, token: str) -> ListedObjects:
             return self._listed(span.prefix, after, token=token)
 
         return parallel_listing(fetch, span, self.clock, most=self.settings.concurrency)  # type: ignore[return-value]  # pages of its own are cut ones of ours
@@ -121,7 +121,7 @@ class GCSSweeper:
 
         return (retry or self.context.retry)(paced, safe=True)
 
-    def _listed(self, prefix: str, after: str = "", *, token: str = "", versions: bool = False) -> Listed:
+    def _listed(self, prefix: str, after: str = "", *, token: str = "", versions: bool = False) -> ListedObjects:
         # What cannot go is told by the deletion itself; only a dry run has to know it from the listing.
         kept = self.context.dry_run
         timed = bool(self.wanted.before)
@@ -130,7 +130,7 @@ class GCSSweeper:
         check_asked(page.keys, prefix, f"listing {self.bucket.name}")
         return page
 
-    def _generations(self, prefix: str) -> Iterator[Listed]:
+    def _generations(self, prefix: str) -> Iterator[ListedObjects]:
         """Every generation, whose pages lead from one to the next: a page may end between two of one name."""
         token, more, seen = "", True, set[object]()
         while more:
@@ -140,7 +140,7 @@ class GCSSweeper:
             if more:
                 check_advance(token, seen, f"listing {self.bucket.name}")
 
-    def _picked(self, page: Listed, prefix: str) -> Iterator[GCSBatch | Refusal]:
+    def _picked(self, page: ListedObjects, prefix: str) -> Iterator[GCSBatch | Refusal]:
         """What of a page is to go, in batches."""
         picked = list(range(len(page.keys)))
         if not self.wanted.anything:

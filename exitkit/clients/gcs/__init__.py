@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from exitkit.clients.deletion import PartialResult, Refusal, readable
 from exitkit.clients.gcs import json
 from exitkit.clients.gcs.batch import BatchReply, Call
-from exitkit.clients.gcs.json import About, Listed, ManagedFolder, Object
+from exitkit.clients.gcs.json import About, ListedObjects, ManagedFolder, Object
 from exitkit.clients.gcs.request import GCSFault, GCSRefusal, GCSRequests, fault_of
 from exitkit.clients.objects import PLAIN, Bucket, Content, NoSuchObject
 from exitkit.errors import ActionError, Retryable
@@ -41,7 +41,7 @@ class GCSBucket(GCSRequests, Bucket):
         timed: bool = False,
         kept: bool = False,
         versions: bool = False,
-    ) -> Listed:
+    ) -> ListedObjects:
         """The next objects that begin with the prefix, after a name or a page's token, in the order of their bytes.
 
         With `versions` these are generations, and one may be listed whose name is `after`.

@@ -30,7 +30,7 @@ class ManagedFolder(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Listed(Page):
+class ListedObjects(Page):
     """A page of objects; `kept` says of each why it cannot go, or nothing, where that was asked for.
 
     Where a page is cut short these two are not, so that they may be longer than the others.
@@ -49,7 +49,7 @@ class About:
     hierarchical: bool = False
 
 
-def read_page(found: Mapping[str, Any], what: str, *, timed: bool, after: str = "") -> Listed:
+def read_page(found: Mapping[str, Any], what: str, *, timed: bool, after: str = "") -> ListedObjects:
     """A page of a listing that begins at a name, without the object of that name. Raises ActionError for anything else."""
     if found.get("kind") != "storage#objects":  # an empty answer of something else would mean that nothing is there
         raise ActionError(f"{what}: the answer is no listing: is this Google Cloud Storage?", reason="server")
@@ -69,7 +69,7 @@ def read_page(found: Mapping[str, Any], what: str, *, timed: bool, after: str = 
         raise ActionError(f"{what}: a name is no UTF-8, which none of Google's is", reason="server") from None
     token = _text(found, "nextPageToken")
     kept = [_kept(one) for one in items]
-    return Listed(names, [int(one) for one in sizes], changed, bool(token), token, generations, kept)
+    return ListedObjects(names, [int(one) for one in sizes], changed, bool(token), token, generations, kept)
 
 
 def read_folders(found: Mapping[str, Any], what: str) -> tuple[list[ManagedFolder], str]:

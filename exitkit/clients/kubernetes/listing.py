@@ -13,14 +13,14 @@ _MOST_EMPTY = 50  # pages in a row with nothing in them that was not seen before
 _MOST_EXPIRED = 5  # pages in a row that are not kept any more: something else is wrong then
 
 
-class Listed(Protocol):
+class Identified(Protocol):
     """An object of a listing."""
 
     @property
     def uid(self) -> str: ...
 
 
-T = TypeVar("T", bound=Listed)
+T = TypeVar("T", bound=Identified)
 
 
 class Paged(Protocol[T]):

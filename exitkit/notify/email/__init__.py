@@ -12,7 +12,7 @@ from exitkit.message import Level, Message
 from exitkit.notify import Notify
 from exitkit.notify.email import mail
 from exitkit.notify.email.addresses import parse_address, parse_addresses
-from exitkit.notify.email.posting import Posting, recipients
+from exitkit.notify.email.posting import MailPosting, recipients
 from exitkit.settings.fields import ADDRESS
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -109,8 +109,8 @@ class Email(Notify):
         label = "Open in Argo" if message.link == context.workflow.url else "Open"
         return {"subject": message.title, **mail.bodies(message, level, label)}
 
-    def open(self, context: Context) -> "Posting":
-        return Posting(self, context)
+    def open(self, context: Context) -> "MailPosting":
+        return MailPosting(self, context)
 
     def send(self, payload: Any, context: Context) -> Result:
         return self.open(context).send(payload, context)

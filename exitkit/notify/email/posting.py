@@ -49,7 +49,7 @@ def _headers(email: "Email", context: Context) -> mail.MailHeaders:
     )
 
 
-class Posting:
+class MailPosting:
     """What is remembered between the tries of one run, and what an earlier run has achieved.
 
     An attempt that was given up may still come through in its thread, so that what it achieved counts as well.
@@ -101,7 +101,7 @@ class Posting:
         except ActionError as error:
             if not self.taken:
                 raise
-            sent = smtp.Sent(refused=dict.fromkeys(waiting, str(error)))  # others have it since an earlier try
+            sent = smtp.SentMail(refused=dict.fromkeys(waiting, str(error)))  # others have it since an earlier try
         self.refused.update(sent.refused)
         self.taken += [one for one in waiting if one not in sent.refused and one not in sent.deferred]
         if sent.deferred:

@@ -21,7 +21,7 @@ from exitkit.text.redact import printable, redact, remember
 if TYPE_CHECKING:
     from smtplib import SMTP
 
-__all__ = ["MailServer", "MailTooLarge", "Sent", "send"]
+__all__ = ["MailServer", "MailTooLarge", "SentMail", "send"]
 
 _VERDICT = 60.0  # seconds for the answer to the dot: filters look at the message first; the attempt's time is less
 _GOODBYE = 1.0  # seconds for the answer to QUIT, when all is said
@@ -45,7 +45,7 @@ class MailTooLarge(ActionError):
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentMail:
     """The message was taken for at least one recipient.
 
     `refused` are those that it will never be taken for, and `deferred` those that another try may
@@ -65,7 +65,7 @@ def send(  # noqa: PLR0913 - a mail has no fewer parts
     server: MailServer,
     what: str,
     in_ascii: bytes | None = None,
-) -> Sent:
+) -> SentMail:
     """Hand the message over for all recipients in one go.
 
     Raises Retryable (also where some recipient is deferred and none is taken), Unknown where the
@@ -104,7 +104,7 @@ class _Letter:
     unfit: dict[str, str] = field(default_factory=dict)
     ended: bool = False  # whether the dot may have left
 
-    def through(self, session: "SMTP") -> Sent:
+    def through(self, session: "SMTP") -> SentMail:
         """Raises SMTPRefusal, NotOffered, ActionError, and whatever a socket raises."""
         if not self.recipients:
             raise ActionError(f"{self.what}: a mail needs a recipient", reason="client")
@@ -133,7 +133,7 @@ class _Letter:
         with contextlib.suppress(OSError, ValueError):  # it is taken, whatever the server says to a goodbye
             session.sock.settimeout(_GOODBYE)
             session.docmd("QUIT")
-        return Sent(refused, deferred, reply.text)
+        return SentMail(refused, deferred, reply.text)
 
     def _fit(self, session: "SMTP") -> None:
         """Leave out who cannot be addressed here, so that the others get it all the same."""

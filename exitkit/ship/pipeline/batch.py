@@ -20,14 +20,14 @@ def joined(items: Items, separator: str) -> bytes:
     return separator.join(cast("Sequence[str]", items)).encode("utf-8", "backslashreplace")
 
 
-class Refused(ActionError):
+class BatchRefused(ActionError):
     """The target refuses a batch as a whole, for what is in it, and took nothing of it.
 
     It is sent again in parts, until what is refused is alone.
     """
 
 
-class TooLarge(Refused):
+class TooLarge(BatchRefused):
     """The target takes less at a time."""
 
 
@@ -104,10 +104,10 @@ class Answer:
 
 
 Post = Callable[[Batch], Answer]
-"""Sends one batch, once. Raises Retryable where all of it should be sent again, Refused where parts of it should."""
+"""Sends one batch, once. Raises Retryable where all of it should be sent again, BatchRefused where parts of it should."""
 
 
-class Sender(ABC):
+class BatchSender(ABC):
     """What sends the batches of one run, for a target that has more to say than the answer to each.
 
     `notes` are read after the last acknowledgement.

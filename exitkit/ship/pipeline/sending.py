@@ -12,7 +12,7 @@ from functools import partial
 
 from exitkit.errors import ActionError, Retryable, Unknown
 from exitkit.retry import Retry
-from exitkit.ship.pipeline.batch import Answer, Batch, Post, Refused
+from exitkit.ship.pipeline.batch import Answer, Batch, BatchRefused, Post
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.pipeline.counts import count_of
 from exitkit.ship.pipeline.throttle import Throttle
@@ -125,7 +125,7 @@ class Sending:
         while (piece := division.next()) is not None:
             try:
                 self._whole(piece, result)
-            except Refused as error:
+            except BatchRefused as error:
                 division.refused(piece, error, taken=self.taken)
             except ActionError as error:
                 result.error = error
@@ -197,7 +197,7 @@ class _Division:
         self._learn()
         return None
 
-    def refused(self, piece: _Piece, error: Refused, *, taken: bool) -> None:
+    def refused(self, piece: _Piece, error: BatchRefused, *, taken: bool) -> None:
         """It is to go in halves; one record alone is rejected."""
         if len(piece.places) > 1:
             self.whole.append(piece)

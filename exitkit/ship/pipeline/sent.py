@@ -52,7 +52,7 @@ class _Known:
     written: float = float("-inf")
 
 
-class Sent:
+class SentLines:
     """One run's; `notes` tell what could not be read or written, which stops nothing."""
 
     def __init__(self, context: Context, target: str, *, safe: bool) -> None:

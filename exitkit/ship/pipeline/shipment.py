@@ -15,7 +15,7 @@ from exitkit.ship.pipeline.counts import count_of
 from exitkit.ship.pipeline.packer import Packer
 from exitkit.ship.pipeline.sending import BatchResult, Sending
 from exitkit.ship.pipeline.source import Source
-from exitkit.ship.pipeline.tally import Tally
+from exitkit.ship.pipeline.tally import ShipmentTally
 from exitkit.ship.pipeline.target import Target
 from exitkit.ship.pipeline.throttle import Throttle
 
@@ -30,7 +30,7 @@ class Shipment:
 
     def __init__(self, target: Target, context: Context, dead_letter: str) -> None:
         self.target, self.context = target, _early(context)
-        self.tally = Tally(target, self.context, dead_letter)
+        self.tally = ShipmentTally(target, self.context, dead_letter)
         self.counts, self.dead = self.tally.counts, self.tally.dead
         self.packer = Packer(target, target.encoder(self.context), self.tally.refuse)
         self.workers: Workers[BatchResult] = Workers(target.in_flight, context.deadline.clock, "exitkit-ship")

@@ -3,12 +3,12 @@
 from collections import Counter
 
 from exitkit.context import Context
-from exitkit.ship.pipeline.batch import Batch, Post, Sender
+from exitkit.ship.pipeline.batch import Batch, BatchSender, Post
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.pipeline.counts import Counts
 from exitkit.ship.pipeline.deadletters import DeadLetters
 from exitkit.ship.pipeline.sending import ACCEPTED, DUPLICATE, HELD, LEFT, REJECTED, UNKNOWN, BatchResult
-from exitkit.ship.pipeline.sent import Sent
+from exitkit.ship.pipeline.sent import SentLines
 from exitkit.ship.pipeline.target import Target
 
 _HOPELESS = 3
@@ -17,14 +17,14 @@ _ENOUGH = 8
 """Records of several sources that are refused before anything is taken, after which the target is not asked any more."""
 
 
-class Tally:
+class ShipmentTally:
     """One run's. `hopeless` are sources of which nothing is taken, `gives_up` says that none of any is."""
 
     def __init__(self, target: Target, context: Context, dead_letter: str) -> None:
         self.context = context
         self.counts = Counts()
         self.dead = DeadLetters(dead_letter, target.dead_letter_bytes, target.target())
-        self.sent = Sent(context, target.target(), safe=target.is_safe_to_resend())
+        self.sent = SentLines(context, target.target(), safe=target.is_safe_to_resend())
         self.notes: dict[str, None] = {}
         self.bytes = self.batches = 0
         self.hopeless: set[str] = set()
@@ -63,7 +63,7 @@ class Tally:
             return
         try:
             acks = set(self._unacknowledged)
-            for ack in post.acknowledged(acks) if isinstance(post, Sender) else iter(acks):
+            for ack in post.acknowledged(acks) if isinstance(post, BatchSender) else iter(acks):
                 for source, count in self._unacknowledged.pop(ack).items():
                     self.counts.sources[source].accepted += count
         finally:
@@ -71,7 +71,7 @@ class Tally:
                 for source, count in waiting.items():
                     self.counts.sources[source].unknown += count
             self._unacknowledged.clear()
-            if isinstance(post, Sender):
+            if isinstance(post, BatchSender):
                 self.notes |= dict.fromkeys(post.notes)
 
     def all_notes(self) -> tuple[str, ...]:

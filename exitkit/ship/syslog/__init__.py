@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from exitkit.context import Context
 from exitkit.errors import Unknown
 from exitkit.ship import Ship
-from exitkit.ship.pipeline.batch import Answer, Batch, Post, Sender
+from exitkit.ship.pipeline.batch import Answer, Batch, BatchSender, Post
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.syslog.connection import Line, Server
 from exitkit.text.units import Bytes, Seconds
@@ -136,7 +136,7 @@ class Syslog(Ship):
             line.close()
 
 
-class _Sent(Sender):
+class _Sent(BatchSender):
     """What went over each connection, which is accepted once the server has read that connection to its end."""
 
     def __init__(self, line: Line) -> None:

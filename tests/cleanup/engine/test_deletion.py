@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exitkit.cleanup.engine.deletion import EXAMPLES, DeletionOutcome, Tally, delete_all
+from exitkit.cleanup.engine.deletion import EXAMPLES, DeletionOutcome, DeletionTally, delete_all
 from exitkit.clients.deletion import PartialResult, Refusal, readable
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
 from exitkit.retry import Retry, RetryPolicy
@@ -180,7 +180,7 @@ def test_every_victim_ends_as_one_thing(lot, attempts):
 
 def test_a_tally_tells_counts_reasons_and_examples():
     """For machines, with what only a run can know left out of a dry run."""
-    tally = Tally(found=5, deleted=3, gone=1, bytes=2048)
+    tally = DeletionTally(found=5, deleted=3, gone=1, bytes=2048)
     tally.refuse([Refusal("a\n", "locked")])
     tally.show(["x", "y"])
     facts = tally.facts(dry_run=False)
@@ -198,7 +198,7 @@ def test_a_tally_tells_counts_reasons_and_examples():
 
 def test_facts_are_of_their_moment():
     """What is counted later does not change what was told."""
-    tally = Tally()
+    tally = DeletionTally()
     told = tally.facts(dry_run=False)
     tally.refuse([Refusal("a", "locked")])
     tally.show(["a"])
@@ -207,7 +207,7 @@ def test_facts_are_of_their_moment():
 
 def test_a_million_victims_leave_a_few_names():
     """Counts are of all of them; of names and reasons the first are kept, and nothing is asked for beyond."""
-    tally, taken = Tally(), []
+    tally, taken = DeletionTally(), []
     tally.refuse(Refusal(f"n{number}", "locked") for number in range(1000))
     tally.show(taken.append(number) or f"n{number}" for number in range(1000))
     assert tally.refused == {"locked": 1000}
@@ -220,10 +220,10 @@ def test_a_million_victims_leave_a_few_names():
 @pytest.mark.parametrize(
     ("tally", "text"),
     [
-        (Tally(), "deleted 0"),
-        (Tally(deleted=2), "deleted 2"),
-        (Tally(deleted=2, bytes=2048), "deleted 2 (2 KiB)"),
-        (Tally(deleted=2, gone=3), "deleted 2, 3 were gone already"),
+        (DeletionTally(), "deleted 0"),
+        (DeletionTally(deleted=2), "deleted 2"),
+        (DeletionTally(deleted=2, bytes=2048), "deleted 2 (2 KiB)"),
+        (DeletionTally(deleted=2, gone=3), "deleted 2, 3 were gone already"),
     ],
 )
 def test_a_tally_reads_as_a_line(tally, text):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exitkit.cleanup.engine.deletion import Tally
+from exitkit.cleanup.engine.deletion import DeletionTally
 from exitkit.cleanup.engine.receipt import DeletionReceipt
 from exitkit.clients.appendfile import open_file
 from exitkit.errors import ActionError, ConfigError
@@ -184,9 +184,9 @@ def test_progress_is_argos_way_to_write_it(tmp_path):
     """N/M and nothing else, anew each time."""
     path = tmp_path / "progress"
     with receipt(progress=path) as list_:
-        list_.progress(Tally(found=1000, deleted=1000))
+        list_.progress(DeletionTally(found=1000, deleted=1000))
         assert path.read_text() == "1000/1000\n"
-        list_.progress(Tally(found=3, deleted=2))
+        list_.progress(DeletionTally(found=3, deleted=2))
     assert path.read_text() == "2/3\n"
 
 
@@ -194,7 +194,7 @@ def test_progress_that_cannot_be_told_stops_nothing(tmp_path):
     """A folder that is not there, or one in the file's place."""
     for path in (tmp_path / "no" / "progress", tmp_path):
         with receipt(progress=path) as list_:
-            list_.progress(Tally())
+            list_.progress(DeletionTally())
         assert list_.failure == ""
 
 
@@ -204,7 +204,7 @@ def test_a_terminal_has_one_line_that_is_gone_at_the_end(monkeypatch):
     clock = FakeClock()
     with receipt(clock=clock) as list_:
         for number in range(1, 101):
-            list_.progress(Tally(found=2 * number, deleted=number, bytes=1024 * number))
+            list_.progress(DeletionTally(found=2 * number, deleted=number, bytes=1024 * number))
             clock.advance(0.01)
     lines = shown.getvalue().split("\r")
     assert lines[1] == "deleted 1 (1 KiB) of 2 found so far\x1b[K"
@@ -225,7 +225,7 @@ def test_a_log_has_no_line_written_anew(monkeypatch):
     """Standard error of a pod is no terminal."""
     monkeypatch.setattr("sys.stderr", shown := io.StringIO())
     with receipt() as list_:
-        list_.progress(Tally(found=1, deleted=1))
+        list_.progress(DeletionTally(found=1, deleted=1))
     assert shown.getvalue() == ""
 
 
@@ -239,7 +239,7 @@ def test_a_terminal_that_goes_away_stops_nothing(monkeypatch, error):
 
     monkeypatch.setattr("sys.stderr", Gone())
     with receipt(Sink()) as list_:
-        list_.progress(Tally(found=1, deleted=1))
+        list_.progress(DeletionTally(found=1, deleted=1))
     assert list_.failure == ""
 
 

@@ -7,7 +7,7 @@ import pytest
 from exitkit.errors import Exhausted, Retryable, Unknown
 from exitkit.retry import Retry, RetryPolicy, sending
 from exitkit.retry.clock import Deadline
-from exitkit.ship.pipeline.batch import Answer, Batch, Part, Refused, TooLarge, joined
+from exitkit.ship.pipeline.batch import Answer, Batch, BatchRefused, Part, TooLarge, joined
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.pipeline.sending import ACCEPTED, DUPLICATE, LEFT, REJECTED, UNKNOWN, Sending
 from exitkit.ship.pipeline.throttle import Throttle
@@ -36,7 +36,7 @@ class Desk:
         if self.answer and (told := self.answer(numbers, self.asked)):
             return told
         if self.bad & set(numbers):
-            raise Refused("400: bad record")
+            raise BatchRefused("400: bad record")
         self.has += numbers
         return Answer()
 
@@ -61,7 +61,7 @@ def test_one_bad_record_costs_no_other_and_few_requests(bad):
 
 def test_a_size_that_is_refused_is_learnt():
     """With 400 or 413: no record is to blame where the halves are taken, and later batches are smaller."""
-    for error in (Refused("400: request body too large"), TooLarge("413")):
+    for error in (BatchRefused("400: request body too large"), TooLarge("413")):
 
         def answer(numbers, asked, error=error):
             if len(numbers) > 300:

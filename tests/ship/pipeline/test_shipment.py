@@ -13,7 +13,7 @@ from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted, Retryable, Skip, Unknown
 from exitkit.retry import Retry, RetryPolicy, sending
 from exitkit.retry.clock import Deadline
-from exitkit.ship.pipeline.batch import Answer, Refused, Sender, TooLarge
+from exitkit.ship.pipeline.batch import Answer, BatchRefused, BatchSender, TooLarge
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.pipeline.shipment import Shipment
 from exitkit.ship.sources import Source
@@ -55,7 +55,7 @@ class Shelf:
         return [[one for chunk in batch.chunks for one in chunk.ids] for batch in self.batches]
 
 
-class _Hand(Sender):
+class _Hand(BatchSender):
     """What puts batches on the shelf in one run."""
 
     def __init__(self, shelf):
@@ -472,7 +472,7 @@ def test_one_bad_record_of_thousands_is_refused_alone(context, tmp_path):
 
     def answer(batch, number):
         if any("a-37" in chunk.ids for chunk in batch.chunks):
-            raise Refused("400: bad")
+            raise BatchRefused("400: bad")
         return Answer()
 
     shelf, dead = Shelf(answer, most_bytes=10_000, most_records=500), tmp_path / "dead"
@@ -487,7 +487,7 @@ def test_a_source_that_is_refused_whole_keeps_no_other(context):
 
     def answer(batch, number):
         if any(chunk.source == "a" for chunk in batch.chunks):
-            raise Refused("400: bad")
+            raise BatchRefused("400: bad")
         return Answer()
 
     shelf = Shelf(answer, most_bytes=10_000, most_records=100, by_source=True)
@@ -503,7 +503,7 @@ def test_a_target_is_given_up_when_it_refuses_records_of_several_sources(context
     """Each by itself, before it has taken anything; one that has taken something is never given up for that."""
 
     def refuses(batch, number):
-        raise Refused("400: no such index")
+        raise BatchRefused("400: no such index")
 
     shelf = Shelf(refuses, most_bytes=10_000, most_records=100, by_source=True)
     with pytest.raises(ActionError, match="refuses everything: 400: no such index") as told:
@@ -513,7 +513,7 @@ def test_a_target_is_given_up_when_it_refuses_records_of_several_sources(context
 
     def takes_one(batch, number):
         if number > 1:
-            raise Refused("400: bad")
+            raise BatchRefused("400: bad")
         return Answer()
 
     shelf = Shelf(takes_one, most_records=1)
@@ -606,7 +606,7 @@ def test_batches_get_smaller_where_the_target_takes_less(context):
 
     def answer(batch, number):
         if batch.size > 250:
-            raise Refused("400: request body too large")
+            raise BatchRefused("400: request body too large")
         return Answer()
 
     shelf = Shelf(answer, most_bytes=1000, most_records=1000)

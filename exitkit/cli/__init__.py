@@ -11,7 +11,7 @@ from exitkit.builtin import KINDS
 from exitkit.errors import ExitkitError
 
 if TYPE_CHECKING:
-    from exitkit.cli.commands import Session
+    from exitkit.cli.commands import CommandSession
     from exitkit.signals import Stop
 
 
@@ -52,7 +52,7 @@ class _Line:
 
     def __init__(self, argv: list[str], environ: Mapping[str, str], stop: "Stop | None") -> None:
         self.argv, self.environ, self.stop = argv, environ, stop
-        self.made: Session | None = None
+        self.made: CommandSession | None = None
 
     def plainly(self) -> bool:
         """Run a line about which Typer has nothing to say; whether this was one."""
@@ -88,16 +88,16 @@ class _Line:
             return refusal.tell(self.session(), self.argv, text)
         return USAGE
 
-    def session(self) -> "Session":
+    def session(self) -> "CommandSession":
         from exitkit.cli import log
-        from exitkit.cli.commands import Session
+        from exitkit.cli.commands import CommandSession
 
         if self.made is None:
             from exitkit.settings import credentials
 
             credentials.learn(self.environ)  # before anything is told
             log.set_up(self.environ.get("EXITKIT_LOG", "warning"))
-            self.made = Session(self.environ, self.stop)
+            self.made = CommandSession(self.environ, self.stop)
         return self.made
 
 

@@ -58,7 +58,7 @@ class PreviewOptions(BaseModel):
     html: bool = Field(False, description="Show the mail's HTML and nothing else, to be opened in a browser.")
 
 
-class Session:
+class CommandSession:
     """One command line: its environment, the signals, and the exit code so far."""
 
     def __init__(self, environ: Mapping[str, str], stop: Stop | None = None) -> None:
@@ -147,7 +147,7 @@ def run_flags() -> list[Flag]:
     return flags.flags("run", RunOptions, "EXITKIT_")
 
 
-def action_command(name: str, action: type[Action], session: Session) -> Command:
+def action_command(name: str, action: type[Action], session: CommandSession) -> Command:
     """`exitkit notify slack`: the plan of one step that its flags describe."""
 
     def act(given: Given, _: list[str]) -> None:
@@ -162,7 +162,7 @@ def action_command(name: str, action: type[Action], session: Session) -> Command
     )
 
 
-def notify_all(session: Session) -> Command:
+def notify_all(session: CommandSession) -> Command:
     """`exitkit notify` without a channel: the plan's, else those that the environment configures, else the console."""
 
     def act(given: Given, _: list[str]) -> None:
@@ -171,14 +171,14 @@ def notify_all(session: Session) -> Command:
     return flags.command("notify", "", [*run_flags(), *fact_flags()], act, context=True)
 
 
-def run_plan(session: Session) -> Command:
+def run_plan(session: CommandSession) -> Command:
     def act(given: Given, arguments: list[str]) -> None:
         session.act(session.planned(given, lambda: find.find_plan(arguments, session.environ)), given)
 
     return flags.command("run", "", [*run_flags(), *fact_flags()], act, argument="PLAN")
 
 
-def preview(session: Session) -> Command:
+def preview(session: CommandSession) -> Command:
     def act(given: Given, arguments: list[str]) -> None:
         chosen = settings.load(PreviewOptions, flags.read(PreviewOptions, given["preview"]), {}, "")
         if chosen.sample:
@@ -195,7 +195,7 @@ def preview(session: Session) -> Command:
     return flags.command("preview", "", [*mine, *run_flags(), *fact_flags()], act, argument="PLAN")
 
 
-def check(session: Session) -> Command:
+def check(session: CommandSession) -> Command:
     def act(given: Given, arguments: list[str]) -> None:
         found = session.planned(given, lambda: find.find_plan(arguments, session.environ, thorough=True))
         count = len(found.each())
@@ -206,7 +206,7 @@ def check(session: Session) -> Command:
     return flags.command("check", "", [], act, argument="PLAN")
 
 
-def actions(_: Session) -> Command:
+def actions(_: CommandSession) -> Command:
     def act(_: Given, names: list[str]) -> None:
         from exitkit.cli import about
 
@@ -215,7 +215,7 @@ def actions(_: Session) -> Command:
     return flags.command("actions", "", [], act, argument="ACTION")
 
 
-def schema(_: Session) -> Command:
+def schema(_: CommandSession) -> Command:
     def act(_: Given, __: list[str]) -> None:
         from exitkit.cli import about
 
@@ -224,7 +224,7 @@ def schema(_: Session) -> Command:
     return flags.command("schema", "", [], act)
 
 
-def manifest(session: Session) -> Command:
+def manifest(session: CommandSession) -> Command:
     from exitkit.cli import manifest as manifests
 
     def act(given: Given, arguments: list[str]) -> None:
@@ -239,7 +239,7 @@ def manifest(session: Session) -> Command:
     return flags.command("manifest", "", flags.flags("manifest", manifests.ManifestOptions, ""), act, argument="PLAN")
 
 
-def demo(session: Session) -> Command:
+def demo(session: CommandSession) -> Command:
     def act(given: Given, arguments: list[str]) -> None:
         from exitkit.cli import demo
 
@@ -251,7 +251,7 @@ def demo(session: Session) -> Command:
     return flags.command("demo", "", [*run_flags(), *fact_flags()], act, argument="FOLDER")
 
 
-def completion(_: Session) -> Command:
+def completion(_: CommandSession) -> Command:
     def act(_: Given, shells: list[str]) -> None:
         from exitkit.cli import about, completion
 
@@ -260,7 +260,7 @@ def completion(_: Session) -> Command:
     return flags.command("completion", "", [], act, argument="SHELL")
 
 
-BY_NAME: Mapping[str, Callable[[Session], Command]] = {
+BY_NAME: Mapping[str, Callable[[CommandSession], Command]] = {
     "run": run_plan,
     "check": check,
     "preview": preview,
@@ -273,7 +273,7 @@ BY_NAME: Mapping[str, Callable[[Session], Command]] = {
 """What makes each command; the help of each stands in typerapp.py, which must not import this for it."""
 
 
-def named(session: Session, word: str, short: str = "") -> Command | None:
+def named(session: CommandSession, word: str, short: str = "") -> Command | None:
     """The command that a line means by its first word, and for a kind of action by its second; None if there is none.
 
     Raises ConfigError where a plugin cannot be imported.

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from exitkit import settings, stdout
 from exitkit.cli import flags
-from exitkit.cli.commands import RunOptions, Session, fact_flags, run_flags
+from exitkit.cli.commands import CommandSession, RunOptions, fact_flags, run_flags
 from exitkit.cli.flags import Given
 from exitkit.context import Context
 from exitkit.entry import Entry
@@ -20,7 +20,7 @@ from exitkit.run.report import Report, identity
 from exitkit.text import redact
 
 
-def tell(session: Session, argv: list[str], text: str) -> int:
+def tell(session: CommandSession, argv: list[str], text: str) -> int:
     """Tell of the error everywhere but on standard output; the exit code, which is 2 unless a signal comes."""
     given = _gleaned(argv)
     chosen = _options(session, given)
@@ -61,7 +61,7 @@ def _gleaned(argv: list[str]) -> Given:
     return given
 
 
-def _options(session: Session, given: Given) -> RunOptions:
+def _options(session: CommandSession, given: Given) -> RunOptions:
     """As far as they are right; the default of each that is wrong."""
     environ = dict(session.environ)
     for _ in RunOptions.model_fields:

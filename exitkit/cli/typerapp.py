@@ -11,7 +11,7 @@ from exitkit.errors import ConfigError
 from exitkit.version import __version__
 
 if TYPE_CHECKING:
-    from exitkit.cli.commands import Session
+    from exitkit.cli.commands import CommandSession
     from exitkit.cli.flags import Command, Flag
 
 COMMANDS = {
@@ -31,7 +31,7 @@ COMMANDS = {
 _ABOUT = "What should happen when an Argo workflow ends: tell people, clean up, ship the logs, report."
 
 
-def build(argv: list[str], session: "Callable[[], Session]") -> typer.Typer:
+def build(argv: list[str], session: "Callable[[], CommandSession]") -> typer.Typer:
     """The commands as far as this line needs them: making all would cost more than most runs take."""
     app = typer.Typer(
         help=_ABOUT,
@@ -78,14 +78,14 @@ def function(command: "Command") -> Callable[..., None]:
     return body
 
 
-def _command(name: str, session: "Session") -> Callable[..., None]:
+def _command(name: str, session: "CommandSession") -> Callable[..., None]:
     from exitkit.cli import commands
 
     command = commands.named(session, name)
     return function(command) if command is not None else _placeholder
 
 
-def _kind(kind: str, group: typer.Typer, argv: list[str], session: "Session") -> typer.Typer:
+def _kind(kind: str, group: typer.Typer, argv: list[str], session: "CommandSession") -> typer.Typer:
     """`exitkit notify` and those of its actions that the line needs."""
     from exitkit.cli import commands
 

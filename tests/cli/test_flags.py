@@ -177,7 +177,7 @@ def test_a_plain_line_is_read_as_typer_reads_it(argument):
 def test_every_built_in_action_has_a_command(name):
     """With its own flags, the terms, the run's and the facts, and no two of one name."""
     action = registry.find(name)
-    command = commands.action_command(name, action, commands.Session({}))
+    command = commands.action_command(name, action, commands.CommandSession({}))
     flags = {flag.field for flag in options.flags("action", action, registry.prefix(name))}
     assert set(fields.keys(action)) <= flags
     assert len(command.flags) == sum(

@@ -150,6 +150,15 @@ def test_errors_that_are_explained_are_errors_that_exist():
         assert max(pieces, key=len) in joined, text
 
 
+def test_the_places_where_things_are_changed_are_there():
+    """Whoever looks a thing up in CONTRIBUTING finds it."""
+    table = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## Where do I change X")[2].partition("\n## ")[0]
+    rows = [row.split("|")[2] for row in table.splitlines() if row.startswith("| ")][1:]
+    assert len(rows) >= 20
+    named = [name for row in rows for name in re.findall(r"`([a-z_]+/[a-z_/]+(?:\.py)?)`", row)]
+    assert [name for name in named if not ((ROOT / name).exists() or (ROOT / "exitkit" / name).exists())] == []
+
+
 def test_links_between_pages_lead_somewhere():
     """Also those of the pages that are written by hand."""
     broken = [

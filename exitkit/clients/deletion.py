@@ -20,12 +20,14 @@ class PartialResult(Generic[T]):
     """What one request achieved of a batch: what cannot go, and what another request may cure.
 
     `later` has a reason for each victim that is to be tried again, `after` is how many seconds the server asked for.
+    `slow` says that part of the answer was a word to be slower, such as SlowDown: what is waited for, not what fails.
     """
 
     gone: Sequence[str] = ()
     refused: Sequence[Refusal] = ()
     later: Mapping[T, str] = field(default_factory=dict)
     after: float | None = None
+    slow: bool = False
 
 
 def readable(name: str) -> str:

@@ -74,8 +74,9 @@ def delete_all(
             reason = why[rest[0]]
             raise Retryable(
                 f"{len(rest)} of {len(victims)} failed, such as {readable(name(rest[0]))}: {reason}",
-                reason="server",
+                reason="rate" if done.slow else "server",
                 after=done.after,
+                later=done.slow,
             )
 
     try:

@@ -15,7 +15,6 @@ from exitkit.cleanup.engine.reading import check_asked, read
 from exitkit.clients.deletion import PartialResult, Refusal
 from exitkit.clients.objects import Page, check_advance
 from exitkit.clients.s3 import S3Bucket, Victim, name_of
-from exitkit.clients.s3.request import AGAIN
 from exitkit.clients.s3.xml import Marked, Upload, are_writable
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted
@@ -84,7 +83,7 @@ class S3Sweeper:
         """One request. A word to be slower that only some of it got counts for the pace as well."""
         with self.limiter.request() as turn:
             found = self.bucket.delete(victims)
-            turn.slow = any(AGAIN.get(why) == "rate" for why in found.later.values())
+            turn.slow = found.slow
         return found
 
     def _singly(self, victims: Sequence[Victim], context: Context) -> DeletionOutcome:

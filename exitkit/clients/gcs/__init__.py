@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from exitkit.clients.deletion import PartialResult, Refusal, readable
 from exitkit.clients.gcs import json
@@ -20,13 +19,6 @@ _REPLACED = "replaced meanwhile"
 
 Victim = Object | ManagedFolder
 """What can go."""
-
-
-@dataclass(frozen=True)
-class Answered(PartialResult[Object]):
-    """What a batch achieved, and whether a part of the answer was a word to be slower."""
-
-    slow: bool = False
 
 
 class GCSBucket(GCSRequests, Bucket):
@@ -115,7 +107,7 @@ class GCSBucket(GCSRequests, Bucket):
         fields = "softDeletePolicy(retentionDurationSeconds),versioning(enabled),hierarchicalNamespace(enabled)"
         return json.read_about(self.ask(self.path(fields=fields), f"reading the settings of {self.name}"))
 
-    def delete(self, victims: Sequence[Object]) -> Answered:
+    def delete(self, victims: Sequence[Object]) -> PartialResult[Object]:
         """Delete up to 100 objects, each only if it is still what was listed. What is gone already is fine."""
         what = f"deleting from {self.name}"
         replies = self.batch([Call("DELETE", self._deletion(one)) for one in victims], what)
@@ -134,7 +126,7 @@ class GCSBucket(GCSRequests, Bucket):
                 refused.append(Refusal(name_of(one), _refusal(fault)))
         told = [fault for fault in faults.values() if fault]
         after = max((one.after for one in told if one.after is not None), default=None)
-        return Answered(gone, refused, later, after, slow=any(one.is_slow for one in told))
+        return PartialResult(gone, refused, later, after, slow=any(one.is_slow for one in told))
 
     def delete_folder(self, folder: ManagedFolder) -> bool:
         """Delete a managed folder, if it is empty; False if it was gone already. Raises ActionError."""

@@ -157,7 +157,7 @@ def _sorted(faults: list[S3Fault], victims: Sequence[Victim], what: str) -> Part
         else:
             message = plain(fault.message, 100)
             refused.append(Refusal(name_of(victim), f"{told}: {message}" if message else told))
-    return PartialResult(refused=refused, later=later)
+    return PartialResult(refused=refused, later=later, slow=any(AGAIN.get(why) == "rate" for why in later.values()))
 
 
 def name_of(victim: Victim) -> str:

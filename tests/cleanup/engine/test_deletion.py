@@ -38,6 +38,17 @@ def later(*names, why="SlowDown", after=None):
 # Only what failed, once more.
 
 
+def test_a_word_to_be_slower_is_waited_for_as_long_as_there_is_time():
+    """It takes up no try: a store within its limit of keys a second loses none of them."""
+    slow = PartialResult(later={"b": "SlowDown"}, slow=True)
+    _, retry = fresh(attempts=2)
+    found = delete_all(retry, ["a", "b"], str, store := Store(*[slow] * 8, PartialResult()))
+    assert found == DeletionOutcome(gone=[], refused=[])
+    assert store.asked == [["a", "b"], *[["b"]] * 8]
+    _, retry = fresh(seconds=9.0)
+    assert delete_all(retry, ["b"], str, Store(slow)).refused == [Refusal("b", "SlowDown")]
+
+
 def test_what_goes_at_once_is_one_request():
     """And nothing is to be told of it."""
     _, retry = fresh()

@@ -394,9 +394,9 @@ def test_what_the_server_asks_to_wait_is_waited(storage):
 def test_what_fails_for_as_long_as_is_tried_is_told_with_the_reason(storage):
     """And the others are gone."""
     fill(storage, "a", "b")
-    storage.trouble("%2Fa?", 503, "backendError", "We are busy", times=99)
+    storage.trouble("%2Fa?", 500, "backendError", "We are broken", times=99)
     with pytest.raises(
-        ActionError, match=r"deleted 1 .*could not delete 1 503 service unavailable: We are busy"
+        ActionError, match=r"deleted 1 .*could not delete 1 500 internal server error: We are broken"
     ) as caught:
         gcs(storage).run(context(terms=RetryPolicy(attempts=3)))
     assert len(sent(storage, "DELETE")) == 4

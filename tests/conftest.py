@@ -10,6 +10,8 @@ import urllib.request
 import hypothesis
 import pytest
 
+from exitkit.text import redact
+
 # Derandomised, so that a run says the same thing twice; no deadline, because the machine is shared.
 hypothesis.settings.register_profile(
     "ci",
@@ -38,6 +40,13 @@ def _clean_environment(monkeypatch):
         if name.startswith(_PREFIXES) or name.upper() in _NAMES:
             monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")  # a role of this machine plays no part either
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered():
+    """A secret of one test, such as a row of x, would be cut out of what another test ships."""
+    with redact.forget_all():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -218,7 +218,7 @@ def _accept(door, port, on):
 
 def _pass_on(client, port, on):
     mute = threading.Event()
-    with client, socket.create_connection(("127.0.0.1", port)) as server:
+    with client, contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)) as server:
         back = threading.Thread(target=_back, args=(client, server, mute), daemon=True)
         back.start()
         with contextlib.suppress(OSError):
@@ -234,9 +234,9 @@ def _pass_on(client, port, on):
                     threading.Event().wait(0.3)
                 if fate != "pass":
                     break
-        for one in (client, server):
+        for end in (client, server):
             with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                end.shutdown(socket.SHUT_RDWR)
         back.join()
 
 

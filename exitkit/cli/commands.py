@@ -206,6 +206,20 @@ def check(session: CommandSession) -> Command:
     return flags.command("check", "", [], act, argument="PLAN")
 
 
+def explain(_: CommandSession) -> Command:
+    from exitkit.cli import explainlog
+
+    def act(given: Given, logs: list[str]) -> None:
+        typed = flags.read(explainlog.ExplainOptions, given["explain"])
+        text = explainlog.explained(logs, settings.load(explainlog.ExplainOptions, typed, {}, ""))
+        if text:
+            from exitkit.cli import about
+
+            about.say(text)
+
+    return flags.command("explain", "", flags.flags("explain", explainlog.ExplainOptions, ""), act, argument="LOG")
+
+
 def actions(_: CommandSession) -> Command:
     def act(_: Given, names: list[str]) -> None:
         from exitkit.cli import about
@@ -264,6 +278,7 @@ BY_NAME: Mapping[str, Callable[[CommandSession], Command]] = {
     "run": run_plan,
     "check": check,
     "preview": preview,
+    "explain": explain,
     "actions": actions,
     "schema": schema,
     "manifest": manifest,

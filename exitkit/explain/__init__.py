@@ -1,0 +1,57 @@
+"""Why a run failed, as its log says: the few lines that say most, found by what they say and by what earlier runs' logs lack.
+
+Lines in, ranked lines out: nothing here reads a file or asks a server.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from exitkit.explain import ranking
+from exitkit.explain.scan import findings, learn
+from exitkit.explain.shapes import Shapes
+from exitkit.text import redact
+
+__all__ = ["Line", "Shapes", "learn", "rank"]
+
+NOTHING = Shapes()
+LONGEST = 500
+"""Characters of a line that are told at most."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a log that says why: its number, counted from 1, its text without secrets and colours, and how surely it does.
+
+    `score` is between 0 and 1, and compares the lines of one log. `said` is the text without the time, level and names
+    before it; `place` where in the user's own code that was, as `/app/train.py:42 in load`, or empty.
+    """
+
+    number: int
+    text: str
+    score: float
+    said: str = ""
+    place: str = ""
+
+
+def rank(pieces: Iterable[bytes], against: Shapes = NOTHING, top: int = 3) -> tuple[Line, ...]:
+    """The lines of a log that say why its run failed, best first; the log comes in pieces of any length.
+
+    `against` are the shapes of the lines of runs that passed: what they had as well is left out. Takes some 1 s for a
+    million lines, and the same memory for any log.
+    """
+    found = findings(pieces, against)
+    chosen = ranking.chosen(found, compared=len(against) > 0, top=top)
+    return tuple(_line(score, candidate) for score, candidate in chosen)
+
+
+def _line(score: float, candidate: ranking.Candidate) -> Line:
+    text = redact.redact(candidate.text)
+    message = redact.redact(candidate.head.message) or text
+    place = redact.redact(candidate.thrown.place) if candidate.thrown else ""
+    return Line(
+        candidate.number,
+        redact.printable(text, LONGEST) if text.strip() else text,
+        round(score, 3),
+        redact.printable(message, LONGEST),
+        redact.printable(place, LONGEST),
+    )

@@ -1,0 +1,225 @@
+"""A log looked through in one pass: quickly over what is known and says nothing, closely at the few lines that are new and do."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, overload
+
+from exitkit.explain import head, shapes, signs, traces
+from exitkit.explain.lines import Block, blocks, decoded
+from exitkit.explain.shapes import Shapes
+
+_AHEAD: Final = 60  # lines after a line that are looked at with it, so that a trace is whole where blocks meet
+_BEHIND: Final = 12
+_FREE: Final = 4000  # lines that are looked at closely wherever they stand
+_EACH: Final = 24  # after those, so many of each block
+_KEPT: Final = 3000  # of those looked at, so many are kept
+_SEEN: Final = 150_000  # shapes of this log that are remembered; then it begins anew
+_TRACEBACK: Final = b"Traceback (most recent call last)"
+_TEXT: Final = 4000  # characters of a line that are looked at
+_ENDING: Final = 40
+
+
+@dataclass
+class Candidate:
+    """A line that may say what went wrong, and what is known of it.
+
+    `count` is how often its shape stands in the log, `place` where in the user's code what it names was thrown.
+    """
+
+    number: int
+    key: int
+    text: str
+    head: head.Head
+    kinds: dict[str, int]
+    thrown: traces.Thrown | None = None
+    follows: bool = False
+    count: int = 1
+
+
+@dataclass
+class Findings:
+    """What was found: `candidates` in their order, `ending` the last lines that are new and not empty, `lines` how many there are."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    ending: deque[tuple[int, bytes]] = field(default_factory=lambda: deque(maxlen=_ENDING))
+    lines: int = 0
+
+
+def learn(pieces: Iterable[bytes]) -> Shapes:
+    """The shapes of the lines of a log of a run that passed."""
+    keys: dict[int, None] = {}
+    for block in blocks(pieces):
+        lines = block.text.split(b"\n")
+        for key, line in zip(shapes.coarse(block.text), lines, strict=True):
+            if key not in keys and len(keys) < _SEEN:
+                keys[key] = None
+                keys[shapes.fine(line)] = None
+    return Shapes.of(keys)
+
+
+def findings(pieces: Iterable[bytes], against: Shapes) -> Findings:
+    """The lines of a log that may say why its run failed."""
+    scanner = _Scanner(against)
+    for window in _windows(blocks(pieces)):
+        scanner.look(window)
+    return scanner.findings
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Lines of a log, of which those from `begin` to before `end` are to be looked at; `first` is the first one's number."""
+
+    first: int
+    lines: list[bytes]
+    begin: int
+    end: int
+
+
+def _windows(parts: Iterable[Block]) -> Iterator[_Window]:
+    """Blocks with some lines before and after each."""
+    lines: list[bytes] = []
+    first, begin = 1, 0
+    for block in parts:
+        lines = lines + block.text.split(b"\n")
+        end = max(begin, len(lines) - _AHEAD)
+        if end > begin:
+            yield _Window(first, lines, begin, end)
+        drop = max(0, end - _BEHIND)
+        lines, first, begin = lines[drop:], first + drop, end - drop
+    if begin < len(lines):
+        yield _Window(first, lines, begin, len(lines))
+
+
+class _Scanner:
+    def __init__(self, against: Shapes) -> None:
+        self.against = against
+        self.findings = Findings()
+        self.seen: set[int] = set()
+        self.by_key: dict[int, Candidate] = {}
+        self.looked = 0
+        self.inside = 0  # number of the line up to which everything belongs to a trace that is known
+
+    def look(self, window: _Window) -> None:
+        mine = window.lines[window.begin : window.end]
+        self.findings.lines = window.first + window.end - 1
+        text = b"\n".join(mine)
+        search = signs.signs().search
+        said = search(text) is not None
+        if not said and not self.against.runs:
+            self._note_ending(window, range(max(window.begin, window.end - _ENDING), window.end))
+            return
+        new = self._new(text)
+        self._note_ending(window, [window.begin + place for place in new[-_ENDING:]])
+        marked = [place for place in new if search(mine[place]) is not None] if said and new else []
+        if said and _TRACEBACK in text:
+            marked = sorted({*marked, *_tracebacks(text)})
+        if self.looked > _FREE and len(marked) > _EACH:
+            marked = marked[: _EACH // 2] + marked[-_EACH // 2 :]
+        view = _Decoded(window.lines)
+        for place in marked:
+            self.looked += 1
+            self._candidate(window, view, window.begin + place)
+        if len(self.findings.candidates) > 2 * _KEPT:
+            self._drop()
+
+    def _new(self, text: bytes) -> list[int]:
+        """The lines whose shapes were met neither in runs that passed nor before in this log."""
+        runs, seen = self.against.runs, self.seen
+        if len(seen) > _SEEN:
+            seen.clear()
+        new = []
+        for place, key in enumerate(shapes.coarse(text)):
+            if key not in seen and key not in runs:
+                seen.add(key)
+                new.append(place)
+        return new
+
+    def _drop(self) -> None:
+        """Of too many candidates the first and the last stay, and between them the strongest."""
+        from exitkit.explain import ranking
+
+        candidates = self.findings.candidates
+        ends = _KEPT // 4
+        middle = sorted(candidates[ends:-ends], key=ranking.strength, reverse=True)[: _KEPT // 2]
+        kept = [*candidates[:ends], *sorted(middle, key=lambda one: one.number), *candidates[-ends:]]
+        self.findings.candidates = kept
+        self.by_key = {one.key: one for one in kept}
+
+    def _note_ending(self, window: _Window, places: Iterable[int]) -> None:
+        for place in places:
+            line = window.lines[place]
+            if line.strip():
+                self.findings.ending.append((window.first + place, line[:_TEXT]))
+
+    def _candidate(self, window: _Window, view: "_Decoded", place: int) -> None:
+        number = window.first + place
+        if number < self.inside:
+            return
+        line = view[place]
+        if traces.quoted(view, place) or traces.frame(line):
+            return
+        trace = traces.trace(view, place)
+        if trace is None:
+            self._add(window, view, place, None)
+            if line.rstrip().endswith(":") and place + 1 < len(window.lines) and window.lines[place + 1].strip():
+                self._add(window, view, place + 1, None, follows=True)
+            return
+        self.inside = window.first + trace.end
+        for thrown in trace.thrown:
+            self._add(window, view, thrown.index, thrown)
+        if not trace.thrown:
+            self._add(window, view, place, None)
+
+    def _add(self, window: _Window, view: "_Decoded", place: int, thrown: traces.Thrown | None, *, follows: bool = False) -> None:
+        key = shapes.fine(window.lines[place])
+        if key in self.against.runs:
+            return
+        if known := self.by_key.get(key):
+            known.count += known.number != window.first + place
+            known.thrown = known.thrown or thrown
+            return
+        new = judged(window.first + place, view[place], key, thrown, follows=follows)
+        self.by_key[key] = new
+        self.findings.candidates.append(new)
+
+
+def _tracebacks(text: bytes) -> Iterator[int]:
+    """The lines with which tracebacks of Python begin: they are all alike, and what they end with is not."""
+    begin, place, met = 0, 0, 0
+    while met < _EACH and (at := text.find(_TRACEBACK, begin)) >= 0:
+        place += text.count(b"\n", begin, at)
+        yield place
+        begin, met = at + len(_TRACEBACK), met + 1
+
+
+def candidate(number: int, line: bytes) -> Candidate:
+    """A line by itself."""
+    return judged(number, head.bare(decoded(line)), shapes.fine(line))
+
+
+def judged(number: int, text: str, key: int, thrown: traces.Thrown | None = None, *, follows: bool = False) -> Candidate:
+    parts = head.head(text)
+    return Candidate(number, key, text, parts, signs.kinds(parts.message), thrown, follows)
+
+
+class _Decoded(Sequence[str]):
+    """Lines as text without colours, each decoded where it is asked for."""
+
+    def __init__(self, lines: list[bytes]) -> None:
+        self.lines = lines
+        self.texts: dict[int, str] = {}
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self.lines)))]
+        if place not in self.texts:
+            self.texts[place] = head.bare(decoded(self.lines[place][:_TEXT]))
+        return self.texts[place]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from exitkit.explain import ranking
-from exitkit.explain.scan import findings, learn
+from exitkit.explain.scan import Candidate, findings, learn
 from exitkit.explain.shapes import Shapes
 from exitkit.text import redact
 
@@ -44,7 +44,7 @@ def rank(pieces: Iterable[bytes], against: Shapes = NOTHING, top: int = 3) -> tu
     return tuple(_line(score, candidate) for score, candidate in chosen)
 
 
-def _line(score: float, candidate: ranking.Candidate) -> Line:
+def _line(score: float, candidate: Candidate) -> Line:
     text = redact.redact(candidate.text)
     message = redact.redact(candidate.head.message) or text
     place = redact.redact(candidate.thrown.place) if candidate.thrown else ""

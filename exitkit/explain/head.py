@@ -37,7 +37,21 @@ _COLOURS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]{0,512}(?:\x07|
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 # Where structured logs put what was said, and what was thrown.
 _SAID = ("msg", "message", "event", "@m", "@message", "log", "textPayload", "text", "body")
-_THROWN = ("error", "err", "exception", "exc_info", "exception_message", "error_message", "reason", "cause", "stack", "stack_trace", "stacktrace", "traceback", "errorVerbose")
+_THROWN = (
+    "error",
+    "err",
+    "exception",
+    "exc_info",
+    "exception_message",
+    "error_message",
+    "reason",
+    "cause",
+    "stack",
+    "stack_trace",
+    "stacktrace",
+    "traceback",
+    "errorVerbose",
+)
 _LOGFMT = re.compile(r"(?:^|\s)(msg|message|err|error|reason)=(\"(?:[^\"\\]|\\.)*\"|\S+)")
 
 
@@ -70,7 +84,9 @@ def head(text: str) -> Head:
     message = text[at:]
     level = _level(text, message)
     if "=" in message and (fields := dict(_LOGFMT.findall(message))):
-        said = ": ".join(value.strip('"') for name in ("msg", "message", "error", "err", "reason") if (value := fields.get(name)))
+        said = ": ".join(
+            value.strip('"') for name in ("msg", "message", "error", "err", "reason") if (value := fields.get(name))
+        )
         return Head(level, said, at, structured=True)
     return Head(level, message, at)
 
@@ -88,7 +104,7 @@ def _level(text: str, message: str) -> Level:
         return "error"
     if begins := _BEGINS.match(message) or _BEGINS.match(before.strip()):
         return _LEVELS[begins[1].lower()]
-    if text.startswith("npm ERR!") or text.startswith("npm error"):
+    if text.startswith(("npm ERR!", "npm error")):
         return "error"
     return ""
 
@@ -101,8 +117,23 @@ def _json(text: str, begin: int) -> Head | None:
         return None
     if not isinstance(record, dict):
         return None
-    flat = {**record, **{key: value for key in ("log", "fields", "data", "error", "err") if isinstance(inner := record.get(key), dict) for key, value in inner.items()}}
-    level: Any = next((flat[key] for key in ("level", "severity", "lvl", "log.level", "loglevel", "levelname", "@level", "@l", "status") if key in flat), "")
+    flat = {
+        **record,
+        **{
+            key: value
+            for key in ("log", "fields", "data", "error", "err")
+            if isinstance(inner := record.get(key), dict)
+            for key, value in inner.items()
+        },
+    }
+    level: Any = next(
+        (
+            flat[key]
+            for key in ("level", "severity", "lvl", "log.level", "loglevel", "levelname", "@level", "@l", "status")
+            if key in flat
+        ),
+        "",
+    )
     known = _PINO.get(level, "") if isinstance(level, int) else _LEVELS.get(str(level).lower(), "")
     said = [str(flat[key]) for key in _SAID if isinstance(flat.get(key), str) and flat[key]][:1]
     thrown = [value for key in _THROWN if isinstance(value := flat.get(key), str) and value][:2]

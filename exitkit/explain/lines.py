@@ -3,6 +3,7 @@
 import codecs
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 BLOCK = 1 << 18
 """Bytes of a log that are looked at together."""
@@ -53,7 +54,7 @@ def decoded(line: bytes) -> str:
 def _western(line: bytes) -> bool:
     """Whether a line that is no UTF-8 has only single bytes beyond ASCII: more would be UTF-8 that is cut or broken."""
     beyond = [byte >= 0x80 for byte in line]
-    return not any(one and other for one, other in zip(beyond, beyond[1:], strict=False))
+    return not any(one and other for one, other in pairwise(beyond))
 
 
 def _plain(pieces: Iterable[bytes]) -> Iterator[bytes]:

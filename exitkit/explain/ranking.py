@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Final
 
 from exitkit.explain import traces
@@ -10,16 +10,17 @@ from exitkit.explain.head import Level
 from exitkit.explain.lines import decoded
 from exitkit.explain.scan import Candidate, Findings, candidate
 
-_EXCEPTION = re.compile(
-    r"(?:Caused by: |Exception in thread \"[^\"]*\" |Uncaught |Unhandled |[Ee]rror: |E {1,7}|\| |\(node:\d+\) )*"
-    r"(?:[A-Za-z_$][\w$]*(?:\.|::))*[A-Z]\w*(?:Error|Exception|Failure|Fault|Exit|Interrupt|Timeout|Refused|Denied|Found)(?: \[\w+\])?(?:\s*[:(]|$)"
-)
 _MENTION = re.compile(r"\b(?:[a-z_$][\w$]*\.)+[A-Z]\w*(?:Error|Exception)\b|\b[A-Z]\w+(?:Error|Exception)\b")
 # A place in a source file that whoever compiles or checks it complains of.
-_LOCATED = re.compile(r"(?:^|[\s(\[])[\w./\\@+-]*\w\.[A-Za-z]{1,12}(?::\d+|:?\[\d+,\d+\]|\(\d+(?:,\d+)?\)):?(?::?\d+)?(?:[:\s-]|$)")
-_TEST = re.compile(r"-{3} FAIL|\bFAILED\b|^(?:✕|✗|✖|×|●|not ok\b)|^E {2,}\S|\bFAIL:")
+_LOCATED = re.compile(
+    r"(?:^|[\s(\[])[\w./\\@+-]*\w\.[A-Za-z]{1,12}(?::\d+|:?\[\d+,\d+\]|\(\d+(?:,\d+)?\)):?(?::?\d+)?(?:[:\s-]|$)"
+)
+_EXECUTOR: Final = "argo=true"  # in lines of Argo's executor, which speaks after the program
+_TEST = re.compile(r"-{3} FAIL|\bFAILED\b|^(?:✕|✗|✖|●|not ok\b)|^E {2,}\S|\bFAIL:")
 _NEAR: Final = 1.5  # how much weaker a line may be that said the same before
-_MEANS: Final = 12  # characters of words from which on a line that holds them repeats them
+_AGAIN: Final = 2.0  # how much weaker a line is that only repeats a better one
+_MEANS: Final = 3  # words that a line must have to be repeated
+_SAME: Final = 0.8
 _SOUND: Final = re.compile(r"[A-Za-z]{2,}")
 
 
@@ -55,6 +56,7 @@ class Weights:
     repeated: float = -0.15
     excused: float = 0.6
     indented: float = -1.0
+    executor: float = -1.8
     first: float = 1.2
     fading: float = 0.75
     strong: float = 2.0
@@ -64,7 +66,13 @@ class Weights:
 
 
 WEIGHTS: Final = Weights()
-_LEVELS: Final[dict[Level, str]] = {"fatal": "fatal", "error": "error", "warning": "warning", "info": "info", "debug": "debug"}
+_LEVELS: Final[dict[Level, str]] = {
+    "fatal": "fatal",
+    "error": "error",
+    "warning": "warning",
+    "info": "info",
+    "debug": "debug",
+}
 
 
 def strength(one: Candidate, weights: Weights = WEIGHTS) -> float:
@@ -72,7 +80,9 @@ def strength(one: Candidate, weights: Weights = WEIGHTS) -> float:
     message, kinds = one.head.message, one.kinds
     level = _LEVELS.get(one.head.level)
     total = getattr(weights, level) if level else 0.0
-    total += weights.exception if _EXCEPTION.match(message) else weights.mention if _MENTION.search(message) else 0
+    total += (
+        weights.exception if traces.EXCEPTION.match(message) else weights.mention if _MENTION.search(message) else 0
+    )
     if one.thrown:
         total += weights.thrown + weights.root * one.thrown.root + weights.later * one.thrown.later
     total += weights.located * bool(_LOCATED.search(message)) + weights.test * bool(_TEST.search(message))
@@ -85,18 +95,21 @@ def strength(one: Candidate, weights: Weights = WEIGHTS) -> float:
             total += single + more * (kinds[name] - 1)
     if kinds["summary"] and kinds["cause"]:
         total -= weights.excused * (weights.summary + weights.summaries * (kinds["summary"] - 1))
-    if level in ("error", "fatal") and message == "" :
+    if level in ("error", "fatal") and message == "":
         total += weights.bare
-    if one.head.message and text_indent(one) :
+    if one.head.message and text_indent(one):
         total += weights.indented
+    total += weights.executor * (_EXECUTOR in one.text)
     total += weights.advice * bool(kinds["advice"]) + weights.calm * bool(kinds["calm"])
-    total += weights.bare * (len(_SOUND.findall(_ONLY_BAD.sub('', message))) < 2) + weights.follows * one.follows
+    total += weights.bare * (len(_SOUND.findall(_ONLY_BAD.sub("", message))) < 2) + weights.follows * one.follows
     return total + weights.repeated * math.log2(one.count)
 
 
 def text_indent(one: Candidate) -> bool:
     """Whether what is said goes on from the line before: it has a level, and is indented behind it."""
-    return bool(one.head.level) and one.text[max(0, one.head.begin - 2) : one.head.begin].isspace() and one.head.begin > 3
+    return (
+        bool(one.head.level) and one.text[max(0, one.head.begin - 2) : one.head.begin].isspace() and one.head.begin > 3
+    )
 
 
 def ranked(findings: Findings, *, compared: bool, weights: Weights = WEIGHTS) -> list[tuple[float, Candidate]]:
@@ -111,7 +124,7 @@ def ranked(findings: Findings, *, compared: bool, weights: Weights = WEIGHTS) ->
         own += 0 if compared else weights.late * one.number / max(1, findings.lines)
         scored.append((own, one))
     numbers = {one.number for one in findings.candidates}
-    for back, (number, line) in enumerate(reversed(findings.ending)):
+    for back, (number, line) in enumerate(reversed(findings.ending or ([] if scored else findings.last))):
         if number not in numbers and not traces.frame(decoded(line)):
             last = candidate(number, line)
             scored.append((min(strength(last, weights), 0) + weights.last + weights.back * back, last))
@@ -130,13 +143,16 @@ def chosen(findings: Findings, *, compared: bool, top: int) -> list[tuple[float,
             best.append((own, one))
         elif one.number < best[place][1].number and own > best[place][0] - _NEAR:
             # Said before, nearly as well: where it was said first is nearer to the cause.
-            again.append(best[place])
+            again.append((own - _AGAIN, best[place][1]))
             best[place] = (best[place][0], one)
         else:
-            again.append((own, one))
-    return [(1 / (1 + math.exp(-own / 2)), one) for own, one in [*best, *again][:top]]
+            again.append((own - _AGAIN, one))
+    found = sorted([*best, *again], key=lambda pair: -pair[0])[:top]
+    return [(1 / (1 + math.exp(-own / 2)), one) for own, one in found]
 
 
 def _repeats(one: Candidate, other: Candidate) -> bool:
-    words, others = (" ".join(_SOUND.findall(each.head.message)) for each in (one, other))
-    return min(len(words), len(others)) > _MEANS and (words in others or others in words)
+    """Whether nearly all the words of one are those of the other."""
+    words, others = (set(_SOUND.findall(each.head.message)) for each in (one, other))
+    fewer = min(len(words), len(others))
+    return fewer >= _MEANS and len(words & others) >= _SAME * fewer

@@ -17,7 +17,9 @@ _KEPT: Final = 3000  # of those looked at, so many are kept
 _SEEN: Final = 150_000  # shapes of this log that are remembered; then it begins anew
 _TRACEBACK: Final = b"Traceback (most recent call last)"
 _TEXT: Final = 4000  # characters of a line that are looked at
+_LEARNT: Final = 60_000  # shapes of a log that are learnt; far more than are kept
 _ENDING: Final = 40
+_LAST: Final = 5
 
 
 @dataclass
@@ -39,23 +41,47 @@ class Candidate:
 
 @dataclass
 class Findings:
-    """What was found: `candidates` in their order, `ending` the last lines that are new and not empty, `lines` how many there are."""
+    """What was found: `candidates` in their order, and `lines` how many there are.
+
+    `ending` are the last lines that are new and not empty, and `last` the last, also where they are not new.
+    """
 
     candidates: list[Candidate] = field(default_factory=list)
     ending: deque[tuple[int, bytes]] = field(default_factory=lambda: deque(maxlen=_ENDING))
+    last: deque[tuple[int, bytes]] = field(default_factory=lambda: deque(maxlen=_LAST))
     lines: int = 0
 
 
 def learn(pieces: Iterable[bytes]) -> Shapes:
     """The shapes of the lines of a log of a run that passed."""
     keys: dict[int, None] = {}
+    loose: set[int] = set()
     for block in blocks(pieces):
+        coarse = shapes.coarse(block.text)
+        new = [place for place, key in enumerate(coarse) if key not in keys]
+        if not new or len(keys) > _LEARNT:
+            continue
+        if len(keys) > _FREE:
+            new = _unlike(block.text, new, loose)
         lines = block.text.split(b"\n")
-        for key, line in zip(shapes.coarse(block.text), lines, strict=True):
-            if key not in keys and len(keys) < _SEEN:
-                keys[key] = None
-                keys[shapes.fine(line)] = None
+        for place in new:
+            if coarse[place] not in keys:
+                keys[coarse[place]] = None
+                keys[shapes.fine(lines[place])] = None
     return Shapes.of(keys)
+
+
+def _unlike(text: bytes, places: list[int], seen: set[int]) -> list[int]:
+    """Those of the lines that are not like one seen before even in hex digits, of which ids are made."""
+    keys = shapes.loose(text)
+    if len(seen) > _SEEN:
+        seen.clear()
+    unlike = []
+    for place in places:
+        if keys[place] not in seen:
+            seen.add(keys[place])
+            unlike.append(place)
+    return unlike
 
 
 def findings(pieces: Iterable[bytes], against: Shapes) -> Findings:
@@ -63,6 +89,9 @@ def findings(pieces: Iterable[bytes], against: Shapes) -> Findings:
     scanner = _Scanner(against)
     for window in _windows(blocks(pieces)):
         scanner.look(window)
+    ending = scanner.findings.ending
+    if new := [(number, line) for number, line in ending if shapes.fine(line) not in against.runs]:
+        scanner.findings.ending = deque(new, _ENDING)
     return scanner.findings
 
 
@@ -96,6 +125,7 @@ class _Scanner:
         self.against = against
         self.findings = Findings()
         self.seen: set[int] = set()
+        self.loose: set[int] = set()
         self.by_key: dict[int, Candidate] = {}
         self.looked = 0
         self.inside = 0  # number of the line up to which everything belongs to a trace that is known
@@ -103,14 +133,17 @@ class _Scanner:
     def look(self, window: _Window) -> None:
         mine = window.lines[window.begin : window.end]
         self.findings.lines = window.first + window.end - 1
+        self._note(self.findings.last, window, range(max(window.begin, window.end - _LAST), window.end))
         text = b"\n".join(mine)
         search = signs.signs().search
         said = search(text) is not None
         if not said and not self.against.runs:
-            self._note_ending(window, range(max(window.begin, window.end - _ENDING), window.end))
+            self._note(self.findings.ending, window, range(max(window.begin, window.end - _ENDING), window.end))
             return
         new = self._new(text)
-        self._note_ending(window, [window.begin + place for place in new[-_ENDING:]])
+        self._note(self.findings.ending, window, [window.begin + place for place in new[-_ENDING:]])
+        if self.looked > _FREE and len(new) > _EACH:
+            new = _unlike(text, new, self.loose)
         marked = [place for place in new if search(mine[place]) is not None] if said and new else []
         if said and _TRACEBACK in text:
             marked = sorted({*marked, *_tracebacks(text)})
@@ -146,11 +179,11 @@ class _Scanner:
         self.findings.candidates = kept
         self.by_key = {one.key: one for one in kept}
 
-    def _note_ending(self, window: _Window, places: Iterable[int]) -> None:
+    def _note(self, ending: deque[tuple[int, bytes]], window: _Window, places: Iterable[int]) -> None:
         for place in places:
             line = window.lines[place]
             if line.strip():
-                self.findings.ending.append((window.first + place, line[:_TEXT]))
+                ending.append((window.first + place, line[:_TEXT]))
 
     def _candidate(self, window: _Window, view: "_Decoded", place: int) -> None:
         number = window.first + place
@@ -171,7 +204,9 @@ class _Scanner:
         if not trace.thrown:
             self._add(window, view, place, None)
 
-    def _add(self, window: _Window, view: "_Decoded", place: int, thrown: traces.Thrown | None, *, follows: bool = False) -> None:
+    def _add(
+        self, window: _Window, view: "_Decoded", place: int, thrown: traces.Thrown | None, *, follows: bool = False
+    ) -> None:
         key = shapes.fine(window.lines[place])
         if key in self.against.runs:
             return
@@ -198,7 +233,9 @@ def candidate(number: int, line: bytes) -> Candidate:
     return judged(number, head.bare(decoded(line)), shapes.fine(line))
 
 
-def judged(number: int, text: str, key: int, thrown: traces.Thrown | None = None, *, follows: bool = False) -> Candidate:
+def judged(
+    number: int, text: str, key: int, thrown: traces.Thrown | None = None, *, follows: bool = False
+) -> Candidate:
     parts = head.head(text)
     return Candidate(number, key, text, parts, signs.kinds(parts.message), thrown, follows)
 

@@ -5,6 +5,9 @@ import struct
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import islice
+from typing import Any
 
 LIMIT = 64 * 1024
 """Bytes that `dump` gives at most."""
@@ -16,6 +19,7 @@ _MAGIC = b"xs1"
 _ENTRY = struct.Struct("<IB")  # a hash, and in which of the last runs it was met: bit 0 is the latest
 _MOST = (LIMIT - len(_MAGIC)) // _ENTRY.size
 _DIGITS = b"0123456789"
+_HEX = _DIGITS + b"abcdefABCDEF"
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,19 @@ class Shapes:
 
 
 def coarse(text: bytes) -> list[int]:
-    """A hash of each line without its digits: quick, and enough to know a line again in most logs."""
-    return list(map(zlib.crc32, text.translate(None, _DIGITS).split(b"\n")))
+    """A hash of each line without its digits, unless they say that something failed: enough to know most lines again."""
+    keys = list(map(zlib.crc32, text.translate(None, _DIGITS).split(b"\n")))
+    begin = place = 0
+    for match in islice(_telling().finditer(text), _MOST_TELLING):
+        place += text.count(b"\n", begin, match.start())
+        begin = match.start()
+        keys[place] = zlib.crc32(match[0].lower(), keys[place])
+    return keys
+
+
+def loose(text: bytes) -> list[int]:
+    """A hash of each line without its hex digits, which are letters as well: for logs in which every line is new."""
+    return list(map(zlib.crc32, text.translate(None, _HEX).split(b"\n")))
 
 
 def fine(text: bytes) -> int:
@@ -79,6 +94,23 @@ def shape(text: bytes) -> bytes:
     return b" ".join(line.split()) + b"|" + b",".join(codes).lower()
 
 
+@cache
+def _telling() -> Any:
+    import re2
+
+    options = re2.Options()
+    options.case_sensitive = False
+    options.never_capture = True
+    options.encoding = re2.Options.Encoding.LATIN1
+    return re2.compile(_TELLING, options)
+
+
+_MOST_TELLING = 500  # in a block, as a log may have nothing else
+# Codes of what failed, by which a line is another one than without: 404 of 200, 1 of 0.
+_TELLING = (
+    rb"(?:(?:status(?:[ _-]?code)?|\bcode|http/[\d.]+[\"']?)[\s:=#(\[\"']{1,3}[45]\d\d|(?:exit(?:ed)?(?: with)?(?: code| status)?|errno|signal)[\s:=#(\[\"']{1,3}[1-9]\d{0,2})\b"
+    rb"|\b[1-9]\d* (?:errors?|fail(?:ed|ures?)|failing)\b|\b(?:errors?|fail(?:ed|ures?))[\"']?[:=] ?[1-9]"
+)
 _COLOUR = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
 # What differs from run to run: each word with a digit in it, and what belongs to it in a time, an id or a version.
 _VARIES = re.compile(rb"\b[A-Za-z]*[0-9][0-9A-Za-z]*(?:[.,:+-][0-9A-Za-z]*[0-9][0-9A-Za-z]*)*")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, overload
 
 MOST = 300
 """Lines that belong to one trace at most."""
@@ -15,16 +15,22 @@ _FRAME = re.compile(
     r"\s+at \S|\s*\.{3} \d+ (?:more|common frames omitted)|\s+from \S+:\d+:in |\s*#\d+ \S.*\(\d+\)|\s+\d+: +(?:0x[0-9a-f]+ - )?[\w<:]"
     r"|\s*-{3} End of (?:inner )?(?:exception )?stack trace|at \S+ ?\([\w.$]+(?::\d+)?\)$|\s+at$"
 )
-_CAUSED = re.compile(r"\s*(?:Caused by:|Suppressed:|Wrapped by:|\[cause\]:|\[errors\]:|Inner exception:|---> )\s*\S", re.IGNORECASE)
+_CAUSED = re.compile(
+    r"\s*(?:Caused by:|Suppressed:|Wrapped by:|\[cause\]:|\[errors\]:|Inner exception:|---> )\s*\S", re.IGNORECASE
+)
 _PLACES = (
-    re.compile(r"\s+at (?:async )?(?:new )?([\w.$<>/\[\] ]+?) ?\(((?:file://)?[^()\s]+?\.\w+:\d+)(?::\d+)?\)"),  # Java, Node.js
+    re.compile(
+        r"\s+at (?:async )?(?:new )?([\w.$<>/\[\] ]+?) ?\(((?:file://)?[^()\s]+?\.\w+:\d+)(?::\d+)?\)"
+    ),  # Java, Node.js
     re.compile(r"\s+at ()((?:file://)?/?[^()\s]+?\.\w+:\d+)(?::\d+)?$"),  # Node.js, Rust
     re.compile(r"\s+at (\S.*?) in (\S+?:line \d+)"),  # .NET
     re.compile(r"\s+from ()(\S+:\d+):in "),  # Ruby
     re.compile(r"\s*#\d+ ()(\S+\(\d+\))"),  # PHP
 )
 _GO_FRAME = re.compile(r"\s+(\S+\.go:\d+)(?: \+0x[0-9a-f]+)?$")
-_GO_CALL = re.compile(r"(?:goroutine \d+ \[|created by |[\w./*()-]+\(.*\)$|\[signal |exit status|panic: |\t|\s*$|runtime\.|main\.|\s+(?:/|panic:|\[recovered))")
+_GO_CALL = re.compile(
+    r"(?:goroutine \d+ \[|created by |[\w./*()-]+\(.*\)$|\[signal |exit status|panic: |\t|\s*$|runtime\.|main\.|\s+(?:/|panic:|\[recovered))"
+)
 _GO = re.compile(r"(?:panic|fatal error): \S|http: panic serving")
 _RUST = re.compile(r"thread '[^']*'(?: \(\d+\))? panicked at ((?:[\w./-]+:\d+:\d+)?)")
 _RUST_OLD = re.compile(r"panicked at '.*', (\S+:\d+):\d+")
@@ -34,11 +40,22 @@ _LIBRARIES: Final = re.compile(
     r"|/go/pkg/mod/|/usr/local/go/|/go/\d[\d.]*/|/src/(?:runtime|testing|net/http)/|/rustc/|\.cargo/|library/(?:std|core)/|/gems/|/vendor/"
     r"|^(?:java|javax|jdk|sun|com\.sun|scala|kotlin|kotlinx|groovy|akka|io\.netty|io\.grpc|org\.(?:apache|spring|junit|hibernate|codehaus|gradle|eclipse|jboss|slf4j|mockito|testng|postgresql)\w*|com\.(?:google|fasterxml|zaxxer|mysql|amazonaws|microsoft)|reactor|software\.amazon|System|Microsoft|py4j)[.\w$]*\."
 )
+EXCEPTION: Final = re.compile(
+    r"(?:Caused by: |Exception in thread \"[^\"]*\" |Uncaught |Unhandled |[Ee]rror: |E {1,7}|\| |\(node:\d+\) )*"
+    r"(?:[A-Za-z_$][\w$]*(?:\.|::))*[A-Z]\w*(?:Error|Exception|Failure|Fault|Exit|Interrupt|Timeout|Refused|Denied|Found)(?: \[\w+\])?(?:\s*[:(]|$| at \S)"
+)
+"""What a message begins with that names an exception."""
+
 _CHAINED = re.compile(r"(?:The above exception was the direct cause|During handling of the above exception)")
 _GROUP = re.compile(r"\w*ExceptionGroup: .*\(\d+ sub-exceptions?\)")
+_NUMBERED = re.compile(r"\s*>? *\d+ \| |\s*-{2,}> \d+ ")  # code as Jest, Rust and IPython quote it
 _CARETS = re.compile(r"[\s|]*[~^-]*[\^~][\s~^-]*$")
 _STAMP = re.compile(r"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?Z?|\d\d:\d\d:\d\d(?:[.,]\d+)?")
-_LOGGED = re.compile(r"\[?\d{4}[-/]\d\d[-/]\d\d|\[?\d\d:\d\d:\d\d|[IWEF]\d{4} |\[[\w -]{1,30}\] |(?:INFO|DEBUG|WARN(?:ING)?|ERROR)\b")
+# As kubelet, and container runtimes in their files, write them.
+_COLLECTED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.?\d*(?:Z|[+-]\d\d:\d\d) (?:std(?:out|err) [FP] )?")
+_LOGGED = re.compile(
+    r"\[?\d{4}[-/]\d\d[-/]\d\d|\[?\d\d:\d\d:\d\d|[IWEF]\d{4} |\[[\w -]{1,30}\] |(?:INFO|DEBUG|WARN(?:ING)?|ERROR)\b"
+)
 _NAMES_WHAT = re.compile(r"[A-Za-z_][\w.]*(?:: .*|:)?$")
 
 
@@ -64,8 +81,34 @@ class Trace:
     thrown: tuple[Thrown, ...] = ()
 
 
+class _Uncollected(Sequence[str]):
+    """Lines without the time that kubelet or a collector of logs has put before each."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines = lines
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        if isinstance(place, slice):
+            return [_uncollected(line) for line in self.lines[place]]
+        return _uncollected(self.lines[place])
+
+
+def _uncollected(line: str) -> str:
+    stamp = _COLLECTED.match(line)
+    return line[stamp.end() :] if stamp else line
+
+
 def trace(lines: Sequence[str], index: int) -> Trace | None:
     """The trace that begins with this line, if one does. Lines are without colours."""
+    if _COLLECTED.match(lines[index]):
+        lines = _Uncollected(lines)
     line = lines[index]
     at = line.find(_PYTHON)
     if at >= 0:
@@ -81,13 +124,17 @@ def trace(lines: Sequence[str], index: int) -> Trace | None:
 
 def quoted(lines: Sequence[str], index: int) -> bool:
     """Whether the line is code that is quoted: carets point at it from below, or it stands under a frame of Python's."""
+    lines = _Uncollected(lines)
     if index and _PYTHON_FRAME.match(lines[index - 1]) and lines[index][:1] in " \t":
+        return True
+    if _NUMBERED.match(lines[index]):
         return True
     return index + 1 < len(lines) and bool(_CARETS.match(lines[index + 1])) and not lines[index + 1].isspace()
 
 
 def frame(line: str) -> bool:
     """Whether the line only says where."""
+    line = _uncollected(line)
     return bool(_FRAME.match(line) or _PYTHON_FRAME.match(line) or _GO_FRAME.match(line))
 
 
@@ -101,14 +148,15 @@ def _python(lines: Sequence[str], index: int, at: int) -> Trace:
         line = lines[place]
         before, rest = _written(line[:at]), line[at:]
         if before.strip() != prefix.strip() and prefix.strip():
-            before, rest = _parted(line, prefix)
-            if before is None:
+            parted = _parted(line, prefix)
+            if parted is None:
                 continue
+            rest = parted
         if not rest.strip() or rest[:1] in " \t":
             if found := _PYTHON_FRAME.match(rest):
                 frames.append((found[1], found[2], found[3] or ""))
             continue
-        if _LOGGED.match(rest) or (not prefix and not _NAMES_WHAT.match(rest) and not _exception_like(rest)):
+        if _LOGGED.match(rest) or (not prefix and not _NAMES_WHAT.match(rest) and not EXCEPTION.match(rest)):
             continue
         chained = any(_CHAINED.search(one) for one in lines[place + 1 : place + 4])
         caused = any(_CHAINED.search(one) for one in lines[max(0, index - 3) : index])
@@ -124,24 +172,20 @@ def _headless(lines: Sequence[str], index: int) -> Trace:
     return Trace(index, found.end, (Thrown(index, later=bool(found.thrown)), *found.thrown))
 
 
-def _exception_like(text: str) -> bool:
-    return bool(re.match(r"[A-Za-z_][\w.$]*(?:Error|Exception|Exit|Interrupt|Warning|Group|Failure|Fault)\b", text))
-
-
 def _written(text: str) -> str:
     """What a writer puts before each line, in which only the time differs, and the sides of an exception group."""
     return _STAMP.sub("#", text).replace("+", "|")
 
 
-def _parted(line: str, prefix: str) -> tuple[str | None, str]:
-    """The line of the same writer, where its time is longer or shorter than before."""
+def _parted(line: str, prefix: str) -> str | None:
+    """What the same writer wrote, where its time is longer or shorter than before; None if it is another's line."""
     stamp = _STAMP.search(line[:120])
     if stamp is None or "#" not in prefix:
-        return None, ""
+        return None
     head, tail = prefix.split("#", 1)
     begin = stamp.end() + len(tail)
     same = line[: stamp.start()].replace("+", "|") == head and line[stamp.end() : begin].replace("+", "|") == tail
-    return (prefix, line[begin:]) if same else (None, "")
+    return line[begin:] if same else None
 
 
 def _own(frames: list[tuple[str, str, str]]) -> str:
@@ -154,14 +198,18 @@ def _own(frames: list[tuple[str, str, str]]) -> str:
 
 def _framed(lines: Sequence[str], index: int) -> Trace | None:
     """A line with frames below it, perhaps after others of its message; and what caused it, with its own frames."""
-    begin = next((place for place in range(index + 1, min(len(lines), index + 8)) if _FRAME.match(_unwritten(lines[place]))), None)
+    begin = next((place for place in range(index + 1, min(len(lines), index + 8)) if _FRAME.match(lines[place])), None)
     if begin is None or any(not _goes_on(lines[place]) for place in range(index + 1, begin)):
         return None
-    said = [place for place in range(index + 1, begin) if _exception_like(lines[place].strip()) or _CAUSED.match(lines[place])]
+    said = [
+        place
+        for place in range(index + 1, begin)
+        if EXCEPTION.match(lines[place].strip()) or _CAUSED.match(lines[place])
+    ]
     names, places, place = [index, *said], [""] * (1 + len(said)), begin
     blank = 0
     while place < min(len(lines), index + 10 * MOST):
-        line = _unwritten(lines[place])
+        line = lines[place]
         if _CAUSED.match(line):
             names.append(place)
             places.append("")
@@ -187,12 +235,6 @@ def _framed(lines: Sequence[str], index: int) -> Trace | None:
     )
 
 
-def _unwritten(line: str) -> str:
-    """The line without a time before it, where a collector puts one."""
-    stamp = _STAMP.match(line)
-    return line[stamp.end() + 1 :] if stamp else line
-
-
 def _goes_on(line: str) -> bool:
     """Whether the line may belong to the message above it."""
     return not _LOGGED.match(line) and not line.startswith(("Traceback", "+ ", "$ "))
@@ -210,7 +252,7 @@ def _go(lines: Sequence[str], index: int) -> Trace | None:
     """A panic of Go: what it says, and the first goroutine's first file that is not Go's own or a package's."""
     where, begun, place = "", False, index + 1
     while place < min(len(lines), index + 10 * MOST):
-        line = _unwritten(lines[place])
+        line = lines[place]
         begun = begun or "goroutine " in line
         if not _GO_CALL.match(line) or (not begun and place > index + 8):
             break

@@ -110,8 +110,8 @@ def _short(line: bytes) -> bytes:
 
 
 def _bounded(text: bytes) -> bytes:
-    """The lines, none of which is longer than `LONGEST`; looked at only where one may be."""
-    if len(text) <= LONGEST:
+    """The lines, none of which is longer than `LONGEST`; looked at only where one may be: no end in all of a half of that."""
+    half = LONGEST // 2
+    if all(text.find(b"\n", begin, begin + half) >= 0 for begin in range(0, len(text) - half, half)):
         return text
-    lines = text.split(b"\n")
-    return text if max(map(len, lines)) <= LONGEST else b"\n".join(map(_short, lines))
+    return b"\n".join(map(_short, text.split(b"\n")))

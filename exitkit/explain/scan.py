@@ -57,7 +57,7 @@ def learn(pieces: Iterable[bytes]) -> Shapes:
     keys: dict[int, None] = {}
     loose: set[int] = set()
     for block in blocks(pieces):
-        coarse = shapes.coarse(block.text)
+        coarse = shapes.coarse(block.text, codes=signs.signs().search(block.text) is not None)
         new = [place for place, key in enumerate(coarse) if key not in keys]
         if not new or len(keys) > _LEARNT:
             continue
@@ -140,7 +140,7 @@ class _Scanner:
         if not said and not self.against.runs:
             self._note(self.findings.ending, window, range(max(window.begin, window.end - _ENDING), window.end))
             return
-        new = self._new(text)
+        new = self._new(text, said=said)
         self._note(self.findings.ending, window, [window.begin + place for place in new[-_ENDING:]])
         if self.looked > _FREE and len(new) > _EACH:
             new = _unlike(text, new, self.loose)
@@ -156,13 +156,13 @@ class _Scanner:
         if len(self.findings.candidates) > 2 * _KEPT:
             self._drop()
 
-    def _new(self, text: bytes) -> list[int]:
+    def _new(self, text: bytes, *, said: bool) -> list[int]:
         """The lines whose shapes were met neither in runs that passed nor before in this log."""
         runs, seen = self.against.runs, self.seen
         if len(seen) > _SEEN:
             seen.clear()
         new = []
-        for place, key in enumerate(shapes.coarse(text)):
+        for place, key in enumerate(shapes.coarse(text, codes=said)):
             if key not in seen and key not in runs:
                 seen.add(key)
                 new.append(place)

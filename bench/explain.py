@@ -6,7 +6,6 @@ reported and are no failure.
 """
 
 import argparse
-import gzip
 import json
 import random
 import re

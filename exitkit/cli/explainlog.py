@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from exitkit import settings
 from exitkit.errors import ConfigError
-from exitkit.explain import Line, Shapes, learn, rank
+from exitkit.explain import LogLine, Shapes, learn, rank
 
 _PIECE = 1 << 18  # bytes that are read at once
 _GZIP = b"\x1f\x8b"
@@ -46,12 +46,12 @@ def explained(logs: list[str], options: ExplainOptions) -> str:
     return "\n".join(f"{line.number:>{width}}: {line.text}{_place(line)}" for line in lines)
 
 
-def _record(line: Line) -> dict[str, object]:
+def _record(line: LogLine) -> dict[str, object]:
     record: dict[str, object] = {"line": line.number, "text": line.text, "score": line.score}
     return {**record, "place": line.place} if line.place else record
 
 
-def _place(line: Line) -> str:
+def _place(line: LogLine) -> str:
     return f"  ({line.place})" if line.place else ""
 
 

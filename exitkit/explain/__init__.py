@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from exitkit.explain import ranking
-from exitkit.explain.scan import Candidate, findings, learn
+from exitkit.explain.candidate import Candidate
+from exitkit.explain.scan import findings, learn
 from exitkit.explain.shapes import Shapes
 from exitkit.text import redact
 
-__all__ = ["Line", "Shapes", "learn", "rank"]
+__all__ = ["LogLine", "Shapes", "learn", "rank"]
 
 NOTHING = Shapes()
 LONGEST = 500
@@ -19,7 +20,7 @@ LONGEST = 500
 
 
 @dataclass(frozen=True)
-class Line:
+class LogLine:
     """A line of a log that says why: its number, counted from 1, its text without secrets and colours, and how surely it does.
 
     `score` is between 0 and 1, and compares the lines of one log. `said` is the text without the time, level and names
@@ -33,7 +34,7 @@ class Line:
     place: str = ""
 
 
-def rank(pieces: Iterable[bytes], against: Shapes = NOTHING, top: int = 3) -> tuple[Line, ...]:
+def rank(pieces: Iterable[bytes], against: Shapes = NOTHING, top: int = 3) -> tuple[LogLine, ...]:
     """The lines of a log that say why its run failed, best first; the log comes in pieces of any length.
 
     `against` are the shapes of the lines of runs that passed: what they had as well is left out. Takes some 1 s for a
@@ -44,11 +45,11 @@ def rank(pieces: Iterable[bytes], against: Shapes = NOTHING, top: int = 3) -> tu
     return tuple(_line(score, candidate) for score, candidate in chosen)
 
 
-def _line(score: float, candidate: Candidate) -> Line:
+def _line(score: float, candidate: Candidate) -> LogLine:
     text = redact.redact(candidate.text)
     message = redact.redact(candidate.head.message) or text
     place = redact.redact(candidate.thrown.place) if candidate.thrown else ""
-    return Line(
+    return LogLine(
         candidate.number,
         redact.printable(text, LONGEST) if text.strip() else text,
         round(score, 3),

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from exitkit.explain import traces
+from exitkit.explain.candidate import Candidate, Findings, candidate
 from exitkit.explain.head import Level
 from exitkit.explain.lines import decoded
-from exitkit.explain.scan import Candidate, Findings, candidate
 
 _MENTION = re.compile(r"\b(?:[a-z_$][\w$]*\.)+[A-Z]\w*(?:Error|Exception)\b|\b[A-Z]\w+(?:Error|Exception)\b")
 # A place in a source file that whoever compiles or checks it complains of.

@@ -2,10 +2,11 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, overload
 
-from exitkit.explain import head, shapes, signs, traces
+from exitkit.explain import head, ranking, shapes, signs, traces
+from exitkit.explain.candidate import ENDING, LAST, Candidate, Findings, judged
 from exitkit.explain.lines import Block, blocks, decoded
 from exitkit.explain.shapes import Shapes
 
@@ -16,40 +17,7 @@ _EACH: Final = 24  # after those, so many of each block
 _KEPT: Final = 3000  # of those looked at, so many are kept
 _SEEN: Final = 150_000  # shapes of this log that are remembered; then it begins anew
 _TRACEBACK: Final = b"Traceback (most recent call last)"
-_TEXT: Final = 4000  # characters of a line that are looked at
 _LEARNT: Final = 60_000  # shapes of a log that are learnt; far more than are kept
-_ENDING: Final = 40
-_LAST: Final = 5
-
-
-@dataclass
-class Candidate:
-    """A line that may say what went wrong, and what is known of it.
-
-    `count` is how often its shape stands in the log, `place` where in the user's code what it names was thrown.
-    """
-
-    number: int
-    key: int
-    text: str
-    head: head.Head
-    kinds: dict[str, int]
-    thrown: traces.Thrown | None = None
-    follows: bool = False
-    count: int = 1
-
-
-@dataclass
-class Findings:
-    """What was found: `candidates` in their order, and `lines` how many there are.
-
-    `ending` are the last lines that are new and not empty, and `last` the last, also where they are not new.
-    """
-
-    candidates: list[Candidate] = field(default_factory=list)
-    ending: deque[tuple[int, bytes]] = field(default_factory=lambda: deque(maxlen=_ENDING))
-    last: deque[tuple[int, bytes]] = field(default_factory=lambda: deque(maxlen=_LAST))
-    lines: int = 0
 
 
 def learn(pieces: Iterable[bytes]) -> Shapes:
@@ -91,7 +59,7 @@ def findings(pieces: Iterable[bytes], against: Shapes) -> Findings:
         scanner.look(window)
     ending = scanner.findings.ending
     if new := [(number, line) for number, line in ending if shapes.fine(line) not in against.runs]:
-        scanner.findings.ending = deque(new, _ENDING)
+        scanner.findings.ending = deque(new, ENDING)
     return scanner.findings
 
 
@@ -133,15 +101,15 @@ class _Scanner:
     def look(self, window: _Window) -> None:
         mine = window.lines[window.begin : window.end]
         self.findings.lines = window.first + window.end - 1
-        self._note(self.findings.last, window, range(max(window.begin, window.end - _LAST), window.end))
+        self._note(self.findings.last, window, range(max(window.begin, window.end - LAST), window.end))
         text = b"\n".join(mine)
         search = signs.signs().search
         said = search(text) is not None
         if not said and not self.against.runs:
-            self._note(self.findings.ending, window, range(max(window.begin, window.end - _ENDING), window.end))
+            self._note(self.findings.ending, window, range(max(window.begin, window.end - ENDING), window.end))
             return
         new = self._new(text, said=said)
-        self._note(self.findings.ending, window, [window.begin + place for place in new[-_ENDING:]])
+        self._note(self.findings.ending, window, [window.begin + place for place in new[-ENDING:]])
         if self.looked > _FREE and len(new) > _EACH:
             new = _unlike(text, new, self.loose)
         marked = [place for place in new if search(mine[place]) is not None] if said and new else []
@@ -170,8 +138,6 @@ class _Scanner:
 
     def _drop(self) -> None:
         """Of too many candidates the first and the last stay, and between them the strongest."""
-        from exitkit.explain import ranking
-
         candidates = self.findings.candidates
         ends = _KEPT // 4
         middle = sorted(candidates[ends:-ends], key=ranking.strength, reverse=True)[: _KEPT // 2]
@@ -183,7 +149,7 @@ class _Scanner:
         for place in places:
             line = window.lines[place]
             if line.strip():
-                ending.append((window.first + place, line[:_TEXT]))
+                ending.append((window.first + place, line))
 
     def _candidate(self, window: _Window, view: "_Decoded", place: int) -> None:
         number = window.first + place
@@ -228,18 +194,6 @@ def _tracebacks(text: bytes) -> Iterator[int]:
         begin, met = at + len(_TRACEBACK), met + 1
 
 
-def candidate(number: int, line: bytes) -> Candidate:
-    """A line by itself."""
-    return judged(number, head.bare(decoded(line)), shapes.fine(line))
-
-
-def judged(
-    number: int, text: str, key: int, thrown: traces.Thrown | None = None, *, follows: bool = False
-) -> Candidate:
-    parts = head.head(text)
-    return Candidate(number, key, text, parts, signs.kinds(parts.message), thrown, follows)
-
-
 class _Decoded(Sequence[str]):
     """Lines as text without colours, each decoded where it is asked for."""
 
@@ -258,5 +212,5 @@ class _Decoded(Sequence[str]):
         if isinstance(place, slice):
             return [self[one] for one in range(*place.indices(len(self.lines)))]
         if place not in self.texts:
-            self.texts[place] = head.bare(decoded(self.lines[place][:_TEXT]))
+            self.texts[place] = head.bare(decoded(self.lines[place]))
         return self.texts[place]

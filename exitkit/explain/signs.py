@@ -16,7 +16,7 @@ incompatible | exit(?:ed)? (?:code|status|with) | no space | forbidden | unautho
 \bnot ok\b | ● | can'?t | abend | crash | corrupt | exceeded | violat | conflict | too many | does(?: not|n't) | unsafe | unused
 rejected | reset by peer | broken pipe | overflow | deadlock | quota | evicted | no module | caused by
 \bFAIL\b | unhandled | uncaught | terminated | unsatisf | unsupported | was not | (?m:^)(?:.{0,60} )?E {2,}\S
-(?m:^)[EF]\d{4}[ ] | non-zero | status [45]\d\d | http[/ ]?[\d.]* [45]\d\d | stale | stack trace | heap
+(?m:^)[EF]\d{4}[ ] | non-zero | status\W{1,3}[45]\d\d | http[/ ]?[\d.]*\W{1,3}[45]\d\d | errno | signal | stale | stack trace | heap
 not installed | nothing to | inconsistent | not up.to.date | declared | bad[ ] | wrong | warn
 """
 """What is looked for in a whole log: where none of it stands, no line says that anything is wrong."""

@@ -25,7 +25,7 @@ class Unpriced(Exception):
 
 
 def load():
-    raise Unpriced("no rate for EUR/XXX")
+    raise Unpriced("no rate for EUR/ABC")
 
 
 def chained():
@@ -44,7 +44,7 @@ async def grouped():
 def test_a_traceback_is_told_by_what_was_raised_first_and_where(work):
     """As this Python prints it: alone, as a cause, and in an ExceptionGroup; the place is not the library's."""
     first = rank([f"INFO start\n{printed(work)}INFO cleaning up\n".encode()])[0]
-    assert first.text.endswith("test_rank.Unpriced: no rate for EUR/XXX")
+    assert first.text.endswith("test_rank.Unpriced: no rate for EUR/ABC")
     path, _, rest = first.place.partition(":")
     assert path.endswith("test_rank.py")
     assert rest.endswith(" in load")
@@ -68,8 +68,8 @@ def test_workers_that_write_at_the_same_time_are_told_apart():
     calm = [f"[w2] INFO row {number}" for number in range(len(trace))]
     mixed = itertools.chain.from_iterable(zip(trace, calm, strict=True))
     first = rank(["\n".join(mixed).encode()])[0]
-    assert first.text == "[w1] test_rank.Unpriced: no rate for EUR/XXX" or first.text.startswith("[w1] ")
-    assert first.said.endswith("Unpriced: no rate for EUR/XXX")
+    assert first.text == "[w1] test_rank.Unpriced: no rate for EUR/ABC" or first.text.startswith("[w1] ")
+    assert first.said.endswith("Unpriced: no rate for EUR/ABC")
     assert first.place.endswith(" in load")
 
 

@@ -60,7 +60,7 @@ def node_id_of(workflow: str, pod_name: str) -> str:
 
 def pod_name_of(workflow: str, node_name: str, template_name: str, node_id: str) -> str:
     """The pod's name in Argo's second form, the default since 3.4 (GeneratePodName in workflow/util/pod_name.go)."""
-    if node_name == workflow or node_id == workflow:
+    if workflow in (node_name, node_id):
         return workflow
     prefix = f"{workflow}-{template_name}" if template_name and ".inline" not in node_name else workflow
     return f"{prefix[:_LONGEST_PREFIX]}-{node_hash(node_id) or fnv32a(node_name)}"

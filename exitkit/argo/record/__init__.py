@@ -15,13 +15,13 @@ from exitkit.argo.record import loose
 from exitkit.argo.record.node import FULFILLED, Node
 from exitkit.argo.timestamp import parse_moment
 
-__all__ = ["Node", "Record", "read"]
+__all__ = ["Node", "WorkflowRecord", "read"]
 
 _LABEL = "workflows.argoproj.io/"
 _ENDS = frozenset({"Succeeded", "Failed", "Error"})
 
 
-def read(document: object) -> "Record":
+def read(document: object) -> "WorkflowRecord":
     """The record that the object of kind Workflow holds. Raises ValueError, in words for a note, for what is none.
 
     Nodes that cannot be read leave a record without nodes, and a note in it.
@@ -32,7 +32,7 @@ def read(document: object) -> "Record":
     if not metadata or not (kind == "Workflow" or (kind is None and ("spec" in whole or "status" in whole))):
         raise ValueError("it is no Workflow")
     nodes, note = _nodes(status)
-    return Record(whole, metadata, status, nodes, (note,) if note else ())
+    return WorkflowRecord(whole, metadata, status, nodes, (note,) if note else ())
 
 
 def _nodes(status: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
@@ -53,7 +53,7 @@ def _nodes(status: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
 
 
 @dataclass(frozen=True, eq=False)
-class Record:
+class WorkflowRecord:
     """The properties have Argo's names, "" or empty where Argo says nothing. Times are aware.
 
     `document` is the object as it came, `notes` say what of it could not be read.

@@ -46,9 +46,9 @@ def numbers(value: object) -> dict[str, float]:
     """The members that are numbers from 0 on."""
     kept: dict[str, float] = {}
     for key, item in mapping(value).items():
-        if isinstance(item, str) and _NUMBER.fullmatch(item):
-            kept[key] = float(item)
-        elif isinstance(item, int | float) and not isinstance(item, bool) and 0 <= item < 10**18:
+        if (isinstance(item, str) and _NUMBER.fullmatch(item)) or (
+            isinstance(item, int | float) and not isinstance(item, bool) and 0 <= item < 10**18
+        ):
             kept[key] = float(item)
     return kept
 
@@ -65,9 +65,7 @@ def pairs(value: object) -> dict[str, str]:
 
 def words(value: object) -> dict[str, str]:
     """The members whose value is text, such as labels."""
-    return {
-        encodable(str(key)): encodable(item) for key, item in mapping(value).items() if isinstance(item, str)
-    }
+    return {encodable(str(key)): encodable(item) for key, item in mapping(value).items() if isinstance(item, str)}
 
 
 def as_text(value: object) -> str:

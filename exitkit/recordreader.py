@@ -20,6 +20,8 @@ in 10 to 40 ms; what it has not said after this, no message waits for."""
 
 _SHARE: Final = 10  # of the time that is left, they wait a tenth at most
 
+_LONGEST: Final = 60.0  # seconds of a reading, for those who need it
+
 Fetch = Callable[[Deadline, Callable[["WorkflowRecord"], None]], None]
 """Reads the record until the deadline, hands over each reading of it, and raises what kept it from it."""
 
@@ -52,11 +54,11 @@ class KnownRecord:
 
 
 class RecordReader:
-    """Reads it in a thread of its own, until `deadline`; for several threads that ask."""
+    """Reads it in a thread of its own, within `deadline`; for several threads that ask."""
 
     def __init__(self, fetch: Fetch, deadline: Deadline) -> None:
         self.note = ""
-        self._fetch, self._deadline = fetch, deadline
+        self._fetch, self._deadline = fetch, deadline.within(_LONGEST)
         self._lock = threading.Lock()
         self._record: WorkflowRecord | None = None
         self._until: float | None = None  # by the clock, up to when those wait who can do without
@@ -83,6 +85,10 @@ class RecordReader:
         if not self._over and self._record is None and not self.note:
             self.note = "it did not come in time"
         return self._record
+
+    def close(self) -> None:
+        """Begin no further try: the run is over."""
+        self._deadline.cut(0)
 
     def _read(self) -> None:
         try:

@@ -23,6 +23,7 @@ from exitkit.plan import check as plan
 from exitkit.plan import find, registry
 from exitkit.plan.check import Plan
 from exitkit.receipts import open_state
+from exitkit.recordreader import RecordReader
 from exitkit.retry import Retry
 from exitkit.run import deadline_for, dispatch, output
 from exitkit.run.output import Format
@@ -126,6 +127,8 @@ class CommandSession:
         gc.enable()
         with stdout.apart():
             report = dispatch(what, context, self.environ, fail_on=fail_on, because=because, tell=self.stop.tell)
+        if isinstance(context.records, RecordReader):
+            context.records.close()
         self.stop.over = True
         self.stop.tell("over")
         if number := self.stop.number:

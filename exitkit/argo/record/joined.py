@@ -124,10 +124,11 @@ def counts(record: WorkflowRecord) -> Mapping[str, int]:
     counted = dict.fromkeys(("total", "succeeded", "failed", "skipped", "running", "retried"), 0)
     earlier = _earlier_attempts(record)
     for node in record.nodes.values():
-        if node.type in ("Steps", "StepGroup", "DAG", "TaskGroup", "Container") or node.hooked:
+        if node.hooked:
             continue
         if node.retried:
             counted["retried"] += not node.name.endswith("(0)")
+        if node.retried or node.type in ("Steps", "StepGroup", "DAG", "TaskGroup", "Container"):
             continue
         if node.type == "Retry" and any(attempt.is_parent for attempt in record.attempts(node)):
             continue  # its steps count by themselves

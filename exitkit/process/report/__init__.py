@@ -1,6 +1,7 @@
 """The account of the finished workflow as files that Argo, GitHub or a script can take up."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -34,6 +35,10 @@ class Report(Action):
         if ".." in folder.parts or "\0" in str(folder):
             raise ValueError("is the path of a folder, without '..'")
         return folder
+
+    @classmethod
+    def wants_record(cls, given: Mapping[str, object]) -> bool:  # noqa: ARG003 - whatever is set
+        return True
 
     def run(self, context: Context) -> Result:
         files = {self.folder / _NAMES[one]: _rendered(one, context) for one in dict.fromkeys(self.formats)}

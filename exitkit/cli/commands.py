@@ -19,6 +19,7 @@ from exitkit.cli import flags, recording
 from exitkit.cli.flags import Command, Flag, Given
 from exitkit.context import Context
 from exitkit.errors import ConfigError
+from exitkit.logreader import LogReader
 from exitkit.plan import check as plan
 from exitkit.plan import find, registry
 from exitkit.plan.check import Plan
@@ -127,8 +128,9 @@ class CommandSession:
         gc.enable()
         with stdout.apart():
             report = dispatch(what, context, self.environ, fail_on=fail_on, because=because, tell=self.stop.tell)
-        if isinstance(context.records, RecordReader):
-            context.records.close()
+        for reader in (context.records, context.logs):
+            if isinstance(reader, RecordReader | LogReader):
+                reader.close()
         self.stop.over = True
         self.stop.tell("over")
         if number := self.stop.number:

@@ -15,6 +15,7 @@ from exitkit.text import redact
 __all__ = ["LogLine", "Shapes", "learn", "rank"]
 
 NOTHING = Shapes()
+_STANDS_OUT = 0.5
 LONGEST = 500
 """Characters of a line that are told at most."""
 
@@ -32,6 +33,20 @@ class LogLine:
     score: float
     said: str = ""
     place: str = ""
+
+    @property
+    def shown(self) -> str:
+        """With its number and place: `42: KeyError: 'price' (/app/load.py:12 in read)`."""
+        return f"{self.number}: {self.text}" + (f" ({self.place})" if self.place else "")
+
+    def facts(self) -> dict[str, object]:
+        """For templates and reports."""
+        return {"line": self.number, "text": self.text, "score": self.score, "said": self.said, "place": self.place}
+
+    @property
+    def stands_out(self) -> bool:
+        """Whether it says by itself that something went wrong, and is not only one of the last."""
+        return self.score >= _STANDS_OUT
 
 
 def rank(pieces: Iterable[bytes], against: Shapes = NOTHING, top: int = 3) -> tuple[LogLine, ...]:

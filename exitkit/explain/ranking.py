@@ -16,7 +16,7 @@ _LOCATED = re.compile(
     r"(?:^|[\s(\[])[\w./\\@+-]*\w\.[A-Za-z]{1,12}(?::\d+|:?\[\d+,\d+\]|\(\d+(?:,\d+)?\)):?(?::?\d+)?(?:[:\s-]|$)"
 )
 _EXECUTOR: Final = "argo=true"  # in lines of Argo's executor, which speaks after the program
-_TEST = re.compile(r"-{3} FAIL|\bFAILED\b|^(?:✕|✗|✖|●|not ok\b)|^E {2,}\S|\bFAIL:")
+_TEST = re.compile(r"-{3} FAIL|\bFAILED\b|^(?:\u2715|\u2717|\u2716|\u25cf|not ok\b)|^E {2,}\S|\bFAIL:")
 _NEAR: Final = 1.5  # how much weaker a line may be that said the same before
 _AGAIN: Final = 2.0  # how much weaker a line is that only repeats a better one
 _MEANS: Final = 3  # words that a line must have to be repeated

@@ -184,7 +184,7 @@ deprecat | warning | \bwarn\b | may (?:cause|fail) | might (?:cause|fail) | coul
 --fail | error[-_.]?(?:handler|handling|page|log|level|code|message|prone|report) | on[-_]?(?:error|failure)\b
 ignore[-_]?errors? | raise_for | if .{0,40}(?:error|fail)
 
-\bpass(?:ed)?\b | \bok\b | ✓ | ✔ | success | \bfixed\b | resolved (?:issue|bug) | download(?:ed|ing)
+\bpass(?:ed)?\b | \bok\b | \x{2713} | \x{2714} | success | \bfixed\b | resolved (?:issue|bug) | download(?:ed|ing)
 collecting | installing | checking (?:for|if|whether) | loading | compiling \S+ v | added | \bcreate mode\b
 ^\+{1,3}[ ] | \[command\] | ^\$[ ] | \binstalled\b | ^env: | ^run[ ] | ^set - | ^echo[ ] | >&2
 """

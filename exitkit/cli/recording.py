@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from exitkit import recordreader
 from exitkit.argo.failures import Failure
 from exitkit.argo.workflow import Workflow
 from exitkit.context import Context
-from exitkit.logreader import LogReader
+from exitkit.logreader import Fetch, LogReader
 from exitkit.recordreader import KnownRecord, NoRecords, RecordReader, Records
 from exitkit.retry.clock import Deadline
 
@@ -47,12 +48,15 @@ def _with_record(context: Context, environ: Mapping[str, str]) -> Context:
         return context
     workflow = context.workflow
 
-    def read(deadline: Deadline, keep: "Callable[[WorkflowRecord], None]") -> None:
+    def prepare() -> recordreader.Fetch:
         from exitkit.clients.argo import record
 
-        record.fetch(workflow, environ, deadline, keep)
+        def read(deadline: Deadline, keep: "Callable[[WorkflowRecord], None]") -> None:
+            record.fetch(workflow, environ, deadline, keep)
 
-    return replace(context, records=RecordReader(read, context.deadline))
+        return read
+
+    return replace(context, records=RecordReader(prepare, context.deadline))
 
 
 def _with_logs(context: Context, environ: Mapping[str, str]) -> Context:
@@ -60,9 +64,18 @@ def _with_logs(context: Context, environ: Mapping[str, str]) -> Context:
     if not namespace or not any(environ.get(name) for name in _CLUSTERS):
         return context
 
-    def read(failure: Failure, deadline: Deadline) -> Iterator[bytes]:
+    def prepare() -> Fetch:
         from exitkit.clients.argo import failedlogs
 
-        return failedlogs.pieces(namespace, failure, environ, deadline)
+        def read(failure: Failure, deadline: Deadline) -> "Iterator[bytes | None]":
+            is_there = False
+            for piece in failedlogs.by_kubernetes(namespace, failure, environ, deadline):
+                is_there = True
+                yield piece
+            record = None if is_there else context.record()
+            if record is not None:
+                yield from failedlogs.by_archive(record, failure, context, deadline)
 
-    return replace(context, logs=LogReader(read, context.deadline))
+        return read
+
+    return replace(context, logs=LogReader(prepare, context.deadline))

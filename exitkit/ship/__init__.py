@@ -35,8 +35,6 @@ class Ship(Target, Selection, Action):
 
     @model_validator(mode="after")
     def _has_what_it_reads(self) -> "Ship":
-        if "archive" in self.from_ and not self.archive:
-            raise ValueError("from: archive needs the artifact repository in archive")
         if "dead-letter" in self.from_ and not self.dead_letter:
             raise ValueError("from: dead-letter needs the file dead_letter")
         return self

@@ -10,7 +10,7 @@ from exitkit.builtin import BUILTIN
 FLOORS = (
     {"errors", "text", "builtin", "version", "entry", "stdout"},
     {"settings", "argo", "explain"},
-    {"retry", "message", "signals", "receipts", "recordreader"},
+    {"retry", "message", "signals", "receipts", "recordreader", "logreader"},
     {"context"},
     {"action", "clients"},
     {"notify", "cleanup", "ship", "process", "plan"},

@@ -120,7 +120,7 @@ class CommandSession:
         """The report of the plan, which a signal or the deadline ends early. Raises ConfigError."""
         deadline = deadline_for(what, context, timeout, self._spent())
         context = replace(context, retry=Retry(deadline=deadline))
-        context = recording.reading(context, self.environ) if self.asks else context
+        context = recording.reading(context, self.environ) if self.asks else recording.sampled(context)
         self.stop.on_signal = lambda: deadline.cut(CUT)
         self.stop.tell("place", place.form, place.folder, dict(place.declared))
         self.stop.tell("limit", time.monotonic() + deadline.remaining())

@@ -43,6 +43,17 @@ def reading(context: Context, environ: Mapping[str, str]) -> Context:
     return _with_logs(_with_record(context, environ), environ)
 
 
+def sampled(context: Context) -> Context:
+    """The context with the logs of a workflow that might be."""
+
+    def prepare() -> Fetch:
+        from exitkit.plan import samples
+
+        return lambda failure, _: [samples.log(failure.pod_name)]
+
+    return replace(context, logs=LogReader(prepare, context.deadline))
+
+
 def _with_record(context: Context, environ: Mapping[str, str]) -> Context:
     if not isinstance(context.records, NoRecords) or not any(environ.get(name) for name in _PLACES):
         return context

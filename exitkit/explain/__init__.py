@@ -15,7 +15,7 @@ from exitkit.text import redact
 __all__ = ["LogLine", "Shapes", "learn", "rank"]
 
 NOTHING = Shapes()
-_STANDS_OUT = 0.5
+_STANDS_OUT = 0.6
 LONGEST = 500
 """Characters of a line that are told at most."""
 

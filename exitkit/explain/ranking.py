@@ -8,7 +8,6 @@ from typing import Final
 from exitkit.explain import traces
 from exitkit.explain.candidate import Candidate, Findings, candidate
 from exitkit.explain.head import Level
-from exitkit.explain.lines import decoded
 
 _MENTION = re.compile(r"\b(?:[a-z_$][\w$]*\.)+[A-Z]\w*(?:Error|Exception)\b|\b[A-Z]\w+(?:Error|Exception)\b")
 # A place in a source file that whoever compiles or checks it complains of.
@@ -125,7 +124,7 @@ def ranked(findings: Findings, *, compared: bool, weights: Weights = WEIGHTS) ->
         scored.append((own, one))
     numbers = {one.number for one in findings.candidates}
     for back, (number, line) in enumerate(reversed(findings.ending or ([] if scored else findings.last))):
-        if number not in numbers and not traces.frame(decoded(line)):
+        if number not in numbers and not any(number in each for each in findings.traces):
             last = candidate(number, line)
             scored.append((min(strength(last, weights), 0) + weights.last + weights.back * back, last))
     return sorted(scored, key=lambda pair: (-pair[0], pair[1].number))

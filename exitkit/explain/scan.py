@@ -165,6 +165,7 @@ class _Scanner:
                 self._add(window, view, place + 1, None, follows=True)
             return
         self.inside = window.first + trace.end
+        self.findings.traces.append(range(window.first + trace.first, self.inside))
         for thrown in trace.thrown:
             self._add(window, view, thrown.index, thrown)
         if not trace.thrown:

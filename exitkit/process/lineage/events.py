@@ -33,8 +33,9 @@ def events(  # noqa: PLR0913 - what a user may say, by name
     workflow = context.workflow
     now = datetime.fromtimestamp(context.deadline.clock.time(), UTC)
     read, written = _datasets(record, inputs, outputs)
+    facets = _run_facets(workflow)
     base: Event = {
-        "run": {"runId": _run_id(workflow.uid), "facets": _run_facets(workflow)},
+        "run": {"runId": _run_id(workflow.uid), "facets": facets},
         "job": _job(workflow, record, namespace, job),
         "producer": _PRODUCER,
         "schemaURL": f"{_SPEC}/2-0-2/OpenLineage.json#/$defs/RunEvent",
@@ -45,6 +46,7 @@ def events(  # noqa: PLR0913 - what a user may say, by name
         return [start]
     ended = (record and record.finished_at) or workflow.ended_at or now
     end: Event = {"eventType": _end(workflow), "eventTime": _rfc3339(ended), **base, "inputs": read, "outputs": written}
+    end["run"] = {**base["run"], "facets": facets | _error(workflow)}
     return [start, end] if is_start_told else [end]
 
 
@@ -68,12 +70,6 @@ def _run_facets(workflow: Workflow) -> dict[str, Any]:
         facets["nominalTime"] = _facet(
             "facets/1-0-1/NominalTimeRunFacet", nominalStartTime=_rfc3339(workflow.scheduled_time)
         )
-    first = workflow.failures.first
-    if first is not None and not workflow.succeeded:
-        said = f"{first.name}: {first.gist or first.message}"
-        facets["errorMessage"] = _facet(
-            "facets/1-0-1/ErrorMessageRunFacet", message=clean(said, 2000), programmingLanguage="unknown"
-        )
     # Free facets have a schema of their own in the spec's base.
     facets["argo"] = {
         "_producer": _PRODUCER,
@@ -83,6 +79,14 @@ def _run_facets(workflow: Workflow) -> dict[str, Any]:
         "url": workflow.url,
     }
     return facets
+
+
+def _error(workflow: Workflow) -> dict[str, Any]:
+    first = workflow.failures.first
+    if first is None or workflow.succeeded:
+        return {}
+    said = clean(f"{first.name}: {first.gist or first.message}", 2000)
+    return {"errorMessage": _facet("facets/1-0-1/ErrorMessageRunFacet", message=said, programmingLanguage="unknown")}
 
 
 def _job(workflow: Workflow, record: Record | None, namespace: str, job: str) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def _of_course(course: Course) -> Iterator[Family]:
     yield Family(
         "argo_run_step_failures",
         "Steps of a template that failed for good in the last run.",
-        tuple(({"template": name}, failed[name]) for name in kept if failed[name]),
+        tuple(({"template": name}, failed[name]) for name in kept),
     )
     if "cpu" in used:
         yield _gauge(

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from exitkit.argo import record
+from exitkit.context import Context
 
 _ZERO = datetime(2026, 11, 27, 3, tzinfo=UTC)
 NAME = "etl-x7k2p"
@@ -33,11 +34,11 @@ class Nodes(dict):
         }
         return self
 
-    def record(self, **status):
+    def record(self, annotations=None, **status):
         return record.read(
             {
                 "kind": "Workflow",
-                "metadata": {"name": NAME, "namespace": "ml", "uid": "u-1"},
+                "metadata": {"name": NAME, "namespace": "ml", "uid": "u-1", "annotations": annotations or {}},
                 "spec": {},
                 "status": {"phase": "Running", "nodes": dict(self), **status},
             }
@@ -69,3 +70,15 @@ def etl(nodes):
     nodes.add("tell", "Skipped", 1281, 1281, phase="Omitted")
     nodes.add("hook", "Pod", 1291, None, phase="Running", nodeFlag={"hooked": True}, name=f"{NAME}.onExit", **used)
     return nodes
+
+
+@pytest.fixture
+def with_record(monkeypatch):
+    """A context whose record is made of these nodes."""
+
+    def make(nodes, workflow, **status):
+        made = nodes.record(**status)
+        monkeypatch.setattr(Context, "record", lambda self, **_: made, raising=False)
+        return Context(workflow)
+
+    return make

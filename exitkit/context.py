@@ -3,12 +3,17 @@
 import base64
 import hashlib
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from exitkit.argo.workflow import Workflow
 from exitkit.entry import Entry, StepOutcome
 from exitkit.receipts import Nowhere, State
+from exitkit.recordreader import NoRecords, Records
 from exitkit.retry import Retry
 from exitkit.retry.clock import Deadline
+
+if TYPE_CHECKING:
+    from exitkit.argo.record import WorkflowRecord
 
 __all__ = ["Context", "Entry", "StepOutcome"]
 
@@ -28,10 +33,19 @@ class Context:
     dry_run: bool = False
     entries: tuple[Entry, ...] = ()
     state: State = field(default_factory=Nowhere)
+    records: Records = field(default_factory=NoRecords)
 
     @property
     def deadline(self) -> Deadline:
         return self.retry.deadline
+
+    def record(self, *, needed: bool = False) -> "WorkflowRecord | None":
+        """The workflow's own record, with all nodes, read once a run; None where there is none. Never raises.
+
+        Whoever can do without waits a second for it at most, whoever `needed` it half of the step's time; why there is
+        none, `records.note` says. It may be a reading in which the workflow's end is not written down yet.
+        """
+        return self.records.record(self.deadline, needed=needed)
 
     @property
     def delivery(self) -> str:

@@ -15,7 +15,7 @@ from exitkit.argo import executor
 from exitkit.argo.facts import FACTS
 from exitkit.argo.gather import gather
 from exitkit.argo.workflow import Workflow
-from exitkit.cli import flags
+from exitkit.cli import flags, recording
 from exitkit.cli.flags import Command, Flag, Given
 from exitkit.context import Context
 from exitkit.errors import ConfigError
@@ -45,6 +45,11 @@ class RunOptions(BaseModel):
     )
     output_dir: str = Field("", description="Folder for the files report, outcome, exit-code and summary.")
     state: str = Field("", description="Folder for receipts, so that a second run does not deliver again.")
+    record: str = Field(
+        "",
+        description="File that holds the Workflow, as `argo get -o json` writes it; without it the record is read from "
+        "argo-server or the Kubernetes API, where they are known and something needs it.",
+    )
 
 
 class PreviewOptions(BaseModel):
@@ -88,9 +93,9 @@ class CommandSession:
         """Run the plan, print the report unless quiet, and keep the exit code. Raises ConfigError."""
         chosen = self.options(given)
         dry_run = chosen.dry_run or dry_run
-        context = Context(
-            workflow=self.workflow(given), dry_run=dry_run, state=open_state("" if dry_run else chosen.state)
-        )
+        workflow, records = recording.of_file(self.workflow(given), chosen.record)
+        state = open_state("" if dry_run else chosen.state)
+        context = Context(workflow=workflow, dry_run=dry_run, state=state, records=records)
         place = output.Place(chosen.report_format, chosen.output_dir, output.declared(context.workflow.template))
         report = self.run(what, context, chosen.timeout, place, fail_on=chosen.fail_on)
         if quiet:
@@ -112,6 +117,7 @@ class CommandSession:
         """The report of the plan, which a signal or the deadline ends early. Raises ConfigError."""
         deadline = deadline_for(what, context, timeout, self._spent())
         context = replace(context, retry=Retry(deadline=deadline))
+        context = recording.reading(context, self.environ)
         self.stop.on_signal = lambda: deadline.cut(CUT)
         self.stop.tell("place", place.form, place.folder, dict(place.declared))
         self.stop.tell("limit", time.monotonic() + deadline.remaining())

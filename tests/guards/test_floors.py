@@ -10,7 +10,7 @@ from exitkit.builtin import BUILTIN
 FLOORS = (
     {"errors", "text", "builtin", "version", "entry", "stdout"},
     {"settings", "argo"},
-    {"retry", "message", "signals", "receipts"},
+    {"retry", "message", "signals", "receipts", "recordreader"},
     {"context"},
     {"action", "clients"},
     {"notify", "cleanup", "ship", "process", "plan"},

@@ -2,16 +2,19 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from exitkit.argo.failures.meaning import meaning
 from exitkit.argo.failures.reason import CONTAINER_DELETED, DEPENDENCY, PARENT, POD_DELETED, STOPPED, Termination, read
 from exitkit.argo.timestamp import parse_moment
 from exitkit.text.excerpt import last_line
 from exitkit.text.plain import plain
+
+if TYPE_CHECKING:
+    from exitkit.argo.record.node import Node
 
 # What a retryStrategy adds to a node's name; an item of a loop is `(0:a)`.
 _ATTEMPT = re.compile(r"(?<=.)\([0-9]{1,9}\)\Z", re.DOTALL)
@@ -25,6 +28,7 @@ class Failure:
 
     `tries` counts the attempts that failed, this one included. `finished_at` is aware, or None while unknown.
     `container_name` is the container of a containerSet that this tells of, whose node is told under its pod's name.
+    `node` is what the workflow's record says of it, None where that was not read.
     """
 
     display_name: str = ""
@@ -35,6 +39,7 @@ class Failure:
     finished_at: datetime | None = None
     tries: int = 1
     container_name: str = ""
+    node: "Node | None" = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(cls, entry: Mapping[str, str]) -> Self:
@@ -63,7 +68,9 @@ class Failure:
     @property
     def exit_code(self) -> int | None:
         """The container's, or None for what ended in another way."""
-        return self.termination.exit_code
+        if self.termination.exit_code is not None or self.node is None:
+            return self.termination.exit_code
+        return self.node.exit_code or None  # 0 is no reason: something else failed
 
     @property
     def reason(self) -> str:
@@ -78,7 +85,7 @@ class Failure:
     @property
     def is_pod(self) -> bool:
         """Whether there may be a pod, and so a log; a step group has neither."""
-        return not _STEP_GROUP.fullmatch(self.display_name)
+        return not _STEP_GROUP.fullmatch(self.display_name) and not (self.node is not None and self.node.is_parent)
 
     @cached_property
     def text(self) -> str:

@@ -4,13 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
-from exitkit.argo.record import Record
+from exitkit.action import Right
+from exitkit.argo.record import WorkflowRecord
 from exitkit.process.bill import Bill, Prices, bill
 from exitkit.process.criticalpath import Segment, critical_path
-from exitkit.process.spans import Span, Spans
+from exitkit.process.spans import NodeSpan, Spans
 from exitkit.text.safe import line
+
+RECORD: Final = Right("argoproj.io", "workflows", ("get",))
+"""What reading the workflow's record takes."""
 
 _NAME = 200
 _MOST_SPANS = 2000  # in JSON, for which a reader has no more use than for a summary
@@ -20,7 +24,7 @@ _MOST_SPANS = 2000  # in JSON, for which a reader has no more use than for a sum
 class Course:
     """What a record tells of times and costs. Empty for None and for a record without nodes."""
 
-    record: Record | None
+    record: WorkflowRecord | None
     prices: Prices | None = None
 
     @cached_property
@@ -38,7 +42,7 @@ class Course:
         return made if made and made.hours else None
 
     @cached_property
-    def slowest(self) -> tuple[Span, ...]:
+    def slowest(self) -> tuple[NodeSpan, ...]:
         """What did something itself, hooks aside, the longest first."""
         return tuple(
             sorted((span for span in self.spans if span.does and not span.hook), key=lambda span: -span.seconds)
@@ -65,7 +69,7 @@ def rfc3339(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
-def _span(span: Span) -> dict[str, Any]:
+def _span(span: NodeSpan) -> dict[str, Any]:
     node = span.node
     facts = {
         "id": node.id,

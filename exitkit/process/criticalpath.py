@@ -7,7 +7,7 @@ them the workflow waited, for the controller, a node, an image or a lock. All se
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from exitkit.process.spans import Span, Spans
+from exitkit.process.spans import NodeSpan, Spans
 
 _SLACK = 1.0
 """Seconds by which a predecessor may end after its successor's start: Argo keeps times in whole seconds."""
@@ -19,7 +19,7 @@ class Segment(NamedTuple):
     kind: Literal["run", "wait", "retry"]
     start: float
     end: float
-    span: Span | None
+    span: NodeSpan | None
 
     @property
     def seconds(self) -> float:
@@ -40,7 +40,7 @@ def critical_path(spans: Spans) -> tuple[Segment, ...]:
     return tuple(_segments(path[::-1], spans))
 
 
-def _segments(path: list[Span], spans: Spans) -> Iterator[Segment]:
+def _segments(path: list[NodeSpan], spans: Spans) -> Iterator[Segment]:
     now, previous = spans.start, None
     for span in path:
         start, end = max(now, min(span.start, spans.end)), min(span.end, spans.end)
@@ -56,10 +56,10 @@ def _segments(path: list[Span], spans: Spans) -> Iterator[Segment]:
         yield Segment("wait", now, spans.end, None)
 
 
-def _before(span: Span, spans: Spans, seen: set[str]) -> Span | None:
+def _before(span: NodeSpan, spans: Spans, seen: set[str]) -> NodeSpan | None:
     """Of all that had to end before it could begin, what ended last."""
 
-    def fits(other: Span | None) -> bool:
+    def fits(other: NodeSpan | None) -> bool:
         return other is not None and not other.hook and other.id not in seen and other.end <= span.start + _SLACK
 
     if _is_retry(span, spans):
@@ -70,7 +70,7 @@ def _before(span: Span, spans: Spans, seen: set[str]) -> Span | None:
     return max((other for other in _above(span, spans) if fits(other)), key=_end, default=None)
 
 
-def _above(span: Span, spans: Spans) -> Iterator[Span]:
+def _above(span: NodeSpan, spans: Spans) -> Iterator[NodeSpan]:
     """What did something, and led to this one: right before it, or before what holds it."""
     looked = {span.id}
     waiting = [span.id]
@@ -87,10 +87,10 @@ def _above(span: Span, spans: Spans) -> Iterator[Span]:
                 waiting.append(parent)
 
 
-def _end(span: Span) -> float:
+def _end(span: NodeSpan) -> float:
     return span.end
 
 
-def _is_retry(span: Span, spans: Spans) -> bool:
+def _is_retry(span: NodeSpan, spans: Spans) -> bool:
     parent = spans.nodes.get(span.parent)
     return parent is not None and parent.type == "Retry"

@@ -1,7 +1,11 @@
 """Where a file of ours goes: a path, or an object of S3 or Google Cloud Storage."""
 
+import os
 from functools import partial
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator
 
 from exitkit.clients.bucketurl import open_bucket, parse
 from exitkit.context import Context
@@ -17,6 +21,10 @@ _TYPES = {
 }
 
 
+Place = Annotated[str, BeforeValidator(lambda place: os.fspath(place) if isinstance(place, os.PathLike) else place)]
+"""A path, or the URL of an object; from Python also a Path."""
+
+
 def is_url(place: str) -> bool:
     return place.startswith(("s3://", "gs://"))
 
@@ -24,7 +32,7 @@ def is_url(place: str) -> bool:
 def check(place: str) -> str:
     """The place as it is. Raises ValueError for one that leads out of where it seems to be, or into no bucket."""
     if "\0" in place or not place or ".." in place.split("/"):
-        raise ValueError("is a path or the URL of an object, without '..'")
+        raise ValueError("is the path of a folder or file, or the URL of an object, without '..'")
     if "://" in place and not is_url(place):
         raise ValueError("is a path, s3://bucket/key or gs://bucket/key")
     if is_url(place) and not place.split("/")[2]:

@@ -21,7 +21,7 @@ HOLDERS: Final = frozenset({"Steps", "DAG", "Retry", *GROUPS})
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Span:
+class NodeSpan:
     """A node and its time. `start` and `end` are Unix seconds, `end` that of the whole where it has not ended.
 
     `depth` is how many spans hold it, `parent` the id of the nearest; `attempts` is how often it was tried. `retried`
@@ -56,7 +56,7 @@ class Span:
         return self.phase in ("Failed", "Error")
 
 
-class Spans(Sequence[Span]):
+class Spans(Sequence[NodeSpan]):
     """All that ran, in the order in which people read it: by start, each with what it holds below it.
 
     `start` and `end` are those of the whole in Unix seconds: from the first node's start to the last one's end that is
@@ -78,17 +78,17 @@ class Spans(Sequence[Span]):
         return len(self._spans)
 
     @overload
-    def __getitem__(self, index: int) -> Span: ...
+    def __getitem__(self, index: int) -> NodeSpan: ...
     @overload
-    def __getitem__(self, index: slice) -> tuple[Span, ...]: ...
-    def __getitem__(self, index: int | slice) -> Span | tuple[Span, ...]:
+    def __getitem__(self, index: slice) -> tuple[NodeSpan, ...]: ...
+    def __getitem__(self, index: int | slice) -> NodeSpan | tuple[NodeSpan, ...]:
         return self._spans[index]
 
-    def __iter__(self) -> Iterator[Span]:
+    def __iter__(self) -> Iterator[NodeSpan]:
         return iter(self._spans)
 
     @cached_property
-    def by_id(self) -> Mapping[str, Span]:
+    def by_id(self) -> Mapping[str, NodeSpan]:
         return {span.id: span for span in self._spans}
 
     @property
@@ -104,7 +104,7 @@ class Spans(Sequence[Span]):
                 made[child].append(node.id)
         return made
 
-    def _ordered(self) -> Iterator[Span]:
+    def _ordered(self) -> Iterator[NodeSpan]:
         held: dict[str, list[_Seen]] = defaultdict(list)
         for each in self.nodes.values():
             held[self._holder(each)].append(each)
@@ -141,12 +141,12 @@ class Spans(Sequence[Span]):
         """Whether a child of a Retry node is a try; its hooks are children too."""
         return each.node.retried and not each.hook
 
-    def _span(self, each: "_Seen", depth: int, parent: str) -> Span:
+    def _span(self, each: "_Seen", depth: int, parent: str) -> NodeSpan:
         holder = self.nodes.get(parent)
         retried = holder is not None and holder.type == "Retry" and self._is_try(each)
         children = (self.nodes.get(child) for child in each.children) if each.type == "Retry" else ()
         attempts = sum(1 for child in children if child is not None and self._is_try(child))
-        return Span(
+        return NodeSpan(
             each.node,
             each.id,
             each.type,

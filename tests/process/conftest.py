@@ -6,6 +6,7 @@ import pytest
 
 from exitkit.argo import record
 from exitkit.context import Context
+from exitkit.recordreader import KnownRecord
 
 _ZERO = datetime(2026, 11, 27, 3, tzinfo=UTC)
 NAME = "etl-x7k2p"
@@ -73,12 +74,10 @@ def etl(nodes):
 
 
 @pytest.fixture
-def with_record(monkeypatch):
+def with_record():
     """A context whose record is made of these nodes."""
 
     def make(nodes, workflow, **status):
-        made = nodes.record(**status)
-        monkeypatch.setattr(Context, "record", lambda self, **_: made, raising=False)
-        return Context(workflow)
+        return Context(workflow, records=KnownRecord(nodes.record(**status)))
 
     return make

@@ -15,7 +15,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, Field
 
 from exitkit.errors import ConfigError
-from exitkit.process.spans import Span, Spans
+from exitkit.process.spans import NodeSpan, Spans
 from exitkit.settings import STRICT, yamltext
 
 _HOUR: Final = 3600.0
@@ -95,7 +95,7 @@ def sample(name: str) -> Prices:
 def bill(spans: Spans, prices: Prices) -> Bill:
     """What the pods among the spans had reserved, by step: all tries and items of one template below one node."""
     missing: set[str] = set()
-    steps: dict[str, list[Span]] = defaultdict(list)
+    steps: dict[str, list[NodeSpan]] = defaultdict(list)
     for span in spans:
         if span.type == "Pod":  # what holds pods has their sum
             steps[span.template or span.node.display_name].append(span)
@@ -104,7 +104,7 @@ def bill(spans: Spans, prices: Prices) -> Bill:
     return Bill(prices.currency, prices.date, tuple(items), tuple(sorted(missing)))
 
 
-def _item(step: str, spans: Iterable[Span], prices: Prices, missing: set[str]) -> Item:
+def _item(step: str, spans: Iterable[NodeSpan], prices: Prices, missing: set[str]) -> Item:
     hours: dict[str, float] = defaultdict(float)
     cost = retries = seconds = 0.0
     pods = 0
@@ -123,5 +123,5 @@ def _item(step: str, spans: Iterable[Span], prices: Prices, missing: set[str]) -
     return Item(step, pods, cost, retries, seconds, dict(hours))
 
 
-def _was_in_vain(span: Span) -> bool:
+def _was_in_vain(span: NodeSpan) -> bool:
     return span.failed and span.retried

@@ -1,14 +1,16 @@
 """The run as OpenLineage tells of runs: what ran, how it ended, and which data it read and wrote."""
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from exitkit.action import Action, Result
+from exitkit.action import Action, Result, Right
 from exitkit.context import Context
 from exitkit.errors import Skip
 from exitkit.process import destination
+from exitkit.process.course import RECORD
 from exitkit.process.endpoint import Endpoint
 from exitkit.process.lineage.events import events
 from exitkit.settings.fields import ADDRESS
@@ -22,36 +24,40 @@ class Lineage(Endpoint, Action):
     Google Cloud Storage, where the workflow's record can be read, and those that the plan names.
     """
 
-    path: Annotated[str, ADDRESS] = Field(
+    path: Annotated[destination.Place, ADDRESS] = Field(
         "", description="A file or object for the events, a line each, instead of a url."
     )
-    namespace: str = Field("", description="The job's namespace; by default argo:// and the workflow's namespace.")
-    job: str = Field("", description="The job's name; by default the CronWorkflow's or WorkflowTemplate's.")
-    inputs: list[str] = Field([], description="More datasets that were read, as URLs such as s3://bucket/table.")
-    outputs: list[str] = Field([], description="More datasets that were written.")
+    job_namespace: str = Field("", description="The job's namespace; by default argo:// and the workflow's namespace.")
+    job_name: str = Field("", description="The job's name; by default the CronWorkflow's or WorkflowTemplate's.")
+    reads: list[str] = Field([], description="More datasets that were read, as URLs such as s3://bucket/table.")
+    writes: list[str] = Field([], description="More datasets that were written.")
     start: bool = Field(True, description="Tell of the start as well, with the time that it was at.")
 
     @model_validator(mode="after")
     def _has_a_place(self) -> "Lineage":
         if bool(self.url) == bool(self.path):
             raise ValueError("give one of url and path")
-        for dataset in (*self.inputs, *self.outputs):
+        for dataset in (*self.reads, *self.writes):
             if "://" not in dataset:
                 raise ValueError(f"{dataset[:100]!r} is no URL of a dataset, such as s3://bucket/table")
         if self.path:
             destination.check(self.path)
         return self
 
+    @classmethod
+    def rights(cls, given: Mapping[str, object]) -> Sequence[Right]:  # noqa: ARG003 - whatever it says
+        return (RECORD,)
+
     def run(self, context: Context) -> Result:
         if not context.workflow.uid:
             raise Skip("the workflow's uid is not known, and a run of OpenLineage is named by it")
         told = events(
             context,
-            context.record(),
-            namespace=self.namespace,
-            job=self.job,
-            inputs=self.inputs,
-            outputs=self.outputs,
+            context.record(needed=True),
+            namespace=self.job_namespace,
+            job=self.job_name,
+            inputs=self.reads,
+            outputs=self.writes,
             is_start_told=self.start,
         )
         kinds = [str(event["eventType"]) for event in told]

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from exitkit.argo.record import Record
+from exitkit.argo.record import WorkflowRecord
 from exitkit.argo.workflow import Workflow
 from exitkit.context import Context
 from exitkit.text.safe import clean, line
 from exitkit.version import __version__
 
-_PRODUCER: Final = f"https://pypi.org/project/argo-exitkit/{__version__}"
+_PRODUCER: Final = f"urn:argo-exitkit:{__version__}"
 _SPEC: Final = "https://openlineage.io/spec"
 _MOST_DATASETS = 500
 _NAME = 500
@@ -21,7 +21,7 @@ Event = dict[str, Any]
 
 def events(  # noqa: PLR0913 - what a user may say, by name
     context: Context,
-    record: Record | None,
+    record: WorkflowRecord | None,
     *,
     namespace: str = "",
     job: str = "",
@@ -89,7 +89,7 @@ def _error(workflow: Workflow) -> dict[str, Any]:
     return {"errorMessage": _facet("facets/1-0-1/ErrorMessageRunFacet", message=said, programmingLanguage="unknown")}
 
 
-def _job(workflow: Workflow, record: Record | None, namespace: str, job: str) -> dict[str, Any]:
+def _job(workflow: Workflow, record: WorkflowRecord | None, namespace: str, job: str) -> dict[str, Any]:
     entrypoint = workflow.main_entrypoint or (record.entrypoint if record else "")
     name = job or workflow.cron or workflow.workflow_template or entrypoint or "workflow"
     kind = _facet("facets/2-0-4/JobTypeJobFacet", processingType="BATCH", integration="ARGO", jobType="WORKFLOW")
@@ -100,7 +100,9 @@ def _job(workflow: Workflow, record: Record | None, namespace: str, job: str) ->
     }
 
 
-def _datasets(record: Record | None, inputs: Sequence[str], outputs: Sequence[str]) -> tuple[list[Any], list[Any]]:
+def _datasets(
+    record: WorkflowRecord | None, inputs: Sequence[str], outputs: Sequence[str]
+) -> tuple[list[Any], list[Any]]:
     """What was read from outside, and what was written; what one step wrote for another is no input."""
     written = dict.fromkeys(_split(url) for url in outputs)
     read = dict.fromkeys(_split(url) for url in inputs)
@@ -115,7 +117,7 @@ def _datasets(record: Record | None, inputs: Sequence[str], outputs: Sequence[st
     ]
 
 
-def _of_artifacts(record: Record, artifacts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+def _of_artifacts(record: WorkflowRecord, artifacts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     """Namespace and name of each artifact in S3 or Google Cloud Storage, archived logs aside, as OpenLineage names them.
 
     https://openlineage.io/docs/spec/naming/

@@ -1,19 +1,20 @@
 """Numbers of a run for Prometheus and for OpenTelemetry collectors."""
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 from urllib.parse import quote
 
 from pydantic import Field, field_validator, model_validator
 
-from exitkit.action import Action, Result
+from exitkit.action import Action, Result, Right
 from exitkit.argo.workflow import Workflow
 from exitkit.context import Context
 from exitkit.errors import ActionError, ConfigError
 from exitkit.process import destination
 from exitkit.process.bill import Prices, sample
-from exitkit.process.course import Course
+from exitkit.process.course import RECORD, Course
 from exitkit.process.endpoint import Endpoint
 from exitkit.process.metrics import otlp
 from exitkit.process.metrics.exposition import REMOTE_WRITE_HEADERS, as_remote_write, as_text
@@ -27,25 +28,25 @@ _OURS = ("argo_run_", "__")
 
 
 class Metrics(Endpoint, Action):
-    """Send a run's numbers to a Prometheus Pushgateway, by remote write, to an OpenTelemetry collector, or to a file.
+    """Send a run's numbers to Prometheus, to an OpenTelemetry collector, or to a file.
 
-    Status, end, duration, failed steps, and where the workflow's record can be read retries, waiting, the longest step of
+    A Pushgateway, or whatever takes Prometheus' remote write. Status, end, duration, failed steps, and where the workflow's record can be read retries, waiting, the longest step of
     each template and what was requested. The labels are the namespace and the CronWorkflow or WorkflowTemplate, never the
     workflow's name or uid: each run would make series that nobody removes. `examples/grafana` has a dashboard.
     """
 
     to: Literal["pushgateway", "remote_write", "otlp", "file"] = Field("pushgateway", description="What takes them.")
-    path: Annotated[str, ADDRESS] = Field(
+    path: Annotated[destination.Place, ADDRESS] = Field(
         "", description="The file or object for `file`; node_exporter reads those that end in .prom."
     )
     job: str = Field("exitkit", min_length=1, description="The label job, and in OpenTelemetry the service.name.")
-    labels: dict[str, str] = Field({}, description="More labels, such as the team.")
+    external_labels: dict[str, str] = Field({}, description="More labels, such as the team.")
     gauges: dict[str, float | str] = Field(
         {}, description="More gauges, by their whole names, such as a count that process.query found."
     )
     prices: str | Prices | None = Field(None, description="What resources cost, as in process.report.")
 
-    @field_validator("labels", "gauges")
+    @field_validator("external_labels", "gauges")
     @classmethod
     def _are_names(cls, values: dict[str, str]) -> dict[str, str]:
         for name in values:
@@ -64,9 +65,13 @@ class Metrics(Endpoint, Action):
             raise ValueError(f"url is needed for {self.to}")
         return self
 
+    @classmethod
+    def rights(cls, given: Mapping[str, object]) -> Sequence[Right]:  # noqa: ARG003 - whatever it says
+        return (RECORD,)
+
     def run(self, context: Context) -> Result:
         prices = sample(self.prices) if isinstance(self.prices, str) else self.prices
-        course = Course(context.record(), prices)
+        course = Course(context.record(needed=True), prices)
         labels = self._labels(context.workflow)
         gauges = [*families(context, course), *self._own()]
         count = sum(len(family.samples) for family in gauges)
@@ -83,13 +88,13 @@ class Metrics(Endpoint, Action):
             "namespace": workflow.namespace,
             "workflow_template": workflow.workflow_template,
             "cron_workflow": workflow.cron,
-            **self.labels,
+            **self.external_labels,
         }
         for name, value in made.items():
             for own in (workflow.name, workflow.uid):
-                if own and own in value and name in self.labels:
+                if own and own in value and name in self.external_labels:
                     raise ConfigError(
-                        f"labels.{name} has the workflow's name or uid in it, so that each run would make series that "
+                        f"external_labels.{name} has the workflow's name or uid in it, so that each run would make series that "
                         "nobody removes: leave it out"
                     )
         return {name: line(value, _LONGEST) for name, value in made.items() if value}

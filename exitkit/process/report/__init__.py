@@ -1,16 +1,17 @@
 """The account of the finished workflow: a page for people, Markdown for GitHub and Argo, JSON for scripts."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from exitkit.action import Action, Result
+from exitkit.action import Action, Result, Right
 from exitkit.context import Context
 from exitkit.process import destination
 from exitkit.process.bill import Prices, sample
-from exitkit.process.course import Course
+from exitkit.process.course import RECORD, Course
 from exitkit.process.report import account, page, timeline
 from exitkit.settings.fields import ADDRESS
 from exitkit.text.units import human_size
@@ -34,13 +35,13 @@ class Report(Action):
     later steps read `steps.<id>.paths`, `seconds`, `criticalPath` and `cost`.
     """
 
-    folder: Annotated[str, ADDRESS] = Field(
+    folder: Annotated[destination.Place, ADDRESS] = Field(
         "/tmp/exitkit",  # noqa: S108 - the pod's own folder; files in it are replaced, never followed
         description="Where the files are put, a folder, s3://bucket/prefix or gs://bucket/prefix; it is made if it is "
         "not there.",
     )
     formats: list[Format] = Field(["markdown", "json"], min_length=1, description="What to write.")
-    path: Annotated[str, ADDRESS] = Field(
+    path: Annotated[destination.Place, ADDRESS] = Field(
         "",
         description="One file or object instead of the folder, in the form that its ending tells: .html, .md, .json or "
         ".svg, which is the timeline alone.",
@@ -64,9 +65,13 @@ class Report(Action):
             raise ValueError(f"ends in one of {', '.join(_SUFFIXES)}")
         return path
 
+    @classmethod
+    def rights(cls, given: Mapping[str, object]) -> Sequence[Right]:  # noqa: ARG003 - whatever it says
+        return (RECORD,)
+
     def run(self, context: Context) -> Result:
         prices = sample(self.prices) if isinstance(self.prices, str) else self.prices
-        course = Course(context.record(), prices)
+        course = Course(context.record(needed=True), prices)
         if self.path:
             forms: dict[str, Format] = {self.path: _SUFFIXES[PurePosixPath(self.path).suffix]}
         else:

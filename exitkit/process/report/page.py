@@ -13,7 +13,7 @@ from exitkit.process.course import Course
 from exitkit.process.criticalpath import Segment
 from exitkit.process.report import html, timeline
 from exitkit.process.report.html import block, link, section, table, text
-from exitkit.process.spans import Span
+from exitkit.process.spans import NodeSpan
 from exitkit.text.excerpt import excerpt
 from exitkit.text.safe import line, safe_values
 from exitkit.text.units import human_duration
@@ -146,7 +146,7 @@ def _said(segment: Segment) -> str:
     return "waiting for another try" if segment.kind == "retry" else "waiting"
 
 
-def _steps(spans: Sequence[Span], caption: str, course: Course, *, is_all: bool = False) -> str:
+def _steps(spans: Sequence[NodeSpan], caption: str, course: Course, *, is_all: bool = False) -> str:
     on_path = {segment.span.id for segment in course.path if segment.span and segment.kind == "run"}
     names = html.texts([span.node.display_name for span in spans])
     templates = html.texts([span.template for span in spans])
@@ -245,7 +245,7 @@ def _entries(entries: Sequence[Entry]) -> str:
     return table(("Step", "Outcome", "Summary", "Took"), rows, caption="Steps of the exit handler", numbers=(3,))
 
 
-def _parallel(spans: Sequence[Span]) -> int:
+def _parallel(spans: Sequence[NodeSpan]) -> int:
     """How many ran at once, at most."""
     changes = sorted([(span.start, 1) for span in spans] + [(max(span.end, span.start + 0.5), -1) for span in spans])
     most = now = 0

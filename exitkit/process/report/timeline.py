@@ -10,7 +10,7 @@ from html import escape
 from typing import Final, NamedTuple
 
 from exitkit.process.criticalpath import Segment
-from exitkit.process.spans import Span, Spans
+from exitkit.process.spans import NodeSpan, Spans
 from exitkit.text.safe import line
 from exitkit.text.units import human_duration
 
@@ -39,7 +39,7 @@ paint-order:stroke;stroke:var(--page,#fff);stroke-width:3px}
 class Row(NamedTuple):
     """A bar. `spans` are more than one where a fan-out has been folded."""
 
-    spans: Sequence[Span]
+    spans: Sequence[NodeSpan]
     depth: int
 
     @property
@@ -78,7 +78,7 @@ def folded(spans: Spans) -> tuple[Sequence[Row], int]:
     """The rows that are drawn, and how many spans have none."""
     if len(spans) <= MOST_ROWS:
         return [Row((span,), span.depth) for span in spans], 0
-    groups: dict[tuple[str, str, str], list[Span]] = {}
+    groups: dict[tuple[str, str, str], list[NodeSpan]] = {}
     for span in spans:
         key = span.parent, span.template, "" if span.does else span.id
         groups.setdefault(key, []).append(span)
@@ -137,7 +137,7 @@ def label_of(row: Row) -> str:
     return f"{name} · {len(row.spans):,} of them{f', {failed:,} failed' if failed else ''} · {human_duration(row.end - row.start)}"
 
 
-def _class(span: Span) -> str:
+def _class(span: NodeSpan) -> str:
     if span.hook:
         return "hook"
     if span.recovered:

@@ -1,12 +1,14 @@
 """The workflow as an OpenTelemetry trace: a span for each node."""
 
+from collections.abc import Mapping, Sequence
+
 from pydantic import Field, model_validator
 
-from exitkit.action import Action, Result
+from exitkit.action import Action, Result, Right
 from exitkit.clients.otlp.attributes import check
 from exitkit.context import Context
 from exitkit.errors import Skip
-from exitkit.process.course import Course
+from exitkit.process.course import RECORD, Course
 from exitkit.process.endpoint import Endpoint
 from exitkit.process.trace import encoding
 
@@ -34,8 +36,12 @@ class Trace(Endpoint, Action):
             raise ValueError("url is needed")
         return self
 
+    @classmethod
+    def rights(cls, given: Mapping[str, object]) -> Sequence[Right]:  # noqa: ARG003 - whatever it says
+        return (RECORD,)
+
     def run(self, context: Context) -> Result:
-        course = Course(context.record())
+        course = Course(context.record(needed=True))
         if not course.spans:
             raise Skip("there is no record of the workflow to make spans of; see docs/record.md for the right it needs")
         trace = encoding.Trace(context.workflow, course)

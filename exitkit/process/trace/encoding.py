@@ -11,7 +11,7 @@ from exitkit.argo.workflow import Workflow
 from exitkit.clients.otlp import protobuf
 from exitkit.clients.otlp.attributes import attributes
 from exitkit.process.course import Course
-from exitkit.process.spans import Span
+from exitkit.process.spans import NodeSpan
 from exitkit.text.safe import clean, line
 
 _NAME, _MESSAGE = 200, 2000
@@ -34,7 +34,7 @@ class Trace:
         self.id = bytes.fromhex(above[1]) if above else hashlib.sha256(self._uid.encode()).digest()[:16]
         self._above = bytes.fromhex(above[2]) if above else b""
 
-    def request(self, spans: Sequence[Span], resource: Mapping[str, str]) -> bytes:
+    def request(self, spans: Sequence[NodeSpan], resource: Mapping[str, str]) -> bytes:
         """An ExportTraceServiceRequest."""
         record = self._course.record
         assert record is not None
@@ -47,7 +47,7 @@ class Trace:
         """8 bytes, the same in each run."""
         return hashlib.sha256(f"{self._uid}\0{node}".encode()).digest()[:8]
 
-    def _span(self, span: Span) -> bytes:
+    def _span(self, span: NodeSpan) -> bytes:
         is_root = span.node.name == self._root
         parent = self.span_id(span.parent) if span.parent else self._above
         kind = _SERVER if is_root else _INTERNAL
@@ -73,7 +73,7 @@ class Trace:
             made.append(protobuf.nested(15, why + protobuf.number(3, _ERROR)))
         return b"".join(made)
 
-    def _attributes(self, span: Span, *, is_root: bool) -> dict[str, object]:
+    def _attributes(self, span: NodeSpan, *, is_root: bool) -> dict[str, object]:
         record, node = self._course.record, span.node
         assert record is not None
         result = _RESULTS.get(span.phase, "")

@@ -71,7 +71,7 @@ def test_datasets_are_the_artifacts_and_what_the_plan_names(etl, with_record, tm
     }
     etl["extract1"]["outputs"] = {"artifacts": [{"name": "main-logs", "s3": {"key": "x/main.log"}}]}
     end = events(
-        with_record(etl, WORKFLOW, **REPOSITORY), tmp_path, inputs=["s3://lake/users"], outputs=["bigquery://x/y.z"]
+        with_record(etl, WORKFLOW, **REPOSITORY), tmp_path, reads=["s3://lake/users"], writes=["bigquery://x/y.z"]
     )[-1]
     assert names(end["inputs"]) == ["s3://lake/users", "gs://landing/day/1.csv"]
     assert names(end["outputs"]) == [
@@ -89,7 +89,7 @@ def test_every_facet_says_who_made_it_and_what_it_is(etl, with_record, tmp_path)
     facets = [*end["run"]["facets"].values(), *end["job"]["facets"].values()]
     assert len(facets) == 4
     for facet in facets:
-        assert facet["_producer"].startswith("https://") and facet["_schemaURL"].startswith(
+        assert facet["_producer"].startswith("urn:argo-exitkit:") and facet["_schemaURL"].startswith(
             "https://openlineage.io/spec/"
         )
     assert end["run"]["facets"]["nominalTime"]["nominalStartTime"] == "2026-11-27T00:00:00Z"

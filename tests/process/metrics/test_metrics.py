@@ -73,13 +73,13 @@ def test_each_family_is_told_once_with_its_kind(context, tmp_path):
 @pytest.mark.parametrize("value", ["etl-x7k2p", "run of etl-x7k2p", "u-1"])
 def test_no_label_has_a_new_value_with_each_run(context, value):
     """Its series would stay for ever."""
-    with pytest.raises(ConfigError, match=r"labels\.run has the workflow's name or uid in it"):
-        Metrics(to="file", path="/x.prom", labels={"run": value}).run(context)
+    with pytest.raises(ConfigError, match=r"external_labels\.run has the workflow's name or uid in it"):
+        Metrics(to="file", path="/x.prom", external_labels={"run": value}).run(context)
 
 
 def test_labels_are_quoted(context, tmp_path):
     """Whatever they say, they end where they end."""
-    text = text_of(context, tmp_path, labels={"team": 'a"b\\c'}, gauges={"rows_written": "12"})
+    text = text_of(context, tmp_path, external_labels={"team": 'a"b\\c'}, gauges={"rows_written": "12"})
     assert 'rows_written{namespace="ml",workflow_template="etl",team="a\\"b\\\\c"} 12' in text
 
 
@@ -92,7 +92,7 @@ def test_a_gauge_that_is_no_number_is_told(context):
 def test_a_pushgateways_group_is_in_the_path(context):
     """POST, so that the last success stays; what a path cannot hold goes in base64."""
     with ScriptedHTTP([answer()]) as server:
-        Metrics(url=server.url, labels={"team": "a/b", "owner": "x y"}).run(context)
+        Metrics(url=server.url, external_labels={"team": "a/b", "owner": "x y"}).run(context)
     request = server.requests[0]
     assert (request.method, request.path) == (
         "POST",
@@ -145,7 +145,12 @@ def test_what_a_collector_refuses_is_a_failure(context):
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"to": "file"}, {"url": "http://x", "labels": {"a-b": "c"}}, {"url": "http://x", "gauges": {"argo_run_x": 1}}],
+    [
+        {},
+        {"to": "file"},
+        {"url": "http://x", "external_labels": {"a-b": "c"}},
+        {"url": "http://x", "gauges": {"argo_run_x": 1}},
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(settings):
     """Before anything has run."""

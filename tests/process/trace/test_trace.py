@@ -81,8 +81,7 @@ def test_many_nodes_go_in_several_requests(nodes, with_record):
     assert len(sent(with_record(nodes, WORKFLOW), answers=2)[1]) == 1501
 
 
-def test_without_a_record_there_is_nothing_to_do(etl, with_record, monkeypatch):
+def test_without_a_record_there_is_nothing_to_do():
     """It is told with the right that is missing, and is no failure."""
-    monkeypatch.setattr(Context, "record", lambda self, **_: None, raising=False)
     with pytest.raises(Skip, match="no record"):
         Trace(url="http://127.0.0.1:1").run(Context(WORKFLOW))

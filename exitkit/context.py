@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from exitkit.argo.workflow import Workflow
@@ -47,6 +47,29 @@ class Context:
         """
         return self.records.record(self.deadline, needed=needed)
 
+    def informed(self) -> "Context":
+        """With the workflow as its record knows it, where there is one; see `record`."""
+        record = self.record()
+        if record is None:
+            return self._lacking()
+        from exitkit.argo.record import joined
+
+        return replace(self, workflow=joined.informed(self.workflow, record))
+
+    def _lacking(self) -> "Context":
+        """Noting what the record would have told, where that is more than details."""
+        workflow = self.workflow
+        if not self.records.note or workflow.told is not None:
+            return self
+        if workflow.failures.truncated:
+            lacks = "what was cut off of the failed steps"
+        elif workflow.step and not workflow.step_ended:
+            lacks = "how the step ended"
+        else:
+            return self
+        note = f"{lacks} is in the workflow's record, which was not read: {self.records.note}"
+        return replace(self, workflow=replace(workflow, notes=(*workflow.notes, note)))
+
     @property
     def delivery(self) -> str:
         """The id of what this step delivers: the same in every run for the same end of the same workflow.
@@ -54,7 +77,7 @@ class Context:
         Made of the workflow's uid, the handler's node, the step, the status, and when the last failure
         finished, which tells a retried workflow's second end from its first. 26 characters of a-z2-7.
         """
-        workflow = self.workflow
+        workflow = self.workflow.as_told
         created = workflow.creation_timestamp.isoformat() if workflow.creation_timestamp else ""
         finished = max((one.finished_at.isoformat() for one in workflow.failures if one.finished_at), default="")
         identity = workflow.uid or f"{workflow.namespace}/{workflow.name}"

@@ -15,10 +15,15 @@ if TYPE_CHECKING:
     from exitkit.argo.record import WorkflowRecord
 
 PATIENCE: Final = 1.0
-"""Seconds from the beginning of the reading for which all who can do without it wait, taken together. Argo's API answers
-in 10 to 40 ms; what it has not said after this, no message waits for."""
+"""Seconds from the request on for which all who can do without the record wait, taken together. Argo's API answers in 10
+to 40 ms; for what has not answered after this, no message waits."""
 
+_SETTLING: Final = 3.0
+"""Seconds for which they wait where it does answer, and the end of what the handler is for is not written down yet."""
+
+_LOADING: Final = 5.0  # seconds in which the client is loaded; a busy machine takes a hundred times the usual
 _SHARE: Final = 10  # of the time that is left, they wait a tenth at most
+_LONGEST: Final = 60.0  # seconds of a reading, for those who need it
 
 Fetch = Callable[[Deadline, Callable[["WorkflowRecord"], None]], None]
 """Reads the record until the deadline, hands over each reading of it, and raises what kept it from it."""
@@ -33,9 +38,9 @@ class Records(Protocol):
 
 
 class NoRecords:
-    """None at all: nobody said where it might be read."""
+    """None at all: nobody said where it might be read, and nobody misses it."""
 
-    note = "no Kubernetes cluster and no argo-server is known here"
+    note = ""
 
     def record(self, deadline: Deadline, *, needed: bool = False) -> "WorkflowRecord | None":  # noqa: ARG002 - of the protocol
         return None
@@ -52,14 +57,18 @@ class KnownRecord:
 
 
 class RecordReader:
-    """Reads it in a thread of its own, until `deadline`; for several threads that ask."""
+    """Reads it in a thread of its own, within `deadline`; for several threads that ask.
 
-    def __init__(self, fetch: Fetch, deadline: Deadline) -> None:
+    `prepare` loads what is needed and gives what reads, which is not held against whoever is asked.
+    """
+
+    def __init__(self, prepare: Callable[[], Fetch], deadline: Deadline) -> None:
         self.note = ""
-        self._fetch, self._deadline = fetch, deadline
+        self._prepare, self._deadline = prepare, deadline.within(_LONGEST)
         self._lock = threading.Lock()
         self._record: WorkflowRecord | None = None
-        self._until: float | None = None  # by the clock, up to when those wait who can do without
+        self._ends: list[float] = []  # by the clock, up to when those wait who can do without; the last one counts
+        self._most = 0.0
         self._over = False
         self._waiters: list[threading.Event] = []
 
@@ -71,31 +80,54 @@ class RecordReader:
         clock = self._deadline.clock
         ready = threading.Event()
         with self._lock:
-            begins = self._until is None
-            if self._until is None:
-                self._until = clock.monotonic() + min(PATIENCE, self._deadline.remaining() / _SHARE)
+            begins = not self._ends
+            if begins:
+                self._most = clock.monotonic() + self._deadline.remaining() / _SHARE
+                self._ends.append(min(self._most, clock.monotonic() + _LOADING))
             self._waiters.append(ready)
-            left = deadline.remaining() / 2 if needed else self._until - clock.monotonic()
         if begins:
             clock.spawn(self._read, "exitkit-record")
-        if not self._over and left > 0:
-            deadline.within(left).wait(ready, lambda: self._over)
+        until = clock.monotonic() + deadline.remaining() / 2
+        while not self._over:
+            stage = len(self._ends)
+            left = (until if needed else self._ends[-1]) - clock.monotonic()
+            if left <= 0:
+                break
+            deadline.within(left).wait(ready, lambda stage=stage: self._over or len(self._ends) > stage)  # type: ignore[misc]
+            if deadline.remaining() <= 0:
+                break
         if not self._over and self._record is None and not self.note:
             self.note = "it did not come in time"
         return self._record
 
+    def close(self) -> None:
+        """Begin no further try: the run is over."""
+        self._deadline.cut(0)
+
     def _read(self) -> None:
         try:
-            self._fetch(self._deadline, self._keep)
+            fetch = self._prepare()
+            self._wait_up_to(PATIENCE)
+            fetch(self._deadline, self._keep)
         except (ActionError, ConfigError, ValueError) as error:
             self.note = redact.printable(redact.redact(str(error)), 300)
         except Exception as error:  # whatever somebody's object made of it must not cost the run
             self.note = f"it could not be read: {type(error).__name__}"
         finally:
-            with self._lock:
-                self._over = True
-            for ready in self._waiters:
-                ready.set()
+            self._over = True
+            self._wake()
 
     def _keep(self, record: "WorkflowRecord") -> None:
+        is_first = self._record is None
         self._record, self.note = record, "; ".join(record.notes)
+        if is_first:
+            self._wait_up_to(_SETTLING)
+
+    def _wait_up_to(self, seconds: float) -> None:
+        self._ends.append(min(self._most, self._deadline.clock.monotonic() + seconds))
+        self._wake()
+
+    def _wake(self) -> None:
+        with self._lock:
+            for ready in self._waiters:
+                ready.set()

@@ -14,6 +14,9 @@ from exitkit.argo.timestamp import parse_moment
 STATUSES = ("Succeeded", "Failed", "Error", "Running", "Pending", "Skipped", "Omitted")
 """Argo's words for how a workflow or a node stands (workflow_types.go)."""
 
+CUT = "was cut or damaged; what stood at its end is missing"
+"""What is noted of a fact that an argument holds the beginning of."""
+
 # The longest name that Kubernetes allows, for what is a DNS subdomain (RFC 1123). Node names are paths of such names.
 _LONGEST_NAME, _LONGEST_PATH, _LONGEST_WORD = 253, 4096, 64
 # No Workflow object is larger than etcd's 1.5 MiB; 4 MiB of JSON take 100 MiB in memory at most.
@@ -168,7 +171,7 @@ class ArgumentReader:
             self.note(name, f"is no JSON and was not read: {error}")
             return {}
         if not whole:
-            self.note(name, "was cut or damaged; what stood at its end is missing")
+            self.note(name, CUT)
         found = _named(value, name)
         if found is None:
             self.note(name, "is neither an object nor a list of names and values, and was not read")

@@ -23,6 +23,7 @@ from exitkit.plan import check as plan
 from exitkit.plan import find, registry
 from exitkit.plan.check import Plan
 from exitkit.receipts import open_state
+from exitkit.recordreader import RecordReader
 from exitkit.retry import Retry
 from exitkit.run import deadline_for, dispatch, output
 from exitkit.run.output import Format
@@ -69,6 +70,7 @@ class CommandSession:
     def __init__(self, environ: Mapping[str, str], stop: Stop | None = None) -> None:
         self.environ, self.stop = environ, stop or Stop()
         self.exit_code = 0
+        self.asks = True  # whether a cluster or server may be asked for the workflow's record
 
     def workflow(self, given: Given) -> Workflow:
         return gather(given.get("facts", {}), self.environ)
@@ -117,7 +119,7 @@ class CommandSession:
         """The report of the plan, which a signal or the deadline ends early. Raises ConfigError."""
         deadline = deadline_for(what, context, timeout, self._spent())
         context = replace(context, retry=Retry(deadline=deadline))
-        context = recording.reading(context, self.environ)
+        context = recording.reading(context, self.environ) if self.asks else context
         self.stop.on_signal = lambda: deadline.cut(CUT)
         self.stop.tell("place", place.form, place.folder, dict(place.declared))
         self.stop.tell("limit", time.monotonic() + deadline.remaining())
@@ -125,6 +127,8 @@ class CommandSession:
         gc.enable()
         with stdout.apart():
             report = dispatch(what, context, self.environ, fail_on=fail_on, because=because, tell=self.stop.tell)
+        if isinstance(context.records, RecordReader):
+            context.records.close()
         self.stop.over = True
         self.stop.tell("over")
         if number := self.stop.number:
@@ -191,6 +195,7 @@ def preview(session: CommandSession) -> Command:
             from exitkit.plan import samples
 
             given = {**given, "facts": {**samples.facts(chosen.sample), **given["facts"]}}
+            session.asks = False  # there is no such workflow
         what = session.planned(given, lambda: find.find_plan(arguments, session.environ))
         report = session.act(what, given, dry_run=True, quiet=True)
         from exitkit.cli import about
@@ -251,6 +256,7 @@ def demo(session: CommandSession) -> Command:
 
         folder = Path(arguments[0] if arguments else "exitkit-demo")
         what, facts = demo.prepare(folder, session.environ)
+        session.asks = False  # there is no such workflow
         shown = {"report_format": "table", **given["run"]}
         session.act(what, {**given, "facts": {**facts, **given["facts"]}, "run": shown})
 

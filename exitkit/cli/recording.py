@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from exitkit.argo.workflow import Workflow
 from exitkit.context import Context
-from exitkit.recordreader import KnownRecord, NoRecords, RecordReader, Records
+from exitkit.recordreader import Fetch, KnownRecord, NoRecords, RecordReader, Records
 from exitkit.retry.clock import Deadline
 
 if TYPE_CHECKING:
@@ -40,9 +40,12 @@ def reading(context: Context, environ: Mapping[str, str]) -> Context:
         return context
     workflow = context.workflow
 
-    def read(deadline: Deadline, keep: "Callable[[WorkflowRecord], None]") -> None:
+    def prepare() -> Fetch:
         from exitkit.clients.argo import record
 
-        record.fetch(workflow, environ, deadline, keep)
+        def read(deadline: Deadline, keep: "Callable[[WorkflowRecord], None]") -> None:
+            record.fetch(workflow, environ, deadline, keep)
 
-    return replace(context, records=RecordReader(read, context.deadline))
+        return read
+
+    return replace(context, records=RecordReader(prepare, context.deadline))

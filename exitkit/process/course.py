@@ -4,17 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
-from exitkit.action import Right
 from exitkit.argo.record import WorkflowRecord
 from exitkit.process.bill import Bill, Prices, bill
 from exitkit.process.criticalpath import Segment, critical_path
 from exitkit.process.spans import NodeSpan, Spans
 from exitkit.text.safe import line
-
-RECORD: Final = Right("argoproj.io", "workflows", ("get",))
-"""What reading the workflow's record takes."""
 
 _NAME = 200
 _MOST_SPANS = 2000  # in JSON, for which a reader has no more use than for a summary

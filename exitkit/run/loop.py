@@ -14,7 +14,7 @@ from exitkit.errors import ActionError, ConfigError, Reason, Skip, Unknown
 from exitkit.plan.check import Parallel, Plan, Step
 from exitkit.retry import GRACE, Retry
 from exitkit.run import reserve, settled
-from exitkit.run.binding import bind, check_extras, check_terms, is_due
+from exitkit.run.binding import bind, check_extras, check_terms, informed, is_due
 from exitkit.run.report import FailOn, Report, entry_json, identity
 from exitkit.run.spare import with_notes
 from exitkit.run.unfinished import TIME, settle
@@ -42,6 +42,9 @@ def dispatch(  # noqa: PLR0913 - what a run needs
     if every step needs a library that is not installed.
     """
     check_extras(plan)
+    if plan.causes:
+        failures = context.workflow.failures.with_causes(tuple(cause.known for cause in plan.causes))
+        context = replace(context, workflow=replace(context.workflow, failures=failures))
     run = _Run(plan, context, environ, because, tell)
     clock, deadline = context.deadline.clock, context.deadline
     started, began = clock.time(), clock.monotonic()
@@ -66,10 +69,16 @@ def dispatch(  # noqa: PLR0913 - what a run needs
         entries=settle(plan.each(), dict(run.entries), frozenset(run.begun), run.why or TIME),
         started=started,
         seconds=clock.monotonic() - began,
-        notes=notes,
+        notes=(*notes, *_unread(context)),
         cut=not finished or run.cut,
         fail_on=fail_on,
     )
+
+
+def _unread(context: Context) -> tuple[str, ...]:
+    """What kept the run from the workflow's record, where it was asked for."""
+    note = context.records.note
+    return (f"the workflow's record: {note}",) if note else ()
 
 
 class _Turn(NamedTuple):
@@ -222,6 +231,7 @@ class _Run:
 
     def _done(self, step: Step, context: Context) -> Result | None:
         """The step's action, made now and run, within the time of the step: its rules and facts may hang as well."""
+        context = informed(step, context)
         action, left_out = bind(step, context, self.environ)
         try:
             result = settled.result(action.run(with_notes(context, left_out)))

@@ -1,13 +1,14 @@
 """`workflow.failures` decoded and cleaned: which steps failed, how often the same way, and which was first."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
 from exitkit.argo.argument import resolve
 from exitkit.argo.failures import reason
+from exitkit.argo.failures.causes import Cause
 from exitkit.argo.failures.failure import Failure
 
 __all__ = ["Failure", "FailureGroup", "Failures", "decode"]
@@ -45,6 +46,17 @@ class Failures:
     handlers: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
     truncated: bool = False
+    causes: tuple[Cause, ...] = ()
+
+    def with_causes(self, causes: tuple[Cause, ...]) -> "Failures":
+        """These, where a plan knows more causes than exitkit does."""
+        if not causes:
+            return self
+        all_, recovered, handlers = (
+            tuple(replace(failure, causes=causes) for failure in failures)
+            for failures in (self.all, self.recovered, self.handlers)
+        )
+        return replace(self, all=all_, recovered=recovered, handlers=handlers, causes=causes)
 
     def __len__(self) -> int:
         return len(self.all)

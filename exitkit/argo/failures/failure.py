@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
+from exitkit.argo.failures.causes import Cause, known
 from exitkit.argo.failures.meaning import meaning
 from exitkit.argo.failures.reason import CONTAINER_DELETED, DEPENDENCY, PARENT, POD_DELETED, STOPPED, Termination, read
 from exitkit.argo.timestamp import parse_moment
@@ -28,7 +29,8 @@ class Failure:
 
     `tries` counts the attempts that failed, this one included. `finished_at` is aware, or None while unknown.
     `container_name` is the container of a containerSet that this tells of, whose node is told under its pod's name.
-    `node` is what the workflow's record says of it, None where that was not read.
+    `node` is what the workflow's record says of it, None where that was not read, and `requests` and `limits` are what
+    its container asked for and was allowed. `causes` are those that the plan knows beside exitkit's own.
     """
 
     display_name: str = ""
@@ -40,6 +42,9 @@ class Failure:
     tries: int = 1
     container_name: str = ""
     node: "Node | None" = field(default=None, compare=False, repr=False)
+    requests: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    limits: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    causes: tuple[Cause, ...] = field(default=(), compare=False, repr=False)
 
     @classmethod
     def of(cls, entry: Mapping[str, str]) -> Self:
@@ -71,6 +76,36 @@ class Failure:
         if self.termination.exit_code is not None or self.node is None:
             return self.termination.exit_code
         return self.node.exit_code or None  # 0 is no reason: something else failed
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        """Its input parameters, as far as the record was read."""
+        return self.node.inputs if self.node else {}
+
+    @property
+    def outputs(self) -> Mapping[str, str]:
+        """Its output parameters, as far as the record was read."""
+        return self.node.outputs if self.node else {}
+
+    @cached_property
+    def cause(self) -> Cause | None:
+        """The known cause that it has, or None."""
+        return known(self.causes, self.reason, self.exit_code, self.message)
+
+    @property
+    def cure(self) -> str:
+        """What to do about it, in half a line; "" where nobody knows."""
+        return self.cause.cure if self.cause else ""
+
+    @property
+    def platform(self) -> bool:
+        """Whether it is known to be the platform's and not the user's."""
+        return self.cause is not None and self.cause.platform
+
+    @property
+    def advice(self) -> str:
+        """The cure for people, with a word on whose it is where that is not the step's."""
+        return f"the platform, not the step: {self.cure}" if self.platform else self.cure
 
     @property
     def reason(self) -> str:
@@ -110,6 +145,8 @@ class Failure:
             return self.line
         said = " ".join(last_line(self.detail).split())
         meant = "" if self.reason == DEPENDENCY else meaning(self.reason, self.exit_code, self.container, said=said)
+        if self.reason == "OOMKilled" and (limit := self.limits.get("memory")):
+            meant = f"{meant} of {limit}"
         return f"{said} ({meant})" if said and meant else said or meant
 
     @property

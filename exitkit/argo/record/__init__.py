@@ -8,12 +8,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from exitkit.argo import nodenames
 from exitkit.argo.record import loose
 from exitkit.argo.record.node import FULFILLED, Node
 from exitkit.argo.timestamp import parse_moment
+
+if TYPE_CHECKING:
+    from exitkit.argo.workflow import Workflow
 
 __all__ = ["Node", "WorkflowRecord", "read"]
 
@@ -64,6 +67,8 @@ class WorkflowRecord:
     _status: Mapping[str, Any] = field(repr=False)
     _nodes: Mapping[str, Any] = field(repr=False)
     notes: tuple[str, ...] = ()
+    # What was made of it, so that nobody makes it again: by whom it was asked for, and the attempts at each node.
+    joined: "list[tuple[Workflow, Workflow]]" = field(default_factory=list, init=False, repr=False)
     _attempts: dict[str, tuple[Node, ...]] = field(default_factory=dict, init=False, repr=False)
 
     @property

@@ -10,6 +10,7 @@ from exitkit.argo.failures.ancestry import of_pod
 from exitkit.argo.failures.failure import Failure
 from exitkit.argo.failures.rootcause import in_order
 from exitkit.argo.record import Node, WorkflowRecord
+from exitkit.argo.record.resources import resources
 
 Fate = Literal["last", "recovered", "superseded"]
 """Of an attempt: its end is the node's, a later one succeeded, or a later one failed too."""
@@ -112,7 +113,8 @@ def _told(record: WorkflowRecord, nodes: Iterable[tuple[Node, int]]) -> Iterator
 
 
 def _failure(record: WorkflowRecord, node: Node, tries: int) -> Failure:
-    """The failure as `workflow.failures` has it, with the node beside it."""
+    """The failure as `workflow.failures` has it, with what the record knows beside it."""
+    asked = resources(record, node)
     return Failure(
         display_name=node.display_name,
         message=node.message,
@@ -122,4 +124,6 @@ def _failure(record: WorkflowRecord, node: Node, tries: int) -> Failure:
         finished_at=node.finished_at,
         tries=tries,
         node=node,
+        requests=asked.requests,
+        limits=asked.limits,
     )

@@ -118,20 +118,33 @@ def _by_server(workflow: Workflow, environ: Mapping[str, str], retry: Retry, acc
 
 
 def _by_kubernetes(workflow: Workflow, environ: Mapping[str, str], retry: Retry, account: Path) -> Any:
-    what = f"reading the workflow {workflow.name}"
     access = partial(find.find, "", "", retry.deadline.clock, environ=environ, account=account)
     with Kube(access) as kube:
-        path = WORKFLOWS.path(workflow.namespace, workflow.name)
+        return _get(kube, retry, workflow)
 
-        def ask() -> Response:
-            return checked(kube.send("GET", path, what=what, accept="application/json", most=MOST), what)
 
-        try:
-            return _object(retry(ask, safe=True))
-        except ActionError as error:
-            if error.reason != "auth":
-                raise
-            problem = f"{error}{_RIGHT}"
+def by_kube(kube: Kube, retry: Retry, workflow: Workflow) -> WorkflowRecord:
+    """The record by the API of this cluster. Raises Exhausted, ActionError and ConfigError."""
+    if not (workflow.namespace and workflow.name):
+        raise ActionError("the workflow's name or namespace is not known", reason="client")
+    try:
+        return read(_get(kube, retry, workflow))
+    except ValueError as error:
+        raise ActionError(f"reading the workflow {workflow.name}: {error}", reason="client") from None
+
+
+def _get(kube: Kube, retry: Retry, workflow: Workflow) -> Any:
+    what, path = f"reading the workflow {workflow.name}", WORKFLOWS.path(workflow.namespace, workflow.name)
+
+    def ask() -> Response:
+        return checked(kube.send("GET", path, what=what, accept="application/json", most=MOST), what)
+
+    try:
+        return _object(retry(ask, safe=True))
+    except ActionError as error:
+        if error.reason != "auth":
+            raise
+        problem = f"{error}{_RIGHT}"
     raise ActionError(problem, reason="auth")
 
 

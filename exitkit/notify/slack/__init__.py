@@ -182,7 +182,7 @@ class Slack(Notify):
 
 def _ended(context: Context) -> float:
     """Since when the message can be there, in Unix seconds: when the workflow ended, or an hour ago."""
-    workflow = context.workflow
+    workflow = context.workflow.as_told
     if workflow.creation_timestamp and workflow.duration is not None:
         return workflow.creation_timestamp.timestamp() + workflow.duration
     finished = [one.finished_at.timestamp() for one in workflow.failures if one.finished_at]

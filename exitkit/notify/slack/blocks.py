@@ -132,6 +132,8 @@ def _failure(failure: ShownFailure) -> dict[str, Any]:
     parts += [_text(" · "), {"type": "link", "url": link, "text": "Logs"}] if 0 < len(link) <= _LINK else []
     gist = _literal(failure.gist or failure.message, _GIST)
     parts += [_text(f"\n{gist}")] if gist else []
+    advice = _literal(failure.advice, _GIST)
+    parts += [_text(f"\n→ {advice}")] if advice else []
     rest = _literal(ends(failure.message, _MESSAGE), _MESSAGE + 100) if failure.gist else ""
     code = [{"type": "rich_text_preformatted", "elements": [_text(rest)]}] if rest and rest != gist else []
     return _rich_text(_section(*parts), *code)

@@ -69,6 +69,7 @@ def _failure(failure: ShownFailure, *, whole: bool) -> dict[str, Any]:
         "reason": clean(failure.reason),
         "container": clean(failure.container),
         "link": clean(failure.link),
+        **({"cure": clean(failure.advice)} if failure.advice else {}),
     }
 
 
@@ -144,6 +145,8 @@ def _workflow(workflow: Workflow, *, whole: bool) -> dict[str, Any]:
         "status": workflow.status,
         "duration": workflow.duration,
         "creationTimestamp": write_moment(workflow.creation_timestamp),
+        **({"startedAt": write_moment(workflow.started_at)} if workflow.started_at else {}),
+        **({"finishedAt": write_moment(workflow.finished_at)} if workflow.finished_at else {}),
         "cronWorkflow": fit(workflow.cron, _NAME),
         "workflowTemplate": fit(workflow.workflow_template, _NAME),
     }
@@ -163,6 +166,7 @@ def _kind(workflow: Workflow) -> str:
 
 def _ended(workflow: Workflow) -> datetime | None:
     """When it ended, the same in every run."""
+    workflow = workflow.as_told
     if workflow.creation_timestamp and workflow.duration is not None:
         try:
             return (workflow.creation_timestamp + timedelta(seconds=workflow.duration)).astimezone(UTC)

@@ -1,16 +1,15 @@
 """The run as OpenLineage tells of runs: what ran, how it ended, and which data it read and wrote."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from exitkit.action import Action, Result, Right
+from exitkit.action import Action, Result
 from exitkit.context import Context
 from exitkit.errors import Skip
 from exitkit.process import destination
-from exitkit.process.course import RECORD
 from exitkit.process.endpoint import Endpoint
 from exitkit.process.lineage.events import events
 from exitkit.settings.fields import ADDRESS
@@ -45,8 +44,8 @@ class Lineage(Endpoint, Action):
         return self
 
     @classmethod
-    def rights(cls, given: Mapping[str, object]) -> Sequence[Right]:  # noqa: ARG003 - whatever it says
-        return (RECORD,)
+    def wants_record(cls, given: Mapping[str, object]) -> bool:  # noqa: ARG003 - whatever is set
+        return True
 
     def run(self, context: Context) -> Result:
         if not context.workflow.uid:

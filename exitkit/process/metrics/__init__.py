@@ -1,20 +1,20 @@
 """Numbers of a run for Prometheus and for OpenTelemetry collectors."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 from urllib.parse import quote
 
 from pydantic import Field, field_validator, model_validator
 
-from exitkit.action import Action, Result, Right
+from exitkit.action import Action, Result
 from exitkit.argo.workflow import Workflow
 from exitkit.context import Context
 from exitkit.errors import ActionError, ConfigError
 from exitkit.process import destination
 from exitkit.process.bill import Prices, sample
-from exitkit.process.course import RECORD, Course
+from exitkit.process.course import Course
 from exitkit.process.endpoint import Endpoint
 from exitkit.process.metrics import otlp
 from exitkit.process.metrics.exposition import REMOTE_WRITE_HEADERS, as_remote_write, as_text
@@ -66,8 +66,8 @@ class Metrics(Endpoint, Action):
         return self
 
     @classmethod
-    def rights(cls, given: Mapping[str, object]) -> Sequence[Right]:  # noqa: ARG003 - whatever it says
-        return (RECORD,)
+    def wants_record(cls, given: Mapping[str, object]) -> bool:  # noqa: ARG003 - whatever is set
+        return True
 
     def run(self, context: Context) -> Result:
         prices = sample(self.prices) if isinstance(self.prices, str) else self.prices

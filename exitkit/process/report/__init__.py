@@ -1,17 +1,17 @@
 """The account of the finished workflow: a page for people, Markdown for GitHub and Argo, JSON for scripts."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from exitkit.action import Action, Result, Right
+from exitkit.action import Action, Result
 from exitkit.context import Context
 from exitkit.process import destination
 from exitkit.process.bill import Prices, sample
-from exitkit.process.course import RECORD, Course
+from exitkit.process.course import Course
 from exitkit.process.report import account, page, timeline
 from exitkit.settings.fields import ADDRESS
 from exitkit.text.units import human_size
@@ -66,8 +66,8 @@ class Report(Action):
         return path
 
     @classmethod
-    def rights(cls, given: Mapping[str, object]) -> Sequence[Right]:  # noqa: ARG003 - whatever it says
-        return (RECORD,)
+    def wants_record(cls, given: Mapping[str, object]) -> bool:  # noqa: ARG003 - whatever is set
+        return True
 
     def run(self, context: Context) -> Result:
         prices = sample(self.prices) if isinstance(self.prices, str) else self.prices

@@ -24,6 +24,7 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 
 _MOST_FAILURES = 500  # in JSON; a fan-out of thousands fails for a few reasons, which the groups tell
 _MOST_ROWS = 50
+_MOST_PAIRS = 10
 _MOST_GROUPS = 20
 _MOST_NAMES = 20
 _MOST_SLOWEST = 10
@@ -114,11 +115,21 @@ def _causes(workflow: Workflow) -> Iterator[str]:
             yield f"Also: {others}"
         gist = line(first.gist, _GIST)
         yield escape(gist) or "It failed without a message."
+        if first.advice:
+            yield f"→ {escape(line(first.advice, _CELL))}"
+        if inputs := _pairs(first.inputs):
+            yield f"Inputs: {inputs}"
         detail = excerpt(first.detail, _LONGEST)
         if "\n" in detail or (detail and not gist.startswith(line(detail, _GIST))):
             yield markdown.block(detail)
     if len(groups) > _MOST_GROUPS:
         yield f"And {len(groups) - _MOST_GROUPS} more messages."
+
+
+def _pairs(values: Mapping[str, str]) -> str:
+    """The first few on one line, without those that are secret."""
+    shown = list(safe_values(values).items())[:_MOST_PAIRS]
+    return ", ".join(f"{code(name)} {code(line(value, _CELL))}" for name, value in shown)
 
 
 def _others(group: FailureGroup) -> str:
@@ -235,12 +246,16 @@ def _workflow(workflow: Workflow) -> dict[str, object]:
         "status": line(workflow.status, _CELL),
         "duration": workflow.duration if math.isfinite(workflow.duration or 0) else None,
         "creationTimestamp": _rfc3339(workflow.creation_timestamp),
+        "startedAt": _rfc3339(workflow.started_at),
+        "finishedAt": _rfc3339(workflow.finished_at),
+        "submittedBy": line(workflow.submitted_by, _CELL),
+        "counts": dict(workflow.counts),
         "scheduledTime": _rfc3339(workflow.scheduled_time),
         "mainEntrypoint": line(workflow.main_entrypoint, _CELL),
         "url": workflow.url,
         "subject": line(workflow.subject, _CELL),
     }
-    known = {key: value for key, value in facts.items() if value not in (None, "")}
+    known = {key: value for key, value in facts.items() if value not in (None, "", {})}
     values = {"parameters": workflow.parameters, "outputs": workflow.outputs, "labels": workflow.labels}
     return {**known, **{name: safe_values(one) for name, one in values.items()}}
 
@@ -257,10 +272,19 @@ def _failure(workflow: Workflow, one: Failure) -> dict[str, object]:
         "gist": line(message.redacted(one).gist, _GIST),
         "message": excerpt(message.redacted(one).text, _LONGEST),
         "tries": one.tries if one.tries > 1 else None,
+        "startedAt": _rfc3339(one.node.started_at) if one.node else "",
         "finishedAt": _rfc3339(one.finished_at),
+        "duration": one.node.duration if one.node else None,
+        "host": line(one.node.host, _CELL) if one.node else "",
+        "inputs": safe_values(one.inputs),
+        "outputs": safe_values(one.outputs),
+        "requests": safe_values(one.requests),
+        "limits": safe_values(one.limits),
+        "cure": line(one.cure, _CELL),
+        "platform": True if one.platform else None,
         "url": workflow.failure_url(one),
     }
-    return {key: value for key, value in facts.items() if value not in (None, "")}
+    return {key: value for key, value in facts.items() if value not in (None, "", {})}
 
 
 def _entry(one: Entry) -> dict[str, object]:

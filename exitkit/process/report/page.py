@@ -114,9 +114,17 @@ def _cause(workflow: Workflow, group: FailureGroup, *, is_open: bool) -> str:
     if group.count > 1:
         names = ", ".join(text(failure.name) for failure in group.failures[1:21])
         content += f"<p>Also: {names}{f' and {group.count - 21} more' if group.count > 21 else ''}</p>"
+    content = (f"<p>→ {text(first.advice)}</p>" if first.advice else "") + content
+    content += _given(first.inputs, "Inputs") + _given(first.outputs, "Outputs")
     logs = workflow.failure_url(group.first)
     content += f"<p>{link('Logs', logs)}</p>" if logs else ""
     return html.folded(summary, content, is_open=is_open, kind="failure")
+
+
+def _given(values: Mapping[str, str], caption: str) -> str:
+    """The first few parameters of a step."""
+    shown = list(safe_values(values).items())[:10]
+    return html.pairs([(f"{caption}: {name}", text(value)) for name, value in shown])
 
 
 def _path(course: Course) -> str:

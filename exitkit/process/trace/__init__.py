@@ -1,14 +1,14 @@
 """The workflow as an OpenTelemetry trace: a span for each node."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from pydantic import Field, model_validator
 
-from exitkit.action import Action, Result, Right
+from exitkit.action import Action, Result
 from exitkit.clients.otlp.attributes import check
 from exitkit.context import Context
 from exitkit.errors import Skip
-from exitkit.process.course import RECORD, Course
+from exitkit.process.course import Course
 from exitkit.process.endpoint import Endpoint
 from exitkit.process.trace import encoding
 
@@ -37,8 +37,8 @@ class Trace(Endpoint, Action):
         return self
 
     @classmethod
-    def rights(cls, given: Mapping[str, object]) -> Sequence[Right]:  # noqa: ARG003 - whatever it says
-        return (RECORD,)
+    def wants_record(cls, given: Mapping[str, object]) -> bool:  # noqa: ARG003 - whatever is set
+        return True
 
     def run(self, context: Context) -> Result:
         course = Course(context.record(needed=True))

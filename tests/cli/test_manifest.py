@@ -69,6 +69,16 @@ def test_the_workflows_own_account_gets_what_the_plan_needs(printed):
     assert documents[1]["subjects"] == [{"kind": "ServiceAccount", "name": "trainer"}]
 
 
+def test_the_record_is_a_right_that_is_asked_for(printed):
+    """Beside what the plan needs, and once where a step needs it anyway."""
+    documents = printed("--record")
+    assert [one["kind"] for one in documents] == ["Role", "RoleBinding", "WorkflowTemplate"]
+    assert rules(documents) == [("argoproj.io", "workflows", ["get"])]
+    assert documents[1]["subjects"][0]["name"] == "default"
+    both = rules(printed("exitkit.yaml", "--account", "exitkit", "--record"))
+    assert both.count(("argoproj.io", "workflows", ["get"])) == 1
+
+
 def test_for_the_cluster_it_says_how_every_workflow_gets_it(printed, capsys):
     """A ClusterWorkflowTemplate, without a namespace, and the block for the controller."""
     documents = [one for one in printed("--cluster", "--namespace", "ml") if one]

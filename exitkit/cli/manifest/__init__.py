@@ -21,6 +21,8 @@ _PULL = 60
 # What Argo's executor needs in every pod, since Argo 3.4:
 # https://argo-workflows.readthedocs.io/en/latest/workflow-rbac/.
 _EXECUTOR = Right("argoproj.io", "workflowtaskresults", ("create", "patch"))
+# The level `record` of deploy/components.
+_RECORD = Right("argoproj.io", "workflows", ("get",))
 _TEMPLATES = (
     ("notify", "# Tell people: every channel that the Secret or the plan configures, else this pod's log."),
     ("run", "# Run the plan, exitkit.yaml of the ConfigMap `{config_map}`."),
@@ -39,6 +41,9 @@ class ManifestOptions(BaseModel):
         "",
         description="A ServiceAccount of exitkit's own, with its Role. Without, the workflow's account serves, so that "
         "no namespace lacks one.",
+    )
+    record: bool = Field(
+        False, description="Also the right to read the workflow's own record, which every message is better for."
     )
     rights_for: str = Field("default", description="Whose rights are printed, where exitkit has no account of its own.")
     secret: str = Field(
@@ -68,6 +73,8 @@ class ManifestOptions(BaseModel):
 def manifests(options: ManifestOptions, plan: Plan | None = None, text: str = "") -> str:
     """All documents as YAML, the account first; `text` is the plan as it was written. Raises ConfigError."""
     rights = needed(plan) if plan is not None else ()
+    if options.record and _RECORD not in rights:
+        rights = (*rights, _RECORD)
     documents = [*_account(options, rights)]
     if text:
         documents.append(_config_map(options, text))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from exitkit.argo.workflow import Workflow
 from exitkit.entry import Entry, StepOutcome
+from exitkit.logreader import Logs, NoLogs
 from exitkit.receipts import Nowhere, State
 from exitkit.recordreader import NoRecords, Records
 from exitkit.retry import Retry
@@ -34,6 +35,7 @@ class Context:
     entries: tuple[Entry, ...] = ()
     state: State = field(default_factory=Nowhere)
     records: Records = field(default_factory=NoRecords)
+    logs: Logs = field(default_factory=NoLogs)
 
     @property
     def deadline(self) -> Deadline:
@@ -55,6 +57,14 @@ class Context:
         from exitkit.argo.record import joined
 
         return replace(self, workflow=joined.informed(self.workflow, record))
+
+    def explained(self) -> "Context":
+        """As `informed`, and with the lines of the failed steps' logs that say why; both are read at the same time."""
+        self.logs.begin(self.workflow.failures, self.deadline)
+        context = self.informed()
+        failures = context.workflow.failures
+        told = failures.with_lines(self.logs.lines(failures, self.deadline))
+        return context if told is failures else replace(context, workflow=replace(context.workflow, failures=told))
 
     def _lacking(self) -> "Context":
         """Noting what the record would have told, where that is more than details."""

@@ -231,6 +231,7 @@ class Workflow:
             "requests": dict(failure.requests),
             "cure": failure.cure,
             "platform": failure.platform,
+            "lines": [line.facts() for line in failure.lines],
         }
 
     def _summary_facts(self) -> dict[str, object]:

@@ -19,6 +19,7 @@ from exitkit.cli import flags, recording
 from exitkit.cli.flags import Command, Flag, Given
 from exitkit.context import Context
 from exitkit.errors import ConfigError
+from exitkit.logreader import LogReader
 from exitkit.plan import check as plan
 from exitkit.plan import find, registry
 from exitkit.plan.check import Plan
@@ -127,8 +128,9 @@ class CommandSession:
         gc.enable()
         with stdout.apart():
             report = dispatch(what, context, self.environ, fail_on=fail_on, because=because, tell=self.stop.tell)
-        if isinstance(context.records, RecordReader):
-            context.records.close()
+        for reader in (context.records, context.logs):
+            if isinstance(reader, RecordReader | LogReader):
+                reader.close()
         self.stop.over = True
         self.stop.tell("over")
         if number := self.stop.number:
@@ -217,6 +219,20 @@ def check(session: CommandSession) -> Command:
     return flags.command("check", "", [], act, argument="PLAN")
 
 
+def explain(_: CommandSession) -> Command:
+    from exitkit.cli import explainlog
+
+    def act(given: Given, logs: list[str]) -> None:
+        typed = flags.read(explainlog.ExplainOptions, given["explain"])
+        text = explainlog.explained(logs, settings.load(explainlog.ExplainOptions, typed, {}, ""))
+        if text:
+            from exitkit.cli import about
+
+            about.say(text)
+
+    return flags.command("explain", "", flags.flags("explain", explainlog.ExplainOptions, ""), act, argument="LOG")
+
+
 def actions(_: CommandSession) -> Command:
     def act(_: Given, names: list[str]) -> None:
         from exitkit.cli import about
@@ -276,6 +292,7 @@ BY_NAME: Mapping[str, Callable[[CommandSession], Command]] = {
     "run": run_plan,
     "check": check,
     "preview": preview,
+    "explain": explain,
     "actions": actions,
     "schema": schema,
     "manifest": manifest,

@@ -18,6 +18,7 @@ COMMANDS = {
     "run": "Run a plan, by default exitkit.yaml.",
     "check": "Say what is wrong with a plan, and run nothing.",
     "preview": "Show what a plan would do and send, and do nothing.",
+    "explain": "Show the lines of a log that say why its run failed.",
     "actions": "List the actions, or the settings of one.",
     "schema": "Print the JSON Schema of a plan, for editors.",
     "manifest": "Print what puts exitkit into a cluster, with the rights that a plan needs.",

@@ -27,16 +27,18 @@ _RECORDED = re.compile(
     r"\b(?:startedAt|submittedBy|counts|subjectNode|inputs|host)\b|workflow\.finishedAt\b"
     r"|(?<!workflow)\.(?:outputs|limits|requests)\b"
 )
+# What only the logs of the failed steps tell.
+_LOGGED = re.compile(r"\.lines\b")
 
 
 def informed(step: Step, context: Context) -> Context:
-    """The context with the facts of the workflow's record, where the step tells of the workflow or names such a fact.
+    """The context with the facts of the workflow's record and of the failed steps' logs, where the step tells of the workflow or names such a fact.
 
     Others do not ask for it, so that nothing is loaded and nobody waits.
     """
-    if registry.find(step.uses).wants_record(step.with_) or _RECORDED.search(str(step.with_)):
-        return context.informed()
-    return context
+    if registry.find(step.uses).wants_record(step.with_) or _LOGGED.search(str(step.with_)):
+        return context.explained()
+    return context.informed() if _RECORDED.search(str(step.with_)) else context
 
 
 def bind(step: Step, context: Context, environ: Mapping[str, str]) -> tuple[Action, tuple[str, ...]]:
@@ -86,7 +88,9 @@ def facts_for(context: Context) -> dict[str, object]:
 def check_terms(step: Step, context: Context) -> None:
     """Raises Skip where the step's terms do not hold, ConfigError where its expression cannot be said."""
     own_end = bool(context.workflow.step) and not context.workflow.step_ended and bool(step.when or step.if_)
-    if own_end or _RECORDED.search(step.if_):
+    if _LOGGED.search(step.if_):
+        context = context.explained()
+    elif own_end or _RECORDED.search(step.if_):
         context = context.informed()
     if not is_due(step, context):
         status = context.workflow.status

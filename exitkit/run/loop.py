@@ -76,9 +76,9 @@ def dispatch(  # noqa: PLR0913 - what a run needs
 
 
 def _unread(context: Context) -> tuple[str, ...]:
-    """What kept the run from the workflow's record, where it was asked for."""
-    note = context.records.note
-    return (f"the workflow's record: {note}",) if note else ()
+    """What kept the run from the workflow's record and from the failed steps' logs, where they were asked for."""
+    notes = {"the workflow's record": context.records.note, "the logs of what failed": context.logs.note}
+    return tuple(f"{what}: {note}" for what, note in notes.items() if note)
 
 
 class _Turn(NamedTuple):

@@ -32,7 +32,7 @@ def data(message: Message, level: Level, context: Context) -> dict[str, Any]:
 
     `version`, `id` (the same in every run for the same end), `status` in Argo's words, `title`, `summary`, `link`
     and `workflow` are always there; above `line` also `failures` (step, and `steps` with all that have the message;
-    the message, of several lines, the one that says most first; count, exitCode, reason, container, link; the root
+    the message, of several lines, the one that says most first; `lines` of its log with their numbers; count, exitCode, reason, container, link; the root
     cause first), `more`
     (how many other messages there are), `facts` and `notes`, though fewer of them in each simpler level, and `text`
     where the user gave one.
@@ -70,6 +70,7 @@ def _failure(failure: ShownFailure, *, whole: bool) -> dict[str, Any]:
         "container": clean(failure.container),
         "link": clean(failure.link),
         **({"cure": clean(failure.advice)} if failure.advice else {}),
+        **({"lines": [clean(line) for line in failure.lines]} if failure.lines and whole else {}),
     }
 
 

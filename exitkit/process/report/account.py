@@ -119,6 +119,8 @@ def _causes(workflow: Workflow) -> Iterator[str]:
             yield f"→ {escape(line(first.advice, _CELL))}"
         if inputs := _pairs(first.inputs):
             yield f"Inputs: {inputs}"
+        if first.lines:
+            yield markdown.block("\n".join(line(said.shown, _GIST) for said in first.lines))
         detail = excerpt(first.detail, _LONGEST)
         if "\n" in detail or (detail and not gist.startswith(line(detail, _GIST))):
             yield markdown.block(detail)
@@ -280,11 +282,12 @@ def _failure(workflow: Workflow, one: Failure) -> dict[str, object]:
         "outputs": safe_values(one.outputs),
         "requests": safe_values(one.requests),
         "limits": safe_values(one.limits),
+        "lines": [said.facts() for said in one.lines],
         "cure": line(one.cure, _CELL),
         "platform": True if one.platform else None,
         "url": workflow.failure_url(one),
     }
-    return {key: value for key, value in facts.items() if value not in (None, "", {})}
+    return {key: value for key, value in facts.items() if value not in (None, "", {}, [])}
 
 
 def _entry(one: Entry) -> dict[str, object]:

@@ -3,12 +3,15 @@
 import base64
 import hashlib
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from exitkit.argo.workflow import Workflow
 from exitkit.entry import Entry, StepOutcome
-from exitkit.receipts import Nowhere, State
 from exitkit.retry import Retry
 from exitkit.retry.clock import Deadline
+
+if TYPE_CHECKING:
+    from exitkit.store.bounded import BoundedStore
 
 __all__ = ["Context", "Entry", "StepOutcome"]
 
@@ -18,7 +21,7 @@ class Context:
     """Handed to every action. A new field needs a decision note: this must not become a bag.
 
     `step` is the id of the running step, `because` why it runs if it is a fallback, `entries` what the
-    steps before it came to.
+    steps before it came to. `state` keeps receipts from one run to the next.
     """
 
     workflow: Workflow
@@ -27,7 +30,7 @@ class Context:
     because: str = ""
     dry_run: bool = False
     entries: tuple[Entry, ...] = ()
-    state: State = field(default_factory=Nowhere)
+    state: "BoundedStore | None" = None
 
     @property
     def deadline(self) -> Deadline:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -22,7 +22,6 @@ from exitkit.errors import ConfigError
 from exitkit.plan import check as plan
 from exitkit.plan import find, registry
 from exitkit.plan.check import Plan
-from exitkit.receipts import open_state
 from exitkit.retry import Retry
 from exitkit.run import deadline_for, dispatch, output
 from exitkit.run.output import Format
@@ -30,6 +29,9 @@ from exitkit.run.report import FailOn, Report
 from exitkit.run.spare import without_unusable
 from exitkit.signals import CUT, Stop
 from exitkit.text.units import Seconds
+
+if TYPE_CHECKING:
+    from exitkit.store.bounded import BoundedStore
 
 
 class RunOptions(BaseModel):
@@ -44,7 +46,11 @@ class RunOptions(BaseModel):
         "auto", description="How to print the report; auto is a table on a terminal, else JSON."
     )
     output_dir: str = Field("", description="Folder for the files report, outcome, exit-code and summary.")
-    state: str = Field("", description="Folder for receipts, so that a second run does not deliver again.")
+    state: str = Field(
+        "",
+        description="Where is kept from run to run what has been done, so that it is done once: a folder, "
+        "s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or configmap://NAMESPACE/NAME; by default the plan's own.",
+    )
 
 
 class PreviewOptions(BaseModel):
@@ -88,9 +94,8 @@ class CommandSession:
         """Run the plan, print the report unless quiet, and keep the exit code. Raises ConfigError."""
         chosen = self.options(given)
         dry_run = chosen.dry_run or dry_run
-        context = Context(
-            workflow=self.workflow(given), dry_run=dry_run, state=open_state("" if dry_run else chosen.state)
-        )
+        state = None if dry_run else opened(chosen.state or what.state)
+        context = Context(workflow=self.workflow(given), dry_run=dry_run, state=state)
         place = output.Place(chosen.report_format, chosen.output_dir, output.declared(context.workflow.template))
         report = self.run(what, context, chosen.timeout, place, fail_on=chosen.fail_on)
         if quiet:
@@ -133,6 +138,15 @@ class CommandSession:
     def _spent(self) -> float:
         """Seconds since the process started, which the deadline counts as well."""
         return 0.0 if self.stop.started is None else max(0.0, time.monotonic() - self.stop.started)
+
+
+def opened(state: str) -> "BoundedStore | None":
+    """The store of that name; nothing is loaded for none. Raises ConfigError."""
+    if not state:
+        return None
+    from exitkit.store import open_store
+
+    return open_store(state)
 
 
 def fact_flags() -> list[Flag]:

@@ -5,19 +5,22 @@ files and messages in which the end of a run is told are written as for any othe
 """
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from exitkit import settings, stdout
 from exitkit.cli import flags
-from exitkit.cli.commands import CommandSession, RunOptions, fact_flags, run_flags
+from exitkit.cli.commands import CommandSession, RunOptions, fact_flags, opened, run_flags
 from exitkit.cli.flags import Given
 from exitkit.context import Context
 from exitkit.entry import Entry
 from exitkit.errors import ConfigError
 from exitkit.plan import find
-from exitkit.receipts import Nowhere, State, open_state
 from exitkit.run import output
 from exitkit.run.report import Report, identity
 from exitkit.text import redact
+
+if TYPE_CHECKING:
+    from exitkit.store.bounded import BoundedStore
 
 
 def tell(session: CommandSession, argv: list[str], text: str) -> int:
@@ -76,8 +79,8 @@ def _options(session: CommandSession, given: Given) -> RunOptions:
     return RunOptions()
 
 
-def _state(where: str) -> State:
+def _state(where: str) -> "BoundedStore | None":
     try:
-        return open_state(where)
+        return opened(where)
     except ConfigError:
-        return Nowhere()
+        return None

@@ -66,6 +66,11 @@ class Plan(BaseModel):
     model_config = _STRICT
 
     timeout: Seconds = Field(_DEFAULT_TIMEOUT, gt=0, description="Longest time for the whole plan.")
+    state: str = Field(
+        "",
+        description="Where is kept from run to run what has been done: a folder, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX "
+        "or configmap://NAMESPACE/NAME.",
+    )
     steps: tuple[Annotated[Step | Parallel, Field(union_mode="left_to_right")], ...] = Field(
         min_length=1, description="What is done, from the top down."
     )

@@ -10,9 +10,10 @@ from exitkit.builtin import BUILTIN
 FLOORS = (
     {"errors", "text", "builtin", "version", "entry", "stdout"},
     {"settings", "argo"},
-    {"retry", "message", "signals", "receipts"},
+    {"retry", "message", "signals"},
     {"context"},
     {"action", "clients"},
+    {"store", "history"},
     {"notify", "cleanup", "ship", "process", "plan"},
     {"run"},
     {"cli"},

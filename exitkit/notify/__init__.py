@@ -13,7 +13,6 @@ from exitkit.errors import ActionError
 from exitkit.message import LEVELS, Level, Message, build
 from exitkit.notify.delivery import PartialDelivery, deliver
 
-
 _SECOND = "this may be a second copy: an earlier try may have arrived"
 
 

@@ -8,7 +8,8 @@ from exitkit.context import Context
 from exitkit.errors import ActionError, Unknown
 
 if TYPE_CHECKING:
-    from exitkit.store.receipts import Claim, Receipt, Stage
+    from exitkit.store.claim import Claim
+    from exitkit.store.receipt import Receipt, Stage
 
 _HELD = "an earlier run may have delivered this; with retry.resend it would be sent again"
 
@@ -155,6 +156,6 @@ def _claim(context: Context) -> "Claim | None":
     """What makes one of two runs the first; nothing is loaded for it where there is no store."""
     if context.state is None:
         return None
-    from exitkit.store.receipts import Claim
+    from exitkit.store.claim import Claim
 
     return Claim(context.state, context.deadline, context.delivery)

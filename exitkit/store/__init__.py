@@ -1,6 +1,6 @@
 """Small values under names, kept from one run to the next: get, put if absent, put if unchanged, delete, list; nothing else.
 
-What is kept there stands in `receipts`; which of it a run may wait for, in `bounded`.
+What is kept there stands in `receipt` and `claim`; how long a run waits for it, in `bounded`.
 """
 
 import re

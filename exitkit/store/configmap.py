@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote, unquote_to_bytes
 
 from exitkit.clients.kubernetes import Kube, Resource, checked, find
 from exitkit.clients.kubernetes.access import KubernetesAccess
@@ -17,6 +18,9 @@ _FORMAT, _VERSION = "exitkit-format", "1"
 _MOST = 448 * 1024
 """Bytes of all values together, above which the oldest go, so that with one more they are below 512 KiB. The API server
 refuses a ConfigMap of more than 1 MiB: https://kubernetes.io/docs/concepts/configuration/configmap/#motivation."""
+
+_PLAIN = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) not in "%<>&") + "\n"
+"""What stands as it is. The API server compares texts as JSON has them written, and Go writes others in its own way."""
 
 _WHERE = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)/([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)")
 _ANSWER = 8 << 20  # bytes: the ConfigMap, in which JSON quotes JSON
@@ -39,7 +43,7 @@ class ConfigMapStore(Store):
 
     def get(self, name: str) -> Value | None:
         raw = self._data().get(check_name(name))
-        return None if raw is None else Value(raw.partition("\n")[2].encode(), raw)
+        return None if raw is None else Value(unquote_to_bytes(raw.partition("\n")[2]), raw)
 
     def put_if_absent(self, name: str, data: bytes) -> str:
         return self._put(check_name(name), data, None)
@@ -55,7 +59,7 @@ class ConfigMapStore(Store):
         return sorted(name for name in self._data() if name.startswith(prefix))
 
     def _put(self, name: str, data: bytes, version: str | None) -> str:
-        raw = f"{CLOCK.time():.0f}\n{data.decode()}"
+        raw = f"{CLOCK.time():.0f}\n{quote(data, safe=_PLAIN)}"
         # What is not there equals null: RFC 6902, 4.6, as the API server reads it.
         test = {"op": "test", "path": _path(name), "value": version}
         changed = self._patch([*_OWNED, test, {"op": "add", "path": _path(name), "value": raw}])

@@ -50,7 +50,7 @@ class FolderStore(Store):
 
     def list(self, prefix: str) -> list[str]:
         try:
-            names = os.listdir(self.path)
+            names = [one.name for one in self.path.iterdir()]
         except FileNotFoundError:
             return []
         ends = (one.removesuffix(".json") for one in names if one.endswith(".json") and not one.startswith("."))

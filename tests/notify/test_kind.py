@@ -6,8 +6,8 @@ from pydantic import Field, PrivateAttr
 from exitkit.action import Result
 from exitkit.errors import ActionError, Retryable, Unknown
 from exitkit.notify import Notify, Refused
-from exitkit.receipts import Folder
 from exitkit.retry import RetryPolicy
+from exitkit.store import open_store
 from exitkit.testing.scene import context, failed_workflow
 
 
@@ -115,8 +115,8 @@ def test_a_doubt_is_settled_where_the_channel_can(given, terms, sends):
 def test_what_was_delivered_is_not_delivered_again(tmp_path):
     """A second run of the same exit handler finds the receipt."""
     first, second = Pigeon(), Pigeon()
-    assert not first.run(context(state=Folder(tmp_path))).duplicate
-    again = second.run(context(state=Folder(tmp_path)))
+    assert not first.run(context(state=open_store(str(tmp_path)))).duplicate
+    again = second.run(context(state=open_store(str(tmp_path))))
     assert again.duplicate
     assert again.facts == {"ring": 7}
     assert second.sent() == []
@@ -124,9 +124,9 @@ def test_what_was_delivered_is_not_delivered_again(tmp_path):
 
 def test_another_end_of_the_workflow_is_another_delivery(tmp_path):
     """A receipt for its failure does not keep back the news of its success."""
-    Pigeon().run(context(state=Folder(tmp_path)))
+    Pigeon().run(context(state=open_store(str(tmp_path))))
     pigeon = Pigeon()
-    pigeon.run(context(state=Folder(tmp_path), workflow=failed_workflow(status="Succeeded", failures="null")))
+    pigeon.run(context(state=open_store(str(tmp_path)), workflow=failed_workflow(status="Succeeded", failures="null")))
     assert len(pigeon.sent()) == 1
 
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-
 from exitkit.store import open_store
 
 from .servers import ConfigMapKeeper, GCSKeeper, S3Keeper

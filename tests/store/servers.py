@@ -9,7 +9,7 @@ from exitkit.testing.http import Exchange, answer, answer_json
 from exitkit.testing.kubespeech import failure
 from exitkit.testing.server import Scripted
 
-TOKEN = "token-of-the-store-for-tests"  # noqa: S105 - and for nothing else
+TOKEN = "token-of-the-store-for-tests"
 
 
 class Keeper(Scripted):

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from exitkit.retry.clock import Deadline
 from exitkit.store import MOST
 
 
@@ -58,6 +59,14 @@ def test_an_empty_store_is_read_as_one(store):
     store.delete("a")
 
 
+@pytest.mark.parametrize("data", [b"", b"\x00\xff\n\r\t\x7f", "<b>&amp; 100% \u2028\\".encode(), b"a\nb\n"])
+def test_any_bytes_are_a_value(store, data):
+    """They come back, and are replaced."""
+    version = store.put_if_absent("a", data)
+    assert store.get("a") == (data, version)
+    assert store.put_if_unchanged("a", b"next", version)
+
+
 def test_a_value_may_have_64_kib(store):
     """It comes back whole."""
     version = store.put_if_absent("a", b"x" * MOST)
@@ -73,10 +82,10 @@ def test_a_name_that_some_store_cannot_have_is_refused(store, name):
 
 def test_of_many_at_once_one_is_first(opened):
     """Also where each is a run of its own."""
-    stores, first = [opened().store for _ in range(8)], []
+    stores, first = [opened() for _ in range(8)], []
 
     def put(store, number):
-        if store.put_if_absent("a", str(number).encode()):
+        if store.ask(Deadline(60), lambda one: one.put_if_absent("a", str(number).encode())):
             first.append(number)
 
     threads = [threading.Thread(target=put, args=(store, number)) for number, store in enumerate(stores)]
@@ -91,10 +100,10 @@ def test_of_many_at_once_one_is_first(opened):
 def test_of_many_that_replace_one_version_one_does(opened):
     """The others learn of it."""
     version = opened().store.put_if_absent("a", b"old")
-    stores, done = [opened().store for _ in range(8)], []
+    stores, done = [opened() for _ in range(8)], []
 
     def put(store, number):
-        if store.put_if_unchanged("a", str(number).encode(), version):
+        if store.ask(Deadline(60), lambda one: one.put_if_unchanged("a", str(number).encode(), version)):
             done.append(number)
 
     threads = [threading.Thread(target=put, args=(store, number)) for number, store in enumerate(stores)]

@@ -16,7 +16,7 @@ from exitkit.context import Context
 from exitkit.ship.pipeline.chunk import Chunk
 
 if TYPE_CHECKING:
-    from exitkit.store.receipts import Claim
+    from exitkit.store.claim import Claim
 
 _EVERY = 1.0  # seconds between two writes of one receipt
 _MOST_RANGES = 1000  # of one source; a value has room for some 3000
@@ -74,7 +74,7 @@ class SentLines:
         """Wait for another run that ships the same at the moment. Raises Unknown where it goes on for too long."""
         if not self.is_on or self.context.state is None:
             return
-        from exitkit.store.receipts import Claim
+        from exitkit.store.claim import Claim
 
         claim = Claim(self.context.state, self.context.deadline, self.context.delivery)
         try:

@@ -8,9 +8,9 @@ import pytest
 
 from exitkit.errors import ActionError, Unknown
 from exitkit.plan import registry
-from exitkit.receipts import Folder, Nowhere
 from exitkit.retry import RetryPolicy
 from exitkit.settings import load
+from exitkit.store import open_store
 from exitkit.testing import context, failed_workflow
 
 HARD = [
@@ -66,7 +66,7 @@ def ship(service, tmp_path, clock, *names, state=None, resend=False, seconds=300
     workflow = failed_workflow(creation_timestamp=moment, duration="30")
     terms = RetryPolicy(attempts=5, resend=resend)
     made = load(registry.find(leaf), given, {}, "X_")
-    return made.run(context(clock=clock, workflow=workflow, state=state or Nowhere(), terms=terms, seconds=seconds))
+    return made.run(context(clock=clock, workflow=workflow, state=state, terms=terms, seconds=seconds))
 
 
 def text(record):
@@ -192,7 +192,7 @@ def test_receipts_keep_a_second_run_from_shipping_again(service, tmp_path, clock
     """Where the service would keep what comes twice; only what is new goes, also of a log that has grown."""
     name, server = service
     path, lines, _ = log
-    state = Folder(tmp_path / "state")
+    state = open_store(str(tmp_path / "state"))
     ship(service, tmp_path, clock, path, state=state)
     with Path(path).open("a") as file:
         file.write(f"{lines[-1]} and more\n")
@@ -211,7 +211,7 @@ def test_receipts_keep_a_second_run_from_shipping_again(service, tmp_path, clock
 
 def test_receipts_of_another_file_mean_nothing(bulk_http, tmp_path, clock, log):
     """Its first line is another; all of it goes, and the report says why."""
-    service, state = ("bulk_http", bulk_http), Folder(tmp_path / "state")
+    service, state = ("bulk_http", bulk_http), open_store(str(tmp_path / "state"))
     ship(service, tmp_path, clock, log[0], state=state)
     (tmp_path / "log").write_text("something else\nand more\n")
     result = ship(service, tmp_path, clock, log[0], state=state)
@@ -221,7 +221,7 @@ def test_receipts_of_another_file_mean_nothing(bulk_http, tmp_path, clock, log):
 
 def test_what_may_have_arrived_is_not_sent_by_a_second_run_unless_that_is_asked_for(bulk_http, tmp_path, clock, log):
     """It is unknown in the first, and counts as sent; `retry.resend` sends it."""
-    service, state = ("bulk_http", bulk_http), Folder(tmp_path / "state")
+    service, state = ("bulk_http", bulk_http), open_store(str(tmp_path / "state"))
     bulk_http.next(drop=True, stored=True)
     with pytest.raises(Unknown) as told:
         ship(service, tmp_path, clock, log[0], state=state)

@@ -5,50 +5,21 @@ verdict after it. A run that is at it says so again every few seconds. One that 
 over, which knows then that it may have arrived.
 """
 
-import json
-import math
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from dataclasses import replace
 
 from exitkit.errors import Unknown
 from exitkit.retry.clock import Deadline
-from exitkit.store import MOST
 from exitkit.store import owner as owners
 from exitkit.store.bounded import BoundedStore, StoreFailure
+from exitkit.store.receipt import Receipt, Stage, Unreadable, decode, encode, name_of
 
-Stage = Literal["intent", "partly", "confirmed", "failed"]
-"""`partly` is confirmed for those whom the facts name, and not begun for the others; `failed` for nobody."""
-
-_VERSION = 1
 _LEASE = 10.0
 """Seconds of silence after which a run that holds a receipt is taken for killed, by the clock of whoever waits."""
 _SIGN = 3.0  # seconds between two signs of life
 _LOOK, _LONGEST_LOOK = 0.2, 2.0  # seconds between two looks at whether another run is through
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """How far a delivery has come; `at` is in Unix seconds, `facts` what the channel answered.
-
-    `owner` is the process that is at it at the moment, or "" where none is; `sign` tells its signs of life apart.
-    """
-
-    stage: Stage
-    at: float
-    facts: Mapping[str, object] = field(default_factory=dict)
-    owner: str = ""
-    sign: str = ""
-
-
-@dataclass(frozen=True)
-class _Unreadable:
-    """What stands where a receipt should; `keep` says that it is not ours to write over."""
-
-    why: str
-    keep: bool = False
 
 
 class Claim:
@@ -63,7 +34,7 @@ class Claim:
         self.odd = False
         self.notes: list[str] = []
         self._store, self._deadline, self._delivery = store, deadline, delivery
-        self._name = f"receipt.{delivery}"
+        self._name = name_of(delivery)
         self._lock = threading.Lock()
         self._version = ""
         self._now: Receipt | None = None
@@ -96,7 +67,7 @@ class Claim:
                 return
             self._now = receipt if over else self._mine(receipt)
             try:
-                data = _written(self._now, self._delivery)
+                data = encode(self._now, self._delivery)
                 self._version = self._store.overwrite(self._deadline, self._name, data, self._version)
             except StoreFailure as failure:
                 self._note(f"no receipt kept, so another run may deliver again: {failure}")
@@ -111,7 +82,7 @@ class Claim:
         lease = min(_LEASE, max(2 * _SIGN, patience * 0.8))  # so that it ends before the patience does
         while True:
             assert self._now is not None
-            data = _written(self._now, self._delivery)
+            data = encode(self._now, self._delivery)
             if not seen and (version := self._put(data, "")):
                 self.receipt, self._version = None, version
                 return
@@ -124,13 +95,13 @@ class Claim:
                 return
             if value.version != seen:
                 seen, since = value.version, clock.monotonic()
-            there = _read(value.data, self._delivery)
+            there = decode(value.data, self._delivery)
             if self._is_settled(there):
                 return
             if self._is_free(there, silent=clock.monotonic() - since >= lease):
                 earlier = there if isinstance(there, Receipt) else None
                 mine = replace(self._now, facts=earlier.facts if earlier else {})
-                if version := self._put(_written(mine, self._delivery), value.version):
+                if version := self._put(encode(mine, self._delivery), value.version):
                     self.receipt, self._now, self._version = earlier, mine, version
                     self._say_odd(there)
                     return
@@ -145,7 +116,7 @@ class Claim:
             return self._store.ask(self._deadline, lambda store: store.put_if_unchanged(name, data, version))
         return self._store.ask(self._deadline, lambda store: store.put_if_absent(name, data))
 
-    def _is_settled(self, there: "Receipt | _Unreadable") -> bool:
+    def _is_settled(self, there: Receipt | Unreadable) -> bool:
         """Whether there is nothing to take: it has been delivered, or what stands there must stay."""
         if isinstance(there, Receipt):
             self.receipt = there
@@ -155,11 +126,11 @@ class Claim:
             self._say_odd(there)
         return there.keep
 
-    def _is_free(self, there: "Receipt | _Unreadable", *, silent: bool) -> bool:
+    def _is_free(self, there: Receipt | Unreadable, *, silent: bool) -> bool:
         return silent or not isinstance(there, Receipt) or not there.owner or owners.is_gone(there.owner)
 
-    def _say_odd(self, there: "Receipt | _Unreadable") -> None:
-        if isinstance(there, _Unreadable):
+    def _say_odd(self, there: Receipt | Unreadable) -> None:
+        if isinstance(there, Unreadable):
             self.odd = True
             self._note(f"{there.why}, so this may be a second delivery")
 
@@ -169,7 +140,7 @@ class Claim:
             value = self._store.get(self._deadline, self._name)
         except StoreFailure:
             return
-        there = _read(value.data, self._delivery) if value is not None else None
+        there = decode(value.data, self._delivery) if value is not None else None
         if isinstance(there, Receipt):
             self.receipt = there
         elif there is not None:
@@ -182,7 +153,7 @@ class Claim:
                 if self._over.is_set() or self._now is None or self._store.half_spent or not self._deadline.remaining():
                     return
                 now = self._mine(self._now)
-                data, known = _written(now, self._delivery), self._version
+                data, known = encode(now, self._delivery), self._version
                 try:
                     version = self._put(data, known)
                 except StoreFailure:
@@ -197,48 +168,3 @@ class Claim:
     def _note(self, note: str) -> None:
         if note not in self.notes:
             self.notes.append(note)
-
-
-def read_receipt(store: BoundedStore, deadline: Deadline, delivery: str) -> Receipt | None:
-    """The receipt of a delivery, or None where there is none that can be read. Raises StoreFailure."""
-    value = store.get(deadline, f"receipt.{delivery}")
-    there = _read(value.data, delivery) if value is not None else None
-    return there if isinstance(there, Receipt) else None
-
-
-def _read(data: bytes, delivery: str) -> "Receipt | _Unreadable":
-    """What stands there, in whatever state it is."""
-    damaged = _Unreadable("the receipt is not one of this delivery, or is damaged")
-    if len(data) > MOST:
-        return damaged
-    try:
-        found = json.loads(data)
-        version = found["version"]
-        if isinstance(version, int) and version > _VERSION:
-            return _Unreadable(f"the receipt is of a newer exitkit (version {version})", keep=True)
-        if version != _VERSION or found["stage"] not in get_args(Stage) or found["delivery"] != delivery:
-            return damaged
-        at = float(found["at"])
-        texts = [found.get(name, "") for name in ("owner", "sign")]
-        if not math.isfinite(at) or not all(isinstance(text, str) for text in texts):
-            return damaged
-        return Receipt(found["stage"], at, dict(found["facts"]), *texts)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
-        return damaged
-
-
-def _written(receipt: Receipt, delivery: str) -> bytes:
-    """As JSON; facts that are too long to be read back, or no JSON, are left out, as the stage matters most."""
-    plain = {
-        "version": _VERSION,
-        "delivery": delivery,
-        "stage": receipt.stage,
-        "at": receipt.at,
-        "owner": receipt.owner,
-        "sign": receipt.sign,
-    }
-    try:
-        text = json.dumps({**plain, "facts": dict(receipt.facts)}, default=str)
-    except (TypeError, ValueError, RecursionError):
-        text = ""
-    return (text if 0 < len(text) <= MOST else json.dumps({**plain, "facts": {}})).encode("ascii")

@@ -40,15 +40,14 @@ class BucketStore(Store):
         return Value(found.body, found.version)
 
     def put_if_absent(self, name: str, data: bytes) -> str:
-        if not self._conditions() and self.get(name) is not None:
-            return ""
-        return self._add(self._key(name), data)
+        if self._conditions():
+            return self._opened().add(self._key(name), data, _JSON)
+        return "" if self.get(name) is not None else self._put(name, data)
 
     def put_if_unchanged(self, name: str, data: bytes, version: str) -> str:
         if not self._conditions():
             value = self.get(name)
-            if value is None or value.version != version:
-                return ""
+            return "" if value is None or value.version != version else self._put(name, data)
         try:
             return self._opened().replace(self._key(name), data, version, _JSON)
         except NoSuchObject:
@@ -94,17 +93,13 @@ class BucketStore(Store):
     def _finds_out(self) -> bool:
         """By writing what is there, which must fail; where it was not, by writing it again."""
         key = f"{self.prefix}{_PROBE}"
-        return not self._add(key, b"{}") or not self._add(key, b"{}")
-
-    def _add(self, key: str, data: bytes) -> str:
         try:
-            return self._opened().add(key, data, _JSON)
+            return any(not self._opened().add(key, b"{}", _JSON) for _ in range(2))
         except ActionError as error:
-            if not re.search(r"\bNotImplemented\b|\b501\b", str(error)) or self._heeds:
-                raise
-        # It says so itself. What may stand there has been looked for.
-        if key.endswith(_PROBE):
-            return "unconditional"
-        self._opened().put(key, data, _JSON)
-        found = self._opened().get(key, limit=MOST + 1)
-        return found.version
+            if re.search(r"\bNotImplemented\b|\b501\b", str(error)):  # it says so itself
+                return False
+            raise
+
+    def _put(self, name: str, data: bytes) -> str:
+        self._opened().put(self._key(name), data, _JSON)
+        return self._opened().get(self._key(name), limit=MOST + 1).version

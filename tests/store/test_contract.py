@@ -55,7 +55,6 @@ def test_values_are_listed_by_prefix_and_in_order(store):
 def test_an_empty_store_is_read_as_one(store):
     """Nothing needs to be made before."""
     assert store.list("") == []
-    assert store.put_if_unchanged("a", b"x", "v") == ""
     store.delete("a")
 
 

@@ -113,7 +113,7 @@ def test_a_link_that_a_killed_process_left_is_put_away(store, monkeypatch):
         there = lstat(path)
         if not str(path).endswith(".held"):
             return there
-        return os.stat_result(tuple(there[:7]) + (there[7] - 60, there[8] - 60, there[9] - 60))
+        return os.stat_result((*there[:7], there[7] - 60, there[8] - 60, there[9] - 60))
 
     monkeypatch.setattr(os, "lstat", aged)
     with pytest.raises(Retryable):

@@ -144,7 +144,7 @@ def opened(state: str) -> "BoundedStore | None":
     """The store of that name; nothing is loaded for none. Raises ConfigError."""
     if not state:
         return None
-    from exitkit.store import open_store
+    from exitkit.store.place import open_store
 
     return open_store(state)
 

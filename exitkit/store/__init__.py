@@ -7,15 +7,10 @@ import re
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
-from exitkit.errors import ConfigError
-from exitkit.store.bounded import BoundedStore
-
 MOST = 64 * 1024
 """Bytes of one value; more is not read, and is no value of ours."""
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
-_PLACES = "the path of a folder, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or configmap://NAMESPACE/NAME"
 
 
 class Value(NamedTuple):
@@ -55,27 +50,6 @@ class Store(ABC):
     @abstractmethod
     def list(self, prefix: str) -> list[str]:
         """The names that begin so, in order."""
-
-
-def open_store(where: str) -> BoundedStore | None:
-    """The store that a setting names, or None where it names none. Nothing is asked yet. Raises ConfigError."""
-    if not where:
-        return None
-    match = _SCHEME.match(where)
-    scheme, rest = (match[1], where[match.end() :]) if match else ("", where)
-    if scheme in ("s3", "gs"):
-        from exitkit.store.bucket import BucketStore
-
-        return BoundedStore(BucketStore(where))
-    if scheme == "configmap":
-        from exitkit.store.configmap import ConfigMapStore
-
-        return BoundedStore(ConfigMapStore(rest))
-    if scheme:
-        raise ConfigError(f"state: {scheme}:// is no place for it: give {_PLACES}")
-    from exitkit.store.folder import FolderStore
-
-    return BoundedStore(FolderStore(where))
 
 
 def check_name(name: str) -> str:

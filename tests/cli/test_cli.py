@@ -518,6 +518,34 @@ def test_a_receipt_keeps_a_second_run_from_telling_again(run):
     assert (second.code, second.err) == (0, "")
 
 
+def test_the_state_is_what_the_flag_the_variable_or_the_plan_says(run):
+    """In this order; a dry run leaves nothing there."""
+    plan("state: by-plan\nsteps: [{uses: notify.console}]")
+    facts = ("--uid", "u", "--status", "Failed")
+    run("run", *facts, "--dry-run")
+    assert not Path("by-plan").exists()
+    for argv, more in (
+        ((), {}),
+        ((), {"EXITKIT_STATE": "by-variable"}),
+        (("--state", "by-flag"), {"EXITKIT_STATE": "x"}),
+    ):
+        assert run("run", *facts, *argv, **more).outcomes == {"notify.console": "ok"}
+    assert run("run", *facts).outcomes == {"notify.console": "duplicate"}
+    assert {name for name in ("by-plan", "by-variable", "by-flag", "x") if list(Path(name).glob("*.json"))} == {
+        "by-plan",
+        "by-variable",
+        "by-flag",
+    }
+
+
+def test_a_state_that_cannot_be_kept_stops_no_delivery(run):
+    """It is told what is not promised now, and the exit code is that of the delivery."""
+    Path("file").write_text("x")
+    ran = run("notify", "--uid", "u", "--status", "Failed", "--state", "file")
+    assert (ran.code, ran.outcomes) == (0, {"notify.console": "ok"})
+    assert "no receipt kept, so another run may deliver again: file: " in ran.out
+
+
 def test_control_characters_in_an_error_do_not_reach_the_terminal(run):
     """A key of a plan may hold anything."""
     plan('steps: [{uses: notify.console, with: {"\\e]0;x\\a": 1}}]')

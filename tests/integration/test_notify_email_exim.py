@@ -15,7 +15,7 @@ import pytest
 from exitkit.errors import ActionError, Exhausted
 from exitkit.notify.email import Email
 from exitkit.retry import RetryPolicy
-from exitkit.store import open_store
+from exitkit.store.place import open_store
 from exitkit.testing import context
 from exitkit.testing.certificates import certificate_file
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from exitkit.store import open_store
+from exitkit.store.place import open_store
 
 from ..store.test_contract import *  # noqa: F403, TID252 - the very same tests
 

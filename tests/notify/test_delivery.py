@@ -14,9 +14,10 @@ from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
 from exitkit.notify.delivery import deliver
 from exitkit.retry import Retry, RetryPolicy
 from exitkit.retry.clock import Deadline
-from exitkit.store import Store, open_store, owner
+from exitkit.store import Store, owner
 from exitkit.store.bounded import BoundedStore
 from exitkit.store.claim import Claim
+from exitkit.store.place import open_store
 from exitkit.store.receipt import Receipt, decode, encode, name_of
 from exitkit.testing.clock import FakeClock
 

@@ -7,7 +7,7 @@ from exitkit.action import Result
 from exitkit.errors import ActionError, Retryable, Unknown
 from exitkit.notify import Notify, Refused
 from exitkit.retry import RetryPolicy
-from exitkit.store import open_store
+from exitkit.store.place import open_store
 from exitkit.testing.scene import context, failed_workflow
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exitkit.store import open_store
+from exitkit.store.place import open_store
 
 from .servers import ConfigMapKeeper, GCSKeeper, S3Keeper
 

@@ -4,8 +4,9 @@ import pytest
 
 from exitkit.errors import ActionError, ConfigError, Retryable
 from exitkit.retry.clock import Deadline
-from exitkit.store import Store, open_store
+from exitkit.store import Store
 from exitkit.store.bounded import BoundedStore, StoreFailure
+from exitkit.store.place import open_store
 from exitkit.testing import FakeClock
 
 

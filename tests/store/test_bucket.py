@@ -6,7 +6,7 @@ import pytest
 
 from exitkit.errors import ActionError
 from exitkit.retry.clock import Deadline
-from exitkit.store import open_store
+from exitkit.store.place import open_store
 from exitkit.testing import FakeClock
 from exitkit.testing.http import answer
 

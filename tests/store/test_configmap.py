@@ -6,7 +6,8 @@ import pytest
 
 from exitkit.errors import ActionError
 from exitkit.retry.clock import Deadline
-from exitkit.store import MOST, open_store
+from exitkit.store import MOST
+from exitkit.store.place import open_store
 from exitkit.testing.http import answer
 from exitkit.testing.kubespeech import failure
 

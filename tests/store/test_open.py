@@ -3,7 +3,7 @@
 import pytest
 
 from exitkit.errors import ConfigError
-from exitkit.store import open_store
+from exitkit.store.place import open_store
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
 from exitkit.notify.email import Email, addresses
 from exitkit.notify.email.posting import server_of
 from exitkit.retry import RetryPolicy
-from exitkit.store import open_store
+from exitkit.store.place import open_store
 from exitkit.testing import ActionContract
 from exitkit.testing.clock import FakeClock
 from exitkit.testing.http import ScriptedHTTP

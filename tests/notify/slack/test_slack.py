@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from exitkit.errors import ActionError, Exhausted, Unknown
 from exitkit.notify.slack import Slack, client
 from exitkit.retry import RetryPolicy
-from exitkit.store import open_store
+from exitkit.store.place import open_store
 from exitkit.store.receipt import Receipt, encode, name_of
 from exitkit.testing import ActionContract
 from exitkit.testing.clock import FakeClock

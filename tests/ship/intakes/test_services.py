@@ -10,7 +10,7 @@ from exitkit.errors import ActionError, Unknown
 from exitkit.plan import registry
 from exitkit.retry import RetryPolicy
 from exitkit.settings import load
-from exitkit.store import open_store
+from exitkit.store.place import open_store
 from exitkit.testing import context, failed_workflow
 
 HARD = [

@@ -160,7 +160,7 @@ def test_every_command_has_help(run, argv):
         ["run", "a.yaml", "b.yaml"],
         ["run", "--timeout", "soon"],
         ["run", "--fail-on", "nothing"],
-        ["notify", "--state", "s3://bucket"],
+        ["notify", "--state", "ftp://bucket"],
         ["notify", "console", "--stream", "stdin"],
         ["notify", "console", "--when", "Faild"],
         ["notify", "console", "--retry", "{attemts: 1}"],

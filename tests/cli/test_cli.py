@@ -531,6 +531,7 @@ def test_the_state_is_what_the_flag_the_variable_or_the_plan_says(run):
     ):
         assert run("run", *facts, *argv, **more).outcomes == {"notify.console": "ok"}
     assert run("run", *facts).outcomes == {"notify.console": "duplicate"}
+    assert run("notify", *facts).outcomes == {"notify.console": "duplicate"}, "its notify steps are the same"
     assert {name for name in ("by-plan", "by-variable", "by-flag", "x") if list(Path(name).glob("*.json"))} == {
         "by-plan",
         "by-variable",

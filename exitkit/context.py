@@ -11,6 +11,7 @@ from exitkit.retry import Retry
 from exitkit.retry.clock import Deadline
 
 if TYPE_CHECKING:
+    from exitkit.history import History
     from exitkit.store.bounded import BoundedStore
 
 __all__ = ["Context", "Entry", "StepOutcome"]
@@ -21,7 +22,8 @@ class Context:
     """Handed to every action. A new field needs a decision note: this must not become a bag.
 
     `step` is the id of the running step, `because` why it runs if it is a fallback, `entries` what the
-    steps before it came to. `state` keeps receipts from one run to the next.
+    steps before it came to. `state` keeps receipts from one run to the next, and `history` is how earlier runs of
+    the same series ended.
     """
 
     workflow: Workflow
@@ -31,6 +33,7 @@ class Context:
     dry_run: bool = False
     entries: tuple[Entry, ...] = ()
     state: "BoundedStore | None" = None
+    history: "History | None" = None
 
     @property
     def deadline(self) -> Deadline:

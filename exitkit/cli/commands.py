@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -29,9 +29,6 @@ from exitkit.run.report import FailOn, Report
 from exitkit.run.spare import without_unusable
 from exitkit.signals import CUT, Stop
 from exitkit.text.units import Seconds
-
-if TYPE_CHECKING:
-    from exitkit.store.bounded import BoundedStore
 
 
 class RunOptions(BaseModel):
@@ -94,8 +91,11 @@ class CommandSession:
         """Run the plan, print the report unless quiet, and keep the exit code. Raises ConfigError."""
         chosen = self.options(given)
         dry_run = chosen.dry_run or dry_run
-        state = None if dry_run else opened(chosen.state or what.state)
-        context = Context(workflow=self.workflow(given), dry_run=dry_run, state=state)
+        context = Context(workflow=self.workflow(given), dry_run=dry_run)
+        if where := "" if dry_run else chosen.state or what.state:
+            from exitkit.cli import remembered  # which is needed with a store alone
+
+            context = remembered.with_store(context, where, what.series)
         place = output.Place(chosen.report_format, chosen.output_dir, output.declared(context.workflow.template))
         report = self.run(what, context, chosen.timeout, place, fail_on=chosen.fail_on)
         if quiet:
@@ -124,6 +124,9 @@ class CommandSession:
         gc.enable()
         with stdout.apart():
             report = dispatch(what, context, self.environ, fail_on=fail_on, because=because, tell=self.stop.tell)
+            if context.history is not None:
+                context.history.keep(deadline)
+                report = replace(report, notes=(*report.notes, *context.history.notes))
         self.stop.over = True
         self.stop.tell("over")
         if number := self.stop.number:
@@ -138,15 +141,6 @@ class CommandSession:
     def _spent(self) -> float:
         """Seconds since the process started, which the deadline counts as well."""
         return 0.0 if self.stop.started is None else max(0.0, time.monotonic() - self.stop.started)
-
-
-def opened(state: str) -> "BoundedStore | None":
-    """The store of that name; nothing is loaded for none. Raises ConfigError."""
-    if not state:
-        return None
-    from exitkit.store.place import open_store
-
-    return open_store(state)
 
 
 def fact_flags() -> list[Flag]:

@@ -4,12 +4,12 @@ The workflow has ended all the same, and somebody waits to hear of it: the chann
 files and messages in which the end of a run is told are written as for any other.
 """
 
+from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from exitkit import settings, stdout
 from exitkit.cli import flags
-from exitkit.cli.commands import CommandSession, RunOptions, fact_flags, opened, run_flags
+from exitkit.cli.commands import CommandSession, RunOptions, fact_flags, run_flags
 from exitkit.cli.flags import Given
 from exitkit.context import Context
 from exitkit.entry import Entry
@@ -19,16 +19,18 @@ from exitkit.run import output
 from exitkit.run.report import Report, identity
 from exitkit.text import redact
 
-if TYPE_CHECKING:
-    from exitkit.store.bounded import BoundedStore
-
 
 def tell(session: CommandSession, argv: list[str], text: str) -> int:
     """Tell of the error everywhere but on standard output; the exit code, which is 2 unless a signal comes."""
     given = _gleaned(argv)
     chosen = _options(session, given)
     dry_run = chosen.dry_run
-    context = Context(workflow=session.workflow(given), dry_run=dry_run, state=_state("" if dry_run else chosen.state))
+    context = Context(workflow=session.workflow(given), dry_run=dry_run)
+    if chosen.state and not dry_run:
+        from exitkit.cli import remembered
+
+        with suppress(ConfigError):  # which may be what is told of here
+            context = remembered.with_store(context, chosen.state)
     place = output.Place(chosen.report_format, chosen.output_dir, output.declared(context.workflow.template))
     name = "plan" if argv[0] == "run" else ".".join(argv[: 2 if argv[1:2] and argv[1][:1] != "-" else 1])
     clock = context.deadline.clock
@@ -77,10 +79,3 @@ def _options(session: CommandSession, given: Given) -> RunOptions:
                 if given["run"].pop(field, None) is None:
                     environ.pop(f"EXITKIT_{field.upper()}", None)
     return RunOptions()
-
-
-def _state(where: str) -> "BoundedStore | None":
-    try:
-        return opened(where)
-    except ConfigError:
-        return None

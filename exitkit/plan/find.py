@@ -88,6 +88,7 @@ def _only_notify(whole: Plan) -> Plan:
     return Plan(
         timeout=whole.timeout,
         state=whole.state,
+        series=whole.series,
         steps=tuple(
             step.model_copy(update={"fallback": tuple(one for one in step.fallback if one in kept)}) for step in steps
         ),

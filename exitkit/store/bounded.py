@@ -48,10 +48,10 @@ class BoundedStore:
         """Whether what is not needed should be left out."""
         return self._limit is not None and self._spent > self._limit / 2
 
-    def ask(self, deadline: Deadline, question: "Callable[[Store], T]") -> T:
-        """What the store answers. Raises StoreFailure."""
+    def ask(self, deadline: Deadline, question: "Callable[[Store], T]", *, longest: float = _LONGEST) -> T:
+        """What the store answers, within so many seconds at the longest. Raises StoreFailure."""
         clock = deadline.clock
-        seconds = self._seconds(deadline)
+        seconds = self._seconds(deadline, longest)
         # Others that write at the same time are no bad luck: the time alone bounds how often it is tried.
         terms = RetryPolicy.model_construct(attempts=100, wait=0.1, max_wait=1.0, attempt_timeout=min(_TRY, seconds))
         retry = Retry(terms, deadline.within(seconds))
@@ -59,6 +59,8 @@ class BoundedStore:
         try:
             # Apart from the step that asks: a question on its way is no message that may have arrived.
             answer = contextvars.Context().run(retry, lambda: question(self.store), safe=True)
+        except StoreFailure:
+            raise
         except Exception as error:  # whatever it is, what asks has more to do
             self._count(clock.monotonic() - began, silent=isinstance(error, ActionError) and error.reason == "timeout")
             raise StoreFailure(f"{self.where}: {_told(error)}") from error
@@ -83,7 +85,7 @@ class BoundedStore:
             version = value.version if value is not None else ""
         raise StoreFailure(f"{self.where}: others write the same value all the time")
 
-    def _seconds(self, deadline: Deadline) -> float:
+    def _seconds(self, deadline: Deadline, longest: float) -> float:
         """How long the next question may take."""
         left = deadline.remaining()
         with self._lock:
@@ -91,7 +93,7 @@ class BoundedStore:
                 self._limit = left * _SHARE
             if self._silent >= _SILENT:
                 raise StoreFailure(f"{self.where}: it does not answer, and is not asked any more")
-            seconds = min(_LONGEST, self._limit - self._spent, left / 4)
+            seconds = min(longest, self._limit - self._spent, left / 4)
         if seconds <= 0:
             raise StoreFailure(f"{self.where}: it is so slow that it has used up its share of the time")
         return seconds

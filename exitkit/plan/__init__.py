@@ -26,7 +26,7 @@ class When(BaseModel):
 
     model_config = _STRICT
 
-    when: tuple[Status | Change, ...] = Field(
+    when: tuple[Literal[Status, Change], ...] = Field(
         (), description="Run only if the workflow's status is one of these, or stands so to the end before it."
     )
     if_: str = Field("", alias="if", description="Run only if this expression holds, such as workflow.duration > 60.")

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from exitkit.action import Action, Result
 from exitkit.argo.workflow import Workflow
-from exitkit.cleanup.engine import confirm
+from exitkit.cleanup.engine import confirm, laterlist
 from exitkit.cleanup.engine.deletion import Sweeper
 from exitkit.cleanup.engine.globs import Globs, escaped, is_magic
 from exitkit.cleanup.engine.ownership import Uid, is_telling, owners
@@ -147,7 +147,10 @@ class Cleanup(Action):
         if self.receipt.startswith("s3://"):
             from exitkit.clients.s3.upload import open_upload
 
-            return open_upload(self.receipt, self.receipt_access(), context)
+            if laterlist.is_first(context):
+                return open_upload(self.receipt, self.receipt_access(), context)
+            own = laterlist.beside(self.receipt)
+            return laterlist.LaterList(lambda: open_upload(own, self.receipt_access(), context))
         return open_file(self.receipt)
 
     def receipt_access(self) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from exitkit.logreader import LogReader
 from exitkit.plan import check as plan
 from exitkit.plan import find, registry
 from exitkit.plan.check import Plan
-from exitkit.receipts import open_state
 from exitkit.recordreader import RecordReader
 from exitkit.retry import Retry
 from exitkit.run import deadline_for, dispatch, output
@@ -46,7 +45,11 @@ class RunOptions(BaseModel):
         "auto", description="How to print the report; auto is a table on a terminal, else JSON."
     )
     output_dir: str = Field("", description="Folder for the files report, outcome, exit-code and summary.")
-    state: str = Field("", description="Folder for receipts, so that a second run does not deliver again.")
+    state: str = Field(
+        "",
+        description="Where is kept from run to run what has been done, so that it is done once: a folder, "
+        "s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or configmap://NAMESPACE/NAME; by default the plan's own.",
+    )
     record: str = Field(
         "",
         description="File that holds the Workflow, as `argo get -o json` writes it; without it the record is read from "
@@ -97,8 +100,11 @@ class CommandSession:
         chosen = self.options(given)
         dry_run = chosen.dry_run or dry_run
         workflow, records = recording.of_file(self.workflow(given), chosen.record)
-        state = open_state("" if dry_run else chosen.state)
-        context = Context(workflow=workflow, dry_run=dry_run, state=state, records=records)
+        context = Context(workflow=workflow, dry_run=dry_run, records=records)
+        if where := "" if dry_run else chosen.state or what.state:
+            from exitkit.cli import remembered  # which is needed with a store alone
+
+            context = remembered.with_store(context, where, what.series)
         place = output.Place(chosen.report_format, chosen.output_dir, output.declared(context.workflow.template))
         report = self.run(what, context, chosen.timeout, place, fail_on=chosen.fail_on)
         if quiet:
@@ -131,6 +137,9 @@ class CommandSession:
         for reader in (context.records, context.logs):
             if isinstance(reader, RecordReader | LogReader):
                 reader.close()
+            if context.history is not None:
+                context.history.keep(deadline)
+                report = replace(report, notes=(*report.notes, *context.history.notes))
         self.stop.over = True
         self.stop.tell("over")
         if number := self.stop.number:

@@ -81,15 +81,15 @@ class Bucket(ABC):
         """Write an object, whole, in the place of one that may be there."""
 
     @abstractmethod
-    def add(self, key: str, body: bytes, content_type: str = PLAIN) -> bool:
-        """Write an object that is not there yet; False if one is.
+    def add(self, key: str, body: bytes, content_type: str = PLAIN) -> str:
+        """Write an object that is not there yet: its version, or "" if one is.
 
         A server that does not know the condition replaces it.
         """
 
     @abstractmethod
-    def replace(self, key: str, body: bytes, version: str, content_type: str = PLAIN) -> bool:
-        """Write an object in the place of this version of it; False if it is another one by now, or none."""
+    def replace(self, key: str, body: bytes, version: str, content_type: str = PLAIN) -> str:
+        """Write an object in the place of this version of it: the new one, or "" if it is another by now, or none."""
 
     @abstractmethod
     def remove(self, key: str) -> None:

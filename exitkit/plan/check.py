@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Parallel", "Plan", "Status", "Step", "When", "check", "read", "single"]
 
-TEMPLATE_NAMES = ("workflow", "steps")
-"""What templates and conditions can read: Argo's facts, and what earlier steps came to."""
+TEMPLATE_NAMES = ("workflow", "steps", "history")
+"""What templates and conditions can read: Argo's facts, what earlier steps came to, and how earlier runs ended."""
 
 
 def read(text: str, source: str, environ: Mapping[str, str], *, thorough: bool = False) -> Plan:
@@ -57,7 +57,24 @@ def check(plan: Plan, environ: Mapping[str, str], *, thorough: bool = False) -> 
             if name not in ids
         ]
         found += _check_step(step, path, environ, thorough=thorough)
-    return found + _circles(plan)
+    return found + _circles(plan) + _wrong_state(plan)
+
+
+def _wrong_state(plan: Plan) -> list[Problem]:
+    """What is wrong with where the plan is remembered, and as what."""
+    found = []
+    for key, text in (("state", plan.state), ("series", plan.series)):
+        try:
+            unknown = sorted(template.check(text) - {"workflow"})
+            if unknown:
+                raise ConfigError(f"template: only the workflow's facts can be read here, not {unknown[0]!r}")  # noqa: TRY301 - told as all others are
+            if key == "state" and text and not template.is_template(text):
+                from exitkit.store.place import open_store
+
+                open_store(text)
+        except ConfigError as error:
+            found.append(Problem((key,), str(error).removeprefix("state: ")))
+    return found
 
 
 def _parse(data: Any) -> tuple[Plan, list[Problem]]:

@@ -87,6 +87,8 @@ def _only_notify(whole: Plan) -> Plan:
     kept = {step.id for step in steps}
     return Plan(
         timeout=whole.timeout,
+        state=whole.state,
+        series=whole.series,
         steps=tuple(
             step.model_copy(update={"fallback": tuple(one for one in step.fallback if one in kept)}) for step in steps
         ),

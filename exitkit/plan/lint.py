@@ -23,6 +23,13 @@ _WORDS: Mapping[tuple[str, ...], tuple[str, ...]] = {
 _OPEN = ("labels", "annotations", "parameters", "outputs")
 _MAY_BE_MISSING = ("labels", "annotations")
 _METHODS = ("items", "keys", "values", "get")
+_HISTORY: Mapping[str, Any] = {
+    "failures_in_a_row": 3,
+    "last_success": {"name": "train-b2k9x", "at": "2026-08-18T12:40:00Z", "duration": 1260.0},
+    "usual_duration": 1260.0,
+    "changed": False,
+    "known": 7,
+}
 _STEP_FACTS = {"outcome": "ok", "summary": "done"}
 
 
@@ -60,7 +67,7 @@ def _wrong(step: Step, environ: Mapping[str, str]) -> Iterator[Problem]:
         return
     told: list[str] = []
     for sample in ("failed", "succeeded"):
-        facts = {"workflow": _facts(_workflow(sample)), "steps": _Steps()}
+        facts = {"workflow": _facts(_workflow(sample)), "steps": _Steps(), "history": _HISTORY}
         try:
             given = template.render(step.with_, facts, lenient=action.lenient)
         except ConfigError:
@@ -98,12 +105,13 @@ def _misread(text: str, ids: list[str], before: list[str], *, expression: bool) 
         return  # which has been told
     for name in dashed:
         yield f"a name with a dash is written in brackets: {name.meant}, not {name.written}"
-    known = _facts(_workflow("failed"))
+    known, history = _facts(_workflow("failed")), dict(_HISTORY)
     for reading in dict.fromkeys(readings):
         if reading.path[0] == "steps":
             yield from _misread_step(reading.path, reading.words, ids, before)
         else:
-            yield from _misread_fact(reading.path, reading.words, known, guarded=reading.guarded)
+            facts = history if reading.path[0] == "history" else known
+            yield from _misread_fact(reading.path, reading.words, facts, guarded=reading.guarded)
 
 
 def _misread_step(

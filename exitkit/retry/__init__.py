@@ -54,9 +54,10 @@ class RetryPolicy(BaseModel):
         20.0, description="Longest wait between two tries; a Retry-After of the server goes before it."
     )
     attempt_timeout: Seconds = Field(15.0, gt=0, description="After this long one request is given up.")
-    resend: bool = Field(
-        False,
-        description="Send again also when an earlier try may have arrived, and risk a duplicate.",
+    resend: bool | None = Field(
+        None,
+        description="Send again also when an earlier try may have arrived, and risk a duplicate; by default only what an "
+        "earlier run may have sent is, if it is news of a failure.",
     )
 
 
@@ -106,7 +107,7 @@ class _Loop:
 
     def __init__(self, policy: RetryPolicy, deadline: Deadline, *, safe: bool, limit: float) -> None:
         self.policy, self.deadline, self.limit = policy, deadline, limit
-        self.resend = safe or policy.resend
+        self.resend = safe or bool(policy.resend)
         self.tries = 0
         self.unlucky = 0  # of them, those that count
         self.is_cut = False  # whether the wait that was drawn is longer than what is left

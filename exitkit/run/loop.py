@@ -14,7 +14,7 @@ from exitkit.errors import ActionError, ConfigError, Reason, Skip, Unknown
 from exitkit.plan.check import Parallel, Plan, Step
 from exitkit.retry import GRACE, Retry
 from exitkit.run import reserve, settled
-from exitkit.run.binding import bind, check_extras, check_terms, informed, is_due
+from exitkit.run.binding import bind, check_extras, check_terms, informed, is_due, without_history
 from exitkit.run.report import FailOn, Report, entry_json, identity
 from exitkit.run.spare import with_notes
 from exitkit.run.unfinished import TIME, settle
@@ -49,7 +49,7 @@ def dispatch(  # noqa: PLR0913 - what a run needs
     clock, deadline = context.deadline.clock, context.deadline
     started, began = clock.time(), clock.monotonic()
     known = identity(context.workflow)
-    notes = (*context.workflow.notes, *context.workflow.failures.notes)
+    notes = (*context.workflow.notes, *context.workflow.failures.notes, *without_history(plan, context))
     tell(
         "plan",
         {

@@ -48,7 +48,7 @@ def refused(tmp_path, monkeypatch, capsys):
         (["run", "a", "b"], "plan", "one plan at a time"),
         (["notify", "console", "--stream", "x"], "notify.console", "--stream: is not one of"),
         (["notify", "slack"], "notify.slack", "channel"),
-        (["notify", "--state", "s3://b"], "notify", "only a folder can keep receipts"),
+        (["notify", "--state", "ftp://b"], "notify", "ftp:// is no place for it"),
         (["cleanup", "files"], "cleanup.files", "paths"),
     ],
 )

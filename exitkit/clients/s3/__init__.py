@@ -89,18 +89,17 @@ class S3Bucket(S3Requests, Bucket):
     def put(self, key: str, body: bytes, content_type: str = PLAIN) -> None:
         self._write(key, body, {"Content-Type": content_type})
 
-    def add(self, key: str, body: bytes, content_type: str = PLAIN) -> bool:
+    def add(self, key: str, body: bytes, content_type: str = PLAIN) -> str:
         return self._write_if(key, body, {"Content-Type": content_type, "If-None-Match": "*"})
 
-    def replace(self, key: str, body: bytes, version: str, content_type: str = PLAIN) -> bool:
+    def replace(self, key: str, body: bytes, version: str, content_type: str = PLAIN) -> str:
         return self._write_if(key, body, {"Content-Type": content_type, "If-Match": version})
 
-    def _write_if(self, key: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    def _write_if(self, key: str, body: bytes, headers: Mapping[str, str]) -> str:
         try:
-            self._write(key, body, headers)
+            return self._write(key, body, headers)
         except ConditionFailed:
-            return False
-        return True
+            return ""
 
     def _write(self, key: str, body: bytes, headers: Mapping[str, str], query: Mapping[str, str] | None = None) -> str:
         """The ETag of what was written, without which nothing counts as written."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from jinja2 import nodes
 
 _DEFAULTS = ("default", "d")
-_ROOTS = ("workflow", "steps")
+_ROOTS = ("workflow", "steps", "history")
 
 
 class Reading(NamedTuple):

@@ -43,6 +43,7 @@ class Shipment:
         """Raises ActionError where something did not arrive, with the counts as its facts, and Skip for nothing."""
         try:
             try:
+                self.tally.sent.begin()
                 self._run(sources)
                 self._check()
             except OSError as error:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel, Field
 
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
-from exitkit.retry.attempt import GRACE, Abandoned, blocking, bounded, sending, time_left
+from exitkit.retry.attempt import GRACE, Abandoned, Known, blocking, bounded, knowing, sending, time_left
 from exitkit.retry.clock import Deadline
 from exitkit.settings import STRICT
 from exitkit.text.units import Seconds
@@ -23,7 +23,18 @@ from exitkit.text.units import Seconds
 if TYPE_CHECKING:
     import tenacity
 
-__all__ = ["GRACE", "Abandoned", "Retry", "RetryPolicy", "blocking", "parse_retry_after", "sending", "time_left"]
+__all__ = [
+    "GRACE",
+    "Abandoned",
+    "Known",
+    "Retry",
+    "RetryPolicy",
+    "blocking",
+    "knowing",
+    "parse_retry_after",
+    "sending",
+    "time_left",
+]
 
 T = TypeVar("T")
 log = logging.getLogger("exitkit")

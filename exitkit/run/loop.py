@@ -13,6 +13,7 @@ from exitkit.context import Context, Entry, StepOutcome
 from exitkit.errors import ActionError, ConfigError, Reason, Skip, Unknown
 from exitkit.plan.check import Parallel, Plan, Step
 from exitkit.retry import GRACE, Retry
+from exitkit.retry.clock import Deadline
 from exitkit.run import reserve, settled
 from exitkit.run.binding import bind, check_extras, check_terms, is_due
 from exitkit.run.report import FailOn, Report, entry_json, identity
@@ -93,10 +94,9 @@ class _Run:
         self.steps = {step.id: step for step in plan.each()}
         self.fallbacks = plan.fallbacks()
         self.waiting = {step.id for step in plan.each() if step.required and step.id not in self.fallbacks}
-        left = context.deadline.remaining()
         # The end of each step, and of the patience with it, so that all is told before the run's own end.
-        self.last = context.deadline.within(left - reserve.telling(left))
-        self.patience = context.deadline.within(left - reserve.telling(left) / 2)
+        self.last = context.deadline.ahead(reserve.telling)
+        self.patience = context.deadline.ahead(_half_telling)
         self.turns = {name: threading.Lock() for name in self.fallbacks}
 
     def run(self, done: Callable[[], None]) -> None:
@@ -111,12 +111,12 @@ class _Run:
             self.over = True
             done()
 
-    def _context(self, turn: _Turn, limit: float) -> Context:
-        """What the step is run with; at the end of time it ends a little before whoever waits for it gives up."""
+    def _context(self, turn: _Turn, patience: Deadline) -> Context:
+        """What the step is run with, which ends a little before whoever waits for it gives up."""
         step = turn.step
         return replace(
             self.context,
-            retry=Retry(step.retry, self.last.within(limit)),
+            retry=Retry(step.retry, patience.ahead(_half_telling)),
             step=step.id,
             because=turn.because,
             entries=tuple(self.entries.values()),
@@ -199,8 +199,8 @@ class _Run:
         if self.last.remaining() <= 0:
             self.cut = True
             return _entry(step, "failed", "not run: no time left", reason="timeout")
-        limit = self._limit(turn)
-        context, deadline = self._context(turn, limit), self.patience.within(limit)
+        deadline = self.patience.within(self._limit(turn))
+        context = self._context(turn, deadline)
         try:
             check_terms(step, context)
             result = Retry(step.retry, deadline).whole(partial(self._done, step, context))
@@ -230,6 +230,10 @@ class _Run:
             known.notes = (*known.notes, *left_out)
             raise known from error.__cause__
         return None if result is None else replace(result, notes=(*result.notes, *left_out))
+
+
+def _half_telling(seconds: float) -> float:
+    return reserve.telling(seconds) / 2
 
 
 def _steps(item: Step | Parallel) -> tuple[Step, ...]:

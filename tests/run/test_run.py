@@ -197,7 +197,7 @@ def test_a_timeout_ends_its_step_alone():
     """The rest of the plan's time is for the others."""
     report = run(step("a", "hang", timeout=5), step("b", "hang-sent", timeout=5), step("c"))
     assert outcomes(report) == {"a": "failed", "b": "unknown", "c": "ok"}
-    assert 10 <= report.seconds <= 10 + 2 * GRACES
+    assert 9.5 <= report.seconds <= 10 + 2 * GRACES  # of each, a moment is for telling how far it came
     assert report.exit_code == 1
 
 

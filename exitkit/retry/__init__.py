@@ -207,7 +207,8 @@ class _Loop:
 
     def _exhausted(self) -> ActionError:
         # What an attempt said before the time ran out tells more than that it did.
-        said = [error for error in self.errors if error.reason != "timeout"] or self.errors
+        doubts = [error for error in self.errors if isinstance(error, Retryable) and error.doubt]
+        said = doubts or [error for error in self.errors if error.reason != "timeout"] or self.errors
         last = said[-1]
         if self.unlucky >= self.policy.attempts or self.policy.attempts == 1:
             why = f"gave up after {self.tries} tries" if self.tries > 1 else ""
@@ -216,6 +217,9 @@ class _Loop:
             asked = f"; asked to wait {after:.0f} s" if after else ""
             why = f"no time left after {self.tries} {'try' if self.tries == 1 else 'tries'}{asked}"
         message = f"{last}; {why}" if why else str(last)
+        if doubts:
+            told = f"{message}; it may have arrived"
+            return Unknown(told, reason=last.reason, resent=True, facts=last.facts, notes=last.notes)
         exhausted = Exhausted(message, reason=last.reason, tries=self.tries, facts=last.facts, notes=last.notes)
         return self._final(exhausted)
 

@@ -190,7 +190,7 @@ class _Run:
             entry = self._outcome(turn)
         except BaseException as error:  # a bug of the action, SystemExit included, must not stop the others
             log.error("%s: %s", turn.step.id, "".join(traceback.format_exception(error)))  # noqa: TRY400 - as above
-            told = f"bug in {turn.step.uses}: {type(error).__name__}: {settled.said(error)}"
+            told = f"bug in {turn.step.uses}: {type(error).__name__}: {settled.summary(error)}"
             entry = _entry(turn.step, "failed", told, reason="other")
         return replace(entry, seconds=clock.monotonic() - began, because=turn.because)
 
@@ -205,14 +205,14 @@ class _Run:
             check_terms(step, context)
             result = Retry(step.retry, deadline).whole(partial(self._done, step, context))
         except Skip as skip:
-            return _entry(step, "skipped", settled.said(skip) or "nothing to do")
+            return _entry(step, "skipped", settled.summary(skip) or "nothing to do")
         except ConfigError as error:
-            return _entry(step, "failed", settled.said(error), reason="client")
+            return _entry(step, "failed", settled.summary(error), reason="client")
         except ActionError as error:
             # What gave up for lack of time did so at the end, whatever the last digits of two clocks' readings are.
             self.cut = self.cut or self.last.remaining() <= (GRACE if error.reason == "timeout" else 0)
             outcome: StepOutcome = "unknown" if isinstance(error, Unknown) else "failed"
-            failed = _entry(step, outcome, settled.said(error), reason=error.reason)
+            failed = _entry(step, outcome, settled.summary(error), reason=error.reason)
             known = settled.error(error)
             return replace(failed, facts=known.facts, notes=known.notes)
         if result is None:

@@ -54,9 +54,10 @@ def delete_all(
     `once` sends one request for those it is given. What it raises ends the whole; a victim that fails for
     as long as there are tries is refused, with the last reason.
     """
-    rest, why = list(victims), dict[T, str]()
+    rest, why, doubtful = list(victims), dict[T, str](), set[T]()
     gone: list[str] = []
     refused: list[Refusal] = []
+    unknown: tuple[str, ...] = ()
     turn, answered, lock = 0, 0, threading.Lock()
 
     def attempt() -> None:
@@ -72,6 +73,7 @@ def delete_all(
             gone.extend(done.gone)
             refused.extend(done.refused)
             rest, why = list(done.later), dict(done.later)
+            doubtful.update(done.doubtful)
         if rest:
             reason = why[rest[0]]
             raise Retryable(
@@ -90,9 +92,10 @@ def delete_all(
         if not why:
             raise
         if isinstance(error, Unknown) and not is_answered:  # an answer refused these, and a later request got none
-            return DeletionOutcome(gone=gone, refused=refused, unknown=[name(one) for one in why])
-        refused += [Refusal(name(one), reason) for one, reason in why.items()]
-    return DeletionOutcome(gone=gone, refused=refused)
+            doubtful.update(why)
+        refused += [Refusal(name(victim), reason) for victim, reason in why.items() if victim not in doubtful]
+        unknown = tuple(name(victim) for victim in why if victim in doubtful)
+    return DeletionOutcome(gone=gone, refused=refused, unknown=unknown)
 
 
 class Sweeper(Protocol):

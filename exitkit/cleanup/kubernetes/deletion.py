@@ -7,7 +7,7 @@ from typing import Any
 
 from exitkit.cleanup.engine.deletion import DeletionOutcome, delete_all
 from exitkit.clients.deletion import PartialResult, Refusal
-from exitkit.clients.http import Response, verdict
+from exitkit.clients.http import Response, is_doubtful, verdict
 from exitkit.clients.kubernetes import Kube, ObjectMetadata, Resource, told
 from exitkit.clients.kubernetes.listing import listed
 from exitkit.errors import ActionError, Retryable, Unknown
@@ -83,6 +83,7 @@ class KindDeletion:
             refused=[end for _, end in ended if isinstance(end, Refusal)],
             later={victim: str(end) for victim, end in later.items()},
             after=max((end.after for end in later.values() if end.after), default=None),
+            doubtful=[victim for victim, end in later.items() if end.doubt],
         )
 
     def _one(self, victim: ObjectMetadata) -> tuple[ObjectMetadata, str | Refusal | Retryable | None]:
@@ -111,7 +112,7 @@ class KindDeletion:
         if kind is Retryable:
             now = self.retry.deadline.clock.time()
             after = parse_retry_after(response.headers.get("retry-after"), now)
-            return Retryable(why, reason=reason, after=after, later=later)
+            return Retryable(why, reason=reason, after=after, later=later, doubt=is_doubtful(response))
         return Refusal(victim.name, why)
 
     def _conflict(self, victim: ObjectMetadata, *, again: bool) -> str | Retryable | None:

@@ -127,7 +127,11 @@ class CommandSession:
 
     def write(self, report: Report, place: output.Place) -> None:
         """Put the report where it belongs, and keep the exit code that it then tells."""
-        told = output.write(report, place, lambda code: self.stop.tell("code", code))
+        try:
+            told = output.write(report, place, lambda code: self.stop.tell("code", code))
+        except Exception:  # whatever an action has done to what makes it: a watchdog makes one of what it was told
+            self.stop.tell("code", None)
+            raise
         self.exit_code = told.exit_code
 
     def _spent(self) -> float:

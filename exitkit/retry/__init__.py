@@ -207,7 +207,7 @@ class _Loop:
 
     def _exhausted(self) -> ActionError:
         # What an attempt said before the time ran out tells more than that it did.
-        doubts = [error for error in self.errors if isinstance(error, Retryable) and error.doubt]
+        doubts: list[ActionError] = [error for error in self.errors if isinstance(error, Retryable) and error.doubt]
         said = doubts or [error for error in self.errors if error.reason != "timeout"] or self.errors
         last = said[-1]
         if self.unlucky >= self.policy.attempts or self.policy.attempts == 1:

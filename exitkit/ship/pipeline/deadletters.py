@@ -42,9 +42,7 @@ class DeadLetters:
             return
         outcome = {"outcome": "unknown"} if unknown else {}
         also = json.dumps({**outcome, "reason": reason, "source": chunk.source, "target": self.target})
-        lines = [
-            f"{line.removesuffix(_END)},{also[1:]}\n".encode("utf-8", "backslashreplace") for line in chunk.lines
-        ]
+        lines = [f"{line.removesuffix(_END)},{also[1:]}\n".encode("utf-8", "backslashreplace") for line in chunk.lines]
         before = self.kept
         try:
             self._add(lines)

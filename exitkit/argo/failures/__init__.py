@@ -52,6 +52,11 @@ class Failures:
     def __iter__(self) -> Iterator[Failure]:
         return iter(self.all)
 
+    @property
+    def finished_at(self) -> datetime | None:
+        """When the last of them finished; None if no fact tells."""
+        return max((failure.finished_at for failure in self.all if failure.finished_at), default=None)
+
     @cached_property
     def groups(self) -> tuple[FailureGroup, ...]:
         """Alike failures together; the group of the root cause first, the others by when they began."""

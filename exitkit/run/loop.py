@@ -24,6 +24,10 @@ from exitkit.text.safejson import dumps
 
 log = logging.getLogger("exitkit")
 
+_AT_THE_END = 0.5
+"""Seconds before the end in which it is the end that what gave up for lack of time gave up for: a shipment keeps some
+time to count what was under way."""
+
 Tell = Callable[..., None]
 """Hears of what happens, for whoever must tell it should this process not be able to: `kind, *what`."""
 
@@ -209,8 +213,7 @@ class _Run:
         except ConfigError as error:
             return _entry(step, "failed", settled.summary(error), reason="client")
         except ActionError as error:
-            # What gave up for lack of time did so at the end, whatever the last digits of two clocks' readings are.
-            self.cut = self.cut or self.last.remaining() <= (GRACE if error.reason == "timeout" else 0)
+            self.cut = self.cut or self.last.remaining() <= (_AT_THE_END if error.reason == "timeout" else 0)
             outcome: StepOutcome = "unknown" if isinstance(error, Unknown) else "failed"
             failed = _entry(step, outcome, settled.summary(error), reason=error.reason)
             known = settled.error(error)

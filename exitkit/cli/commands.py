@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -45,17 +45,6 @@ class RunOptions(BaseModel):
     )
     output_dir: str = Field("", description="Folder for the files report, outcome, exit-code and summary.")
     state: str = Field("", description="Folder for receipts, so that a second run does not deliver again.")
-
-
-class PreviewOptions(BaseModel):
-    """With what a preview is made, and how it is shown."""
-
-    model_config = settings.STRICT
-
-    sample: Literal["failed", "succeeded", "many", "bare"] | None = Field(
-        None, description="Take the facts of a workflow that might be: one failed, succeeded, or had many failures."
-    )
-    html: bool = Field(False, description="Show the mail's HTML and nothing else, to be opened in a browser.")
 
 
 class CommandSession:
@@ -183,6 +172,8 @@ def run_plan(session: CommandSession) -> Command:
 
 
 def preview(session: CommandSession) -> Command:
+    from exitkit.cli.preview import PreviewOptions
+
     def act(given: Given, arguments: list[str]) -> None:
         chosen = settings.load(PreviewOptions, flags.read(PreviewOptions, given["preview"]), {}, "")
         if chosen.sample:

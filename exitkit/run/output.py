@@ -122,7 +122,7 @@ def fill(report: Report, place: Place, root: Path = Path("/")) -> Report:
 def _write_all(report: Report, place: Place) -> list[str]:
     """Write all files, or none where one cannot be; what could not be written, and why."""
     problems = []
-    with wholefile.Files() as files:
+    with wholefile.WholeFiles() as files:
         for path, text in _files(report, place):
             try:
                 files.add(path, text)

@@ -19,7 +19,7 @@ _SYSTEMS = ("/", "/var")
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 
 
-class Files:
+class WholeFiles:
     """Texts on their way into files: first all beside where they go, then each in its place, or none of them.
 
     So a disk that is full for the last leaves the others as they were.
@@ -53,8 +53,8 @@ class Files:
 
 
 def write(path: str, text: str) -> None:
-    """Have this one file hold the text; as `Files.add`."""
-    with Files() as files:
+    """Have this one file hold the text; as `WholeFiles.add`."""
+    with WholeFiles() as files:
         files.add(path, text)
         for _, error in files.place():
             raise error

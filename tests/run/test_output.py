@@ -186,9 +186,9 @@ def test_a_full_disk_is_exit_code_1_in_all_places(root, capsys, monkeypatch):
             raise OSError(28, "No space left on device")
         add(files, path, text)
 
-    add = wholefile.Files.add
+    add = wholefile.WholeFiles.add
     wholefile.write(f"{root}/out/outcome", "ok")  # by an earlier run
-    monkeypatch.setattr(wholefile.Files, "add", add_some)
+    monkeypatch.setattr(wholefile.WholeFiles, "add", add_some)
     told = write(report(), Place("json", str(root / "out"), {"code": str(root / "code")}), decided.append, root=root)
     assert (told.exit_code, decided) == (1, [1])
     assert (root / "out/exit-code").read_text() == "1"

@@ -73,7 +73,7 @@ def test_several_files_are_written_all_or_none(tmp_path, monkeypatch):
         write(fd, content)
 
     monkeypatch.setattr(wholefile, "_write", full)
-    with wholefile.Files() as files:
+    with wholefile.WholeFiles() as files:
         files.add(f"{tmp_path}/a", "after")
         with pytest.raises(OSError, match=r"No space"):
             files.add(f"{tmp_path}/b", "after")

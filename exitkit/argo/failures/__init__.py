@@ -60,7 +60,9 @@ class Failures:
     @cached_property
     def groups(self) -> tuple[FailureGroup, ...]:
         """Alike failures together; the group of the root cause first, the others by when they began."""
-        from exitkit.argo.failures.fingerprint import fingerprint  # only where something has failed
+        if not self.all:
+            return ()
+        from exitkit.argo.failures.fingerprint import fingerprint
 
         alike: dict[tuple[str, str], list[Failure]] = {}
         for failure in sorted(self.all, key=_precedence):

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -55,17 +55,6 @@ class RunOptions(BaseModel):
         description="File that holds the Workflow, as `argo get -o json` writes it; without it the record is read from "
         "argo-server or the Kubernetes API, where they are known and something needs it.",
     )
-
-
-class PreviewOptions(BaseModel):
-    """With what a preview is made, and how it is shown."""
-
-    model_config = settings.STRICT
-
-    sample: Literal["failed", "succeeded", "many", "bare"] | None = Field(
-        None, description="Take the facts of a workflow that might be: one failed, succeeded, or had many failures."
-    )
-    html: bool = Field(False, description="Show the mail's HTML and nothing else, to be opened in a browser.")
 
 
 class CommandSession:
@@ -148,7 +137,11 @@ class CommandSession:
 
     def write(self, report: Report, place: output.Place) -> None:
         """Put the report where it belongs, and keep the exit code that it then tells."""
-        told = output.write(report, place, lambda code: self.stop.tell("code", code))
+        try:
+            told = output.write(report, place, lambda code: self.stop.tell("code", code))
+        except Exception:  # whatever an action has done to what makes it: a watchdog makes one of what it was told
+            self.stop.tell("code", None)
+            raise
         self.exit_code = told.exit_code
 
     def _spent(self) -> float:
@@ -200,6 +193,8 @@ def run_plan(session: CommandSession) -> Command:
 
 
 def preview(session: CommandSession) -> Command:
+    from exitkit.cli.preview import PreviewOptions
+
     def act(given: Given, arguments: list[str]) -> None:
         chosen = settings.load(PreviewOptions, flags.read(PreviewOptions, given["preview"]), {}, "")
         if chosen.sample:

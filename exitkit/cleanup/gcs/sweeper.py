@@ -21,7 +21,7 @@ from exitkit.clients.gcs.batch import MOST_CALLS
 from exitkit.clients.gcs.json import About, ListedObjects, ManagedFolder, Object
 from exitkit.clients.objects import check_advance
 from exitkit.context import Context
-from exitkit.errors import ActionError, Exhausted
+from exitkit.errors import ActionError, Exhausted, Unknown
 from exitkit.retry import Retry
 
 if TYPE_CHECKING:
@@ -101,16 +101,18 @@ class GCSSweeper:
 
     def _delete_folders(self, folders: Sequence[ManagedFolder], context: Context) -> DeletionOutcome:
         """One request for each. One that cannot go does not keep the others."""
-        refused, gone = [], []
+        refused, gone, unknown = [], [], []
         for one in folders:
             try:
                 if not self._asked(functools.partial(self.bucket.delete_folder, one), context.retry):
                     gone.append(one.name)
             except Exhausted:
                 raise
+            except Unknown:
+                unknown.append(one.name)
             except ActionError as error:
                 refused.append(Refusal(one.name, str(error)))
-        return DeletionOutcome(gone=gone, refused=refused)
+        return DeletionOutcome(gone=gone, refused=refused, unknown=unknown)
 
     def _asked(self, request: Callable[[], T], retry: Retry | None = None) -> T:
         """A request that does no harm if it comes twice, sent when there is room for it."""

@@ -17,7 +17,7 @@ from exitkit.clients.objects import Page, check_advance
 from exitkit.clients.s3 import S3Bucket, Victim, name_of
 from exitkit.clients.s3.xml import Marked, Upload, are_writable
 from exitkit.context import Context
-from exitkit.errors import ActionError, Exhausted
+from exitkit.errors import ActionError, Exhausted, Unknown
 
 if TYPE_CHECKING:
     from exitkit.cleanup.s3 import S3
@@ -88,15 +88,17 @@ class S3Sweeper:
 
     def _singly(self, victims: Sequence[Victim], context: Context) -> DeletionOutcome:
         """One request for each. One that cannot go does not keep the others."""
-        refused = []
+        refused, unknown = [], []
         for one in victims:
             try:
                 self._asked(functools.partial(self.bucket.delete_one, one), context)
             except Exhausted:
                 raise
+            except Unknown:
+                unknown.append(name_of(one))
             except ActionError as error:
                 refused.append(Refusal(name_of(one), str(error)))
-        return DeletionOutcome(refused=refused)
+        return DeletionOutcome(refused=refused, unknown=unknown)
 
     def _asked(self, request: Callable[[], T], context: Context) -> T:
         """A request that does no harm if it comes twice, sent when there is room for it."""

@@ -8,7 +8,7 @@ from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from exitkit.clients.aws import AWSAccess, AWSAccount
-from exitkit.clients.http import LIMIT, Client, Response, check
+from exitkit.clients.http import LIMIT, Client, Response, check, is_doubtful
 from exitkit.clients.objects import NoSuchObject
 from exitkit.clients.s3 import xml
 from exitkit.clients.s3.xml import S3Fault
@@ -175,7 +175,8 @@ def failed(faults: list[S3Fault], what: str, response: Response | None = None) -
     if fault.code in AGAIN or (response is not None and response.status in (429, 500, 502, 503, 504)):
         after = _asked_to_wait(response, what) if response else None
         later = fault.code in LATER or (response is not None and response.status in (429, 502, 503, 504))
-        return Retryable(told, reason=AGAIN.get(fault.code, "server"), after=after, later=later)
+        doubt = response is not None and is_doubtful(response)
+        return Retryable(told, reason=AGAIN.get(fault.code, "server"), after=after, later=later, doubt=doubt)
     if fault.code == "RequestTimeTooSkewed":
         server = plain(fault.fields.get("ServerTime", ""), 40)
         told = f"{what}: the clock of this machine is wrong; the server's says {server or 'another time'}: correct it"

@@ -69,6 +69,9 @@ class MailPosting:
         notes = (f"sent to {', '.join(self.taken)}", *self._refusals())
         return self._facts(), notes
 
+    def missing(self) -> list[str]:
+        return [address for address in recipients(self.email) if address not in self.taken]
+
     def resume(self, facts: Mapping[str, object]) -> None:
         """Leave out who has it by an earlier run's facts."""
         told = facts.get("recipients")

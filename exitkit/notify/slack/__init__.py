@@ -182,8 +182,5 @@ class Slack(Notify):
 
 def _ended(context: Context) -> float:
     """Since when the message can be there, in Unix seconds: when the workflow ended, or an hour ago."""
-    workflow = context.workflow.as_told
-    if workflow.creation_timestamp and workflow.duration is not None:
-        return workflow.creation_timestamp.timestamp() + workflow.duration
-    finished = [one.finished_at.timestamp() for one in workflow.failures if one.finished_at]
-    return max(finished, default=context.deadline.clock.time() - 3600)
+    ended = context.workflow.ended_at
+    return ended.timestamp() if ended is not None else context.deadline.clock.time() - 3600

@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -80,7 +79,7 @@ def cloudevent(payload: Any, context: Context) -> dict[str, Any]:
     https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
     """
     workflow = context.workflow
-    ended = _ended(workflow)
+    ended = workflow.ended_at
     return {
         "specversion": "1.0",
         "id": context.delivery,
@@ -163,17 +162,6 @@ def _kind(workflow: Workflow) -> str:
     if workflow.step:
         return f"step.{workflow.status.lower() if workflow.step_ended else 'ended'}"
     return f"workflow.{workflow.status.lower() or 'unknown'}"
-
-
-def _ended(workflow: Workflow) -> datetime | None:
-    """When it ended, the same in every run."""
-    workflow = workflow.as_told
-    if workflow.creation_timestamp and workflow.duration is not None:
-        try:
-            return (workflow.creation_timestamp + timedelta(seconds=workflow.duration)).astimezone(UTC)
-        except OverflowError:
-            return None
-    return max((one.finished_at for one in workflow.failures if one.finished_at), default=None)
 
 
 def _part(text: str) -> str:

@@ -89,7 +89,7 @@ def _head(workflow: Workflow, told: message.Message) -> Iterator[str]:
     if summary := escape(told.summary):
         yield f"**{summary}**"
     facts = list(told.facts)
-    finished = max((one.finished_at for one in workflow.failures if one.finished_at), default=None)
+    finished = workflow.failures.finished_at
     facts += [("Last failure", f"{_time(finished)} UTC")] if finished else []
     yield " · ".join(f"{escape(label)}: {escape(value)}" for label, value in facts)
     if workflow.url:

@@ -4,7 +4,6 @@ A batch that is refused as a whole is divided until what is refused is alone. Th
 so that one bad record of n costs 2 log2 n requests more and no other record anything.
 """
 
-import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -108,7 +107,8 @@ class _Piece:
 class Sending:
     """How the batches of a run are sent; for several threads.
 
-    `safe` says that a second arrival does no harm. `taken` is whether the target has taken anything yet.
+    `safe` says that a second arrival does no harm. `taken` is whether the target has taken anything yet, and
+    `under_way` the batches that left, for as long as nobody has counted them.
     """
 
     post: Post
@@ -116,7 +116,7 @@ class Sending:
     throttle: Throttle
     safe: bool = False
     taken: bool = False
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    under_way: dict[BatchResult, None] = field(default_factory=dict)
 
     def send(self, batch: Batch) -> BatchResult:
         """Send a batch until each of its records has a verdict, or an error ends it, which the result holds."""
@@ -141,6 +141,7 @@ class Sending:
             batch = result.batch if len(places) == len(result.batch) else result.batch.only(places)
             piece.size = batch.size
             request = self.throttle.wait(batch.size)
+            self.under_way[result] = None
             attempt = partial(_attempt, self.post, batch, is_patient=self.retry.terms.attempts > 1)
             answer, slow = self.retry(attempt, safe=self.safe)
             if slow is not None:

@@ -187,15 +187,26 @@ class SQL(Cleanup):
             if self.rows:
                 yield RowSweeper(self._rows(context), database, self.batch, self.limit)
             else:
-                yield DropSweeper(self._dropping, database)
+                yield DropSweeper(self._dropping(context), database)
         finally:
             database.close()
 
-    @property
-    def _dropping(self) -> Dropping:
+    def _dropping(self, context: Context) -> Dropping:
+        schemas, tables = [names.read(one, parts=1) for one in self.schemas], [names.read(one) for one in self.tables]
+        own = list(owners(context.workflow))
         return Dropping(
-            schemas=[names.read(one, parts=1) for one in self.schemas],
-            tables=[names.read(one) for one in self.tables],
+            schemas=schemas,
+            tables=tables,
+            shared=[]
+            if self.anything
+            else [
+                pattern
+                for pattern in (*schemas, *(table for table in tables if table.schema))
+                if not any(
+                    (self.tables and pattern.name.bears(one)) or (is_unmistakable(one) and pattern.bears(one))
+                    for one in own
+                )
+            ],
             include=self.include,
             exclude=self.exclude,
             cascade=self.cascade,

@@ -116,7 +116,9 @@ def key(secret: str) -> bytes:
     """
     coded = secret.strip().removeprefix("whsec_").strip()
     if not coded.strip("="):  # without the prefix in these words, which would be cut out as the secret that it is
-        raise ValueError("is empty but for the prefix, so there is no key to sign with" if secret.strip() else "is empty")
+        raise ValueError(
+            "is empty but for the prefix, so there is no key to sign with" if secret.strip() else "is empty"
+        )
     if not secret.strip().startswith("whsec_"):
         return secret.encode()
     try:

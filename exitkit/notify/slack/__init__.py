@@ -34,8 +34,9 @@ def _check_mention(text: str) -> None:
 
 
 def _mentions(text: str) -> list[str]:
-    """Several in one text, as a label or a variable holds them; what is empty is told as it is."""
-    return re.split(r"[\s,;]+", text.strip(" \t\n,;")) if text.strip() else [text]
+    """Several in one text, as a label or a variable holds them; what is empty or a template stays as it is."""
+    is_one = not text.strip() or "{{" in text or "{%" in text
+    return [text] if is_one else re.split(r"[\s,;]+", text.strip(" \t\n,;"))
 
 
 def _check_channel(text: str) -> None:

@@ -458,6 +458,18 @@ def test_a_check_says_what_a_run_would_do_wrong_and_a_run_does_what_it_can(run):
     assert run("run", "--status", "Failed").code == 0
 
 
+def test_mentions_of_a_template_are_told_apart_only_once_it_is_filled_in(run, server):
+    """A blank in a template is none between two mentions."""
+    url, seen = server
+    plan(
+        f"steps:\n  - {{uses: notify.slack, with: {{webhook_url: '{url}', mention: ['{{{{ workflow.labels.who }}}}', here]}}}}\n"
+    )
+    ran = run("run", "--status", "Failed", "--labels", '{"who": "U0ABC, jane"}')
+    assert ran.code == 0
+    assert "left out: mention 'jane'" in json.loads(ran.out)["steps"][0]["notes"][0]
+    assert "<@U0ABC> <!here>" in str(seen)
+
+
 def test_a_gap_in_an_address_is_the_steps_error_and_its_fallback_hears_of_it(run, server):
     """Nothing goes to a channel that nobody named."""
     url, seen = server

@@ -13,7 +13,7 @@ from exitkit.cleanup.buckets.shards import Shard
 from exitkit.cleanup.engine.deletion import DeletionOutcome, delete_all
 from exitkit.cleanup.engine.reading import check_asked, read
 from exitkit.clients.deletion import PartialResult, Refusal
-from exitkit.clients.objects import Page, check_advance
+from exitkit.clients.objects import Page, Progress
 from exitkit.clients.s3 import S3Bucket, Victim, name_of
 from exitkit.clients.s3.xml import Marked, Upload, are_writable
 from exitkit.context import Context
@@ -111,15 +111,16 @@ class S3Sweeper:
 
     def _marked(self, prefix: str, ask: Callable[[str, str, str], Marked]) -> Iterator[S3Batch]:
         """Versions or uploads, whose pages lead from one to the next."""
-        at, more, seen = ("", ""), True, set[object]()
+        at, more, progress = ("", ""), True, Progress(f"listing {self.bucket.name}")
         while more:
             page = read(functools.partial(self._asked, functools.partial(ask, prefix, *at), self.context))
             keys = [one.key for one in page.entries]
             check_asked(keys, prefix, f"listing {self.bucket.name}")
+            progress.came(page.entries[0] if page.entries else None)
             yield from self._picked(page.entries, keys, page, prefix)
             more, at = page.more, (page.next_key, page.next_id)
             if more:
-                check_advance(at, seen, f"listing {self.bucket.name}")
+                progress.leads_to(at)
 
     def _picked(
         self, victims: Sequence[Victim], keys: Sequence[str], page: Page | Marked, prefix: str

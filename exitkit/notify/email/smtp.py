@@ -165,6 +165,7 @@ class _Letter:
 
     def _address(self, session: "SMTP") -> tuple[dict[str, str], dict[str, str]]:
         """Who is refused and who is deferred, if anybody is left."""
+        cured = ""
         refused: dict[str, str] = dict(self.unfit)
         deferred: dict[str, str] = {}
         for address in self.recipients:
@@ -174,10 +175,12 @@ class _Letter:
             if reply.code == 421 or not 400 <= reply.code <= 599:
                 raise SMTPRefusal("recipient", reply)
             (deferred if reply.code < 500 else refused)[address] = reply.text
+            if is_about_login("recipient", reply):
+                cured = f": {cure('recipient', reply, self.server)}"
         if len(refused) + len(deferred) < len(self.recipients) + len(self.unfit):
             return refused, deferred
         told = "; ".join(f"{address}: {text}" for address, text in (refused | deferred).items())
-        told = f"{self.what}: {self.server.where} takes no recipient: {printable(told, 400)}"
+        told = f"{self.what}: {self.server.where} takes no recipient: {printable(told, 400)}{cured}"
         raise (
             Retryable(told, reason="server", later=True, after=asked(told))
             if deferred

@@ -115,13 +115,13 @@ def key(secret: str) -> bytes:
 
     Raises ValueError.
     """
-    prefix, coded = secret[:6], secret[6:].strip()
-    if not coded.strip("=") and prefix in ("", "whsec_"):
-        raise ValueError("nothing stands after whsec_, so there is no key to sign with" if prefix else "is empty")
-    if prefix != "whsec_":
+    coded = secret.strip().removeprefix("whsec_").strip()
+    if not coded.strip("="):  # without the prefix in these words, which would be cut out as the secret that it is
+        raise ValueError(
+            "is empty but for the prefix, so there is no key to sign with" if secret.strip() else "is empty"
+        )
+    if not secret.strip().startswith("whsec_"):
         return secret.encode()
-    if not coded.strip():
-        raise ValueError("nothing stands after whsec_, so that anybody could sign")
     try:
         return base64.b64decode(coded, validate=True)
     except (binascii.Error, ValueError):

@@ -68,6 +68,7 @@ def serve(tmp_path_factory):
             process.wait(20)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
 
 
 class VictoriaLogs:

@@ -111,7 +111,9 @@ def check(case, server, tmp_path):
     what is to be prepared.
     """
     texts = [text * often for _, text, often in case["lines"]]
-    (tmp_path / "log").write_text("".join(f"{text}\n" * lines[0] for lines, text in zip(case["lines"], texts, strict=True)))
+    (tmp_path / "log").write_text(
+        "".join(f"{text}\n" * lines[0] for lines, text in zip(case["lines"], texts, strict=True))
+    )
     for request in case.get("prepare", []):
         server.send(*request)
     host, _, port = server.url(case).removeprefix("http://").partition(":")
@@ -139,9 +141,13 @@ def check(case, server, tmp_path):
 def ship(case, url, tmp_path):
     """The report's facts, whether it is a success or not."""
     settings = {"from": [str(tmp_path / "log")], "dead_letter": str(tmp_path / "dead"), "concurrency": 1}
-    settings |= {"url": url + case["settings"].get("url", "")} | {k: v for k, v in case["settings"].items() if k != "url"}
+    settings |= {"url": url + case["settings"].get("url", "")} | {
+        k: v for k, v in case["settings"].items() if k != "url"
+    }
     workflow = failed_workflow(name=workflow_of(case))
-    ctx = context(clock=Clock(), seconds=case.get("seconds", 30), terms=RetryPolicy(attempts=3, wait=0.1), workflow=workflow)
+    ctx = context(
+        clock=Clock(), seconds=case.get("seconds", 30), terms=RetryPolicy(attempts=3, wait=0.1), workflow=workflow
+    )
     try:
         return load(registry.find(case["action"]), settings, {}, "X_").run(ctx).facts
     except ActionError as error:

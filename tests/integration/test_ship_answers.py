@@ -47,7 +47,10 @@ def opensearch(program, serve, free_port, tmp_path_factory):
         f"path.data: {folder}/data\npath.logs: {folder}/logs\nhttp.max_content_length: 200kb\n"
     )
     # Without JNA it does not know that root runs it, which it refuses to be.
-    options = {"OPENSEARCH_JAVA_OPTS": "-Xms256m -Xmx256m -Djna.nounpack=true", "OPENSEARCH_PATH_CONF": f"{folder}/config"}
+    options = {
+        "OPENSEARCH_JAVA_OPTS": "-Xms256m -Xmx256m -Djna.nounpack=true",
+        "OPENSEARCH_PATH_CONF": f"{folder}/config",
+    }
     options["OPENSEARCH_JAVA_HOME"] = str(java)
     serve([str(home / "bin" / "opensearch")], port, env={**os.environ, **options})
     return Bulk(f"http://127.0.0.1:{port}")

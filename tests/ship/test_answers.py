@@ -48,7 +48,11 @@ def test_accepted_is_what_the_server_has(tmp_path, action, case):
     assert len(server.requests) == len(case["answers"]) or "seconds" in case
     came = [kept - had for had, kept in zip(case["had"], case["kept"], strict=True)]
     assert facts["accepted"] == sum(came)
-    assert facts["read"] == len(lines) == sum(facts[name] for name in ("accepted", "duplicate", "rejected", "unknown", "left"))
+    assert (
+        facts["read"]
+        == len(lines)
+        == sum(facts[name] for name in ("accepted", "duplicate", "rejected", "unknown", "left"))
+    )
     if facts["unknown"] + facts["left"] + facts["duplicate"] == 0:
         dead = (tmp_path / "dead").read_text().splitlines() if (tmp_path / "dead").exists() else []
         missing = Counter({text: case["lines"][n][0] - came[n] for n, text in enumerate(texts)})

@@ -46,7 +46,9 @@ def test_each_record_is_created_under_its_id(tmp_path, log):
         for _ in range(2):
             search(server, tmp_path, log, index="logs-argo-prod").run(context())
     first, second = server.requests
-    assert first.path == "/logs-argo-prod/_bulk?filter_path=errors%2Citems.%2A.status%2Citems.%2A.error%2Citems.%2A.result"
+    assert (
+        first.path == "/logs-argo-prod/_bulk?filter_path=errors%2Citems.%2A.status%2Citems.%2A.error%2Citems.%2A.result"
+    )
     assert first.headers["content-type"] == "application/x-ndjson"
     assert sent(first) == sent(second)
     action, document = sent(first)[0]

@@ -6,6 +6,7 @@ Each file there is of one server: its `action`, and cases. A case has `prepare`,
 before and has in the end (`kept`). With RECORD_ANSWERS=1 what is seen is written there; else it has to be as it is there.
 """
 
+import contextlib
 import http.client
 import json
 import os
@@ -58,10 +59,8 @@ class Between:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 link = http.client.HTTPConnection(host, port, timeout=60)
                 sent = {key: value for key, value in self.headers.items() if key.lower() not in ("host", "connection")}
-                try:
+                with contextlib.suppress(ConnectionError):  # it may answer before it has read all
                     link.request("POST", self.path, body, sent)
-                except ConnectionError:
-                    pass  # it has answered before it had read all
                 answer = link.getresponse()
                 data = answer.read()
                 headers = {key: answer.headers[key] for key in _TOLD if answer.headers[key]}
@@ -157,7 +156,5 @@ def ship(case, url, tmp_path):
 def _write(case, seen):
     path = FOLDER / f"{case['server']}.json"
     recorded = json.loads(path.read_text())
-    for each in recorded["cases"]:
-        if each["what"] == case["what"]:
-            each |= seen
+    next(each for each in recorded["cases"] if each["what"] == case["what"]).update(seen)
     path.write_text(json.dumps(recorded, ensure_ascii=False, indent=1) + "\n")

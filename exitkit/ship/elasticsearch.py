@@ -40,7 +40,8 @@ class Elasticsearch(HTTPShip):
 
     index: str = Field(
         "logs-exitkit-default",
-        description="The index, alias or data stream; empty for servers that have none, such as VictoriaLogs.",
+        description="The index, alias or data stream; empty for servers that have none, such as VictoriaLogs, and "
+        "keep twice what comes twice.",
     )
     pipeline: str = Field("", description="The ingest pipeline that records go through; by default the index's own.")
     ids: bool | None = Field(
@@ -83,7 +84,8 @@ class Elasticsearch(HTTPShip):
         return self.aws_service != "aoss" if self.ids is None else self.ids
 
     def is_safe_to_resend(self) -> bool:
-        return self._with_ids
+        # A server without indices, which only speaks the language, knows no ids either.
+        return self._with_ids and bool(self.index)
 
     def credentials(self) -> dict[str, str]:
         if self.api_key is not None:

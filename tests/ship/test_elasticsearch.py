@@ -212,3 +212,10 @@ def test_what_a_pipeline_drops_is_not_accepted(tmp_path, log, errors):
         with pytest.raises(ActionError, match="an ingest pipeline dropped it") as told:
             search(server, tmp_path, log).run(context())
     assert (told.value.facts["accepted"], told.value.facts["rejected"]) == (3 - errors, 1 + errors)
+
+
+def test_a_server_without_indices_is_not_taken_to_know_ids(tmp_path, log):
+    """VictoriaLogs takes the same records twice: what may have arrived is not sent again to such a server."""
+    with ScriptedHTTP([reset()]) as server, pytest.raises(ActionError, match="may or may not") as told:
+        search(server, tmp_path, log, index="").run(context())
+    assert told.value.facts["idempotent"] is False

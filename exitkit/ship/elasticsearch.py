@@ -141,23 +141,28 @@ class Elasticsearch(HTTPShip):
             return Answer()
         if len(items) != len(batch):
             raise ActionError(f"{self.target()} told of {len(items)} of {len(batch)} records", reason="server")
-        duplicate, rejected, again, slow = list[int](), dict[int, str](), dict[int, str](), False
-        for place, one in enumerate(items):
-            (item,) = one.values()
-            status = item.get("status", 0)
-            if item.get("result") == _DROPPED:
-                rejected[place] = "an ingest pipeline dropped it"
-                continue
-            if status in (200, 201):
-                continue
-            if status == 409:  # it is there under this id
-                duplicate.append(place)
-            elif status in _AGAIN:
-                again[place] = _why(item)
-                slow = slow or status == 429
-            else:
-                rejected[place] = _why(item)
-        return Answer(duplicate, rejected, again, slow=slow)
+        return _by_item(items)
+
+
+def _by_item(items: Sequence[Mapping[str, Any]]) -> Answer:
+    """What _bulk says of each record."""
+    duplicate, rejected, again, slow = list[int](), dict[int, str](), dict[int, str](), False
+    for place, one in enumerate(items):
+        (item,) = one.values()
+        status = item.get("status", 0)
+        if item.get("result") == _DROPPED:
+            rejected[place] = "an ingest pipeline dropped it"
+            continue
+        if status in (200, 201):
+            continue
+        if status == 409:  # it is there under this id
+            duplicate.append(place)
+        elif status in _AGAIN:
+            again[place] = _why(item)
+            slow = slow or status == 429
+        else:
+            rejected[place] = _why(item)
+    return Answer(duplicate, rejected, again, slow=slow)
 
 
 def _why(item: Mapping[str, Any]) -> str:

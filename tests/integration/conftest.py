@@ -46,12 +46,12 @@ def serve(tmp_path_factory):
     """Starts a program that listens on a port, and waits until it does; all of them end with the session."""
     running = []
 
-    def start(words, port, **more):
+    def start(words, port, *, seconds=30, **more):
         log = tmp_path_factory.mktemp("log") / Path(words[0]).name
         with log.open("wb") as out:
             process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=out, **more)
         running.append(process)
-        for _ in range(600):
+        for _ in range(20 * seconds):
             with socket.socket() as one:
                 if one.connect_ex(("127.0.0.1", port)) == 0:
                     return process

@@ -1,8 +1,10 @@
-"""cleanup.s3 against servers that speak S3's language in part, judged by what is left afterwards.
+"""cleanup.s3 and ship.s3 against servers that speak S3's language in part, judged by what is there afterwards.
 
 SeaweedFS takes Go some eight minutes to build, so it is tested where a program `weed` is there: v0.0.0-20261109003541.
 """
 
+import gzip
+import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -155,3 +157,23 @@ def test_a_receipt_is_added_once(client):
     finally:
         bucket.close()
     assert client.get_object(Bucket=client.bucket, Key="audit/a")["Body"].read() == b"first"
+
+
+def test_what_is_shipped_is_there_once(client, tmp_path):
+    """Also after a second run, which finds it there; each record is read back."""
+    from exitkit.ship.s3 import S3 as Ship
+
+    (tmp_path / "log").write_text("".join(f"number {n}\n" for n in range(3000)))
+    made = Ship(
+        bucket=client.bucket,
+        prefix="logs/",
+        batch_records=1000,
+        dead_letter="",
+        **{"from": [str(tmp_path / "log")]},
+    )
+    first, second = (made.run(ours()).facts for _ in range(2))
+    assert (first["accepted"], second["accepted"] + second["duplicate"]) == (3000, 3000)
+    names = [key for key in keys(client) if key.endswith(".gz")]
+    read = [client.get_object(Bucket=client.bucket, Key=key)["Body"].read() for key in names]
+    rows = [json.loads(line) for data in read for line in gzip.decompress(data).splitlines()]
+    assert sorted(int(row["message"].split()[1]) for row in rows) == list(range(3000))

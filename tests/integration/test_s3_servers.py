@@ -14,9 +14,12 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from exitkit.cleanup.s3 import S3
+from exitkit.clients.aws import AWSAccess
+from exitkit.clients.s3 import S3Bucket
 from exitkit.errors import ActionError
 from exitkit.retry import RetryPolicy
 from exitkit.retry.clock import Clock
+from exitkit.ship import s3 as s3_of_ship
 from exitkit.testing import context
 
 NAME = "train-x7k2p"  # the workflow's, as exitkit.testing tells it
@@ -146,9 +149,6 @@ def test_what_is_under_lock_stays_and_the_rest_goes(client):
 
 def test_a_receipt_is_added_once(client):
     """A second object of the name is refused, on servers that heed conditions; the first one's text stays."""
-    from exitkit.clients.aws import AWSAccess
-    from exitkit.clients.s3 import S3Bucket
-
     bucket = S3Bucket(client.bucket, AWSAccess())
     try:
         assert bucket.add("audit/a", b"first")
@@ -161,10 +161,8 @@ def test_a_receipt_is_added_once(client):
 
 def test_what_is_shipped_is_there_once(client, tmp_path):
     """Also after a second run, which finds it there; each record is read back."""
-    from exitkit.ship.s3 import S3 as Ship
-
     (tmp_path / "log").write_text("".join(f"number {n}\n" for n in range(3000)))
-    made = Ship(
+    made = s3_of_ship.S3(
         bucket=client.bucket,
         prefix="logs/",
         batch_records=1000,

@@ -186,7 +186,9 @@ def _known(text: str, *, expression: bool = False) -> None:
         return
     for name in template.readings(text, expression=expression)[1]:
         raise ConfigError(f"template: a name with a dash is written in brackets: {name.meant}, not {name.written}")
-    raise ConfigError(f"template: there is no {unknown[0]!r}{settings.nearest(unknown[0], TEMPLATE_NAMES)}")
+    from exitkit.plan.template import wording
+
+    raise ConfigError(f"template: {wording.unknown(unknown[0], TEMPLATE_NAMES, expression=expression)}")
 
 
 def _inside(path: KeyPath, templated: set[KeyPath]) -> bool:

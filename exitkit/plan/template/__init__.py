@@ -3,7 +3,6 @@
 A plan's text is rendered once; what it inserts is never rendered again.
 """
 
-import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,10 @@ if TYPE_CHECKING:
     from exitkit.plan.template.reading import Dashed, Reading
     from exitkit.plan.template.values import Gaps
 
-__all__ = ["LONGEST", "check", "dotted", "evaluate", "fill", "is_template", "names_in", "readings", "render"]
+__all__ = ["LONGEST", "Path", "check", "dotted", "evaluate", "fill", "is_template", "names_in", "readings", "render"]
+
+Path = tuple[str | int, ...]
+"""The keys and numbers that lead to a fact, such as `("workflow", "labels", "team")`."""
 
 LONGEST = 1 << 16
 """Characters that a template itself may have; it takes a second to compile one of these."""
@@ -85,7 +87,7 @@ def check(text: str, *, expression: bool = False) -> frozenset[str]:
     except RecursionError:
         raise ConfigError("template: nested too deep") from None
     except Exception as error:  # whatever the engine trips over, such as a number of 5,000 digits
-        raise ConfigError(f"template: {_meant(_first_line(error), source)}") from None
+        raise ConfigError(f"template: {_told(_first_line(error), source)}") from None
 
 
 def readings(text: str, *, expression: bool = False) -> "tuple[list[Reading], list[Dashed]]":
@@ -101,7 +103,7 @@ def readings(text: str, *, expression: bool = False) -> "tuple[list[Reading], li
         raise ConfigError(f"template: {_first_line(error)}") from None
 
 
-def dotted(path: tuple[str | int, ...]) -> str:
+def dotted(path: Path) -> str:
     """The path as one writes it: `workflow.labels['my-team']`."""
     return "".join(
         f".{key}" if index and isinstance(key, str) and key.isidentifier() else f"[{key!r}]" if index else str(key)
@@ -167,20 +169,10 @@ def _render(text: str, facts: Mapping[str, Any], gaps: "Gaps") -> str:
 
 def _check_braces(expression: str) -> None:
     """Braces within an expression, or in a text in it, are no template there, and nothing would fill them in."""
-    if "{{" in _bare(expression):
+    if "{{" in _bare(expression) or "{%" in expression:
         raise ConfigError(
             "template: an if: is an expression as it is; leave out the braces: workflow.status == 'Failed'"
         )
-
-
-def _meant(told: str, source: str) -> str:
-    """Jinja2's words with what to write instead, for what people bring along from other languages."""
-    for sign, word in (("&&", "and"), ("||", "or"), ("===", "=="), ("?", "a if condition else b"), ("!", "not")):
-        if sign in source and any(part in told for part in ("unexpected char", "expected token", "unexpected")):
-            return f"{sign} is not known here; write {word}"
-    if "got '='" in told or ("chunk after expression" in told and re.search(r"[^=!<>]=[^=]", source)):
-        return "one = sets something; write == to compare"
-    return told
 
 
 def _short(text: str) -> str:
@@ -197,6 +189,12 @@ def _bare(expression: str) -> str:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:300]
+
+
+def _told(words: str, source: str) -> str:
+    from exitkit.plan.template import wording
+
+    return wording.words(words, source)
 
 
 def _environment(gaps: "Gaps" = "told") -> "Environment":

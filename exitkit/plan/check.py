@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from exitkit import settings
 from exitkit.action import Action
 from exitkit.errors import ConfigError
-from exitkit.plan import Parallel, Plan, Status, Step, When, registry, single, template
-from exitkit.retry import RetryPolicy
+from exitkit.plan import Parallel, Plan, Status, Step, When, keys, registry, single, template
 from exitkit.settings import KeyPath, Problem, fields
 
 if TYPE_CHECKING:
@@ -37,6 +36,9 @@ def read(text: str, source: str, environ: Mapping[str, str], *, thorough: bool =
     if thorough:
         from exitkit.plan import lint
 
+        lost = yamltext.lost(text)
+        if lost:
+            raise ConfigError("\n".join(f"{source}:{one}" for one in lost))
         told = {one.path for one in found}
         found += [one for one in lint.lint(plan, environ) if one.path not in told]
     if found:
@@ -67,7 +69,7 @@ def _parse(data: Any) -> tuple[Plan, list[Problem]]:
     try:
         return Plan.model_validate(data), []
     except ValidationError as error:
-        found = _own(_problems(error, Plan), "steps", data.get("steps"))
+        found = _own(_problems(error, Plan, data), "steps", data.get("steps"))
     steps = data.get("steps")
     for index, item in enumerate(steps if isinstance(steps, list) else []):
         if isinstance(item, dict) and "parallel" in item:
@@ -113,7 +115,7 @@ def _outside(item: Any, path: KeyPath, model: type[Step | Parallel]) -> list[Pro
         model.model_validate(item)
     except ValidationError as error:
         inner = item.get("parallel") if isinstance(item, dict) and model is Parallel else None
-        return [Problem((*path, *one.path), one.text) for one in _own(_problems(error, model), "parallel", inner)]
+        return [Problem((*path, *one.path), one.text) for one in _own(_problems(error, model, item), "parallel", inner)]
     return []
 
 
@@ -123,17 +125,25 @@ def _own(found: list[Problem], key: str, steps: Any) -> list[Problem]:
     return [one for one in found if not (are_there and one.path[:1] == (key,))]
 
 
-def _problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
-    """With YAML's names for keys, and hints for those inside."""
+def _problems(error: ValidationError, model: "type[Plan | Step | Parallel]", data: Any) -> list[Problem]:
+    """With YAML's names for keys, and hints for those that are not there, and for values of another kind."""
     found = []
     for one in settings.problems(error, model):
         if one.text.startswith("unknown key") and one.path:
-            owner = model if len(one.path) == 1 else RetryPolicy
-            keys = [field.alias or name for name, field in owner.model_fields.items()]
-            found.append(Problem(one.path, f"unknown key{settings.nearest(str(one.path[-1]), keys)}"))
+            found.append(keys.unknown(one, model, data))
         else:
-            found.append(one)
+            found.append(keys.misplaced(one, _at(data, one.path)))
     return found
+
+
+def _at(data: Any, path: KeyPath) -> Any:
+    """What stands there; a single value in the place of a list is its own first member."""
+    for key in path:
+        if isinstance(data, dict):
+            data = data.get(key)
+        elif isinstance(data, list) and isinstance(key, int) and key < len(data):
+            data = data[key]
+    return data
 
 
 def _check_step(step: Step, at: KeyPath, environ: Mapping[str, str], *, thorough: bool) -> list[Problem]:

@@ -11,6 +11,7 @@ from exitkit.argo.workflow import Workflow
 from exitkit.context import Context
 from exitkit.errors import ConfigError
 from exitkit.plan import Step, misread, registry, samples, secretless, template
+from exitkit.plan.template.reading import Path
 
 _STRANGER = "stranger-7q4zx"
 _STRANGER_UID = "5c1a4e9e-07d3-4b6f-9a52-3d0c8e1f7b64"
@@ -63,7 +64,7 @@ def _made(step: Step, action: type[Action], workflow: Mapping[str, Any], environ
     return secretless.made(action, given, environ, registry.prefix(step.uses))
 
 
-def _paths(value: Any) -> Iterator[template.Path]:
+def _paths(value: Any) -> Iterator[Path]:
     if isinstance(value, str):
         if template.is_template(value):
             yield from (reading.path for reading in template.readings(value)[0])
@@ -72,5 +73,5 @@ def _paths(value: Any) -> Iterator[template.Path]:
         yield from _paths(inner)
 
 
-def _is_open_ended(path: template.Path) -> bool:
+def _is_open_ended(path: Path) -> bool:
     return path[0] == "steps" or path[1:2] == ("outputs",)

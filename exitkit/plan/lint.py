@@ -11,6 +11,7 @@ from exitkit.errors import ConfigError
 from exitkit.plan import Parallel, Plan, Step, guarded, misread, registry, secretless, template
 from exitkit.settings import KeyPath, Problem
 
+
 def lint(plan: Plan, environ: Mapping[str, str]) -> list[Problem]:
     """All that would be wrong, beyond what `check` finds."""
     found: list[Problem] = []
@@ -22,7 +23,8 @@ def lint(plan: Plan, environ: Mapping[str, str]) -> list[Problem]:
                 Problem((*path, *inner), words)
                 for words in dict.fromkeys(misread.misread(text, around, expression=expression))
             ]
-        found += [Problem((*path, "if"), words) for words in _condition(step)]
+        if not any(one.path == (*path, "if") for one in found):
+            found += [Problem((*path, "if"), words) for words in _condition(step)]
         if registry.is_known(step.uses):
             found += [Problem((*path, "with", *one.path), one.text) for one in _wrong(step, environ)]
     return found

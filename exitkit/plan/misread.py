@@ -8,8 +8,7 @@ from exitkit import settings
 from exitkit.argo.gather import gather
 from exitkit.errors import ConfigError
 from exitkit.plan import Status, samples, template
-from exitkit.plan.template import Path
-from exitkit.plan.template.reading import Reading
+from exitkit.plan.template.reading import Path, Reading
 
 _OUTCOMES = ("ok", "skipped", "failed", "unknown", "duplicate")
 _STATUSES = get_args(Status)
@@ -97,7 +96,8 @@ def _of_step(reading: Reading, around: Around) -> Iterator[str]:
 
 
 def _of_workflow(reading: Reading, known: dict[str, Any]) -> Iterator[str]:
-    path, value = reading.path, known
+    path = reading.path
+    value: Any = known
     for depth, key in enumerate(path[1:], 1):
         if isinstance(value, Open):
             if path[1] in _MAY_BE_MISSING and not reading.guarded and depth == 2 and not _is_method(value, key):

@@ -83,7 +83,9 @@ def in_plain_text(model: type[Action], given: Mapping[str, Any], prefix: str) ->
             for header, text in value.items():
                 if isinstance(text, str) and not template.is_template(text) and credentials.authenticates(header, text):
                     # Not below the header's own name: what follows that one after a colon is cut out as its value.
-                    yield Problem((key,), f"{header!r} is a secret in plain text; set {prefix}{key.upper()} in its place")
+                    yield Problem(
+                        (key,), f"{header!r} is a secret in plain text; set {prefix}{key.upper()} in its place"
+                    )
 
 
 def _is_plain_secret(name: str, text: str) -> bool:

@@ -14,10 +14,7 @@ if TYPE_CHECKING:
     from exitkit.plan.template.reading import Dashed, Reading
     from exitkit.plan.template.values import Gaps
 
-__all__ = ["LONGEST", "Path", "check", "dotted", "evaluate", "fill", "is_template", "names_in", "readings", "render"]
-
-Path = tuple[str | int, ...]
-"""The keys and numbers that lead to a fact, such as `("workflow", "labels", "team")`."""
+__all__ = ["LONGEST", "check", "dotted", "evaluate", "fill", "is_template", "names_in", "readings", "render"]
 
 LONGEST = 1 << 16
 """Characters that a template itself may have; it takes a second to compile one of these."""
@@ -103,7 +100,7 @@ def readings(text: str, *, expression: bool = False) -> "tuple[list[Reading], li
         raise ConfigError(f"template: {_first_line(error)}") from None
 
 
-def dotted(path: Path) -> str:
+def dotted(path: tuple[str | int, ...]) -> str:
     """The path as one writes it: `workflow.labels['my-team']`."""
     return "".join(
         f".{key}" if index and isinstance(key, str) and key.isidentifier() else f"[{key!r}]" if index else str(key)

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from jinja2 import nodes
 
-from exitkit.plan.template import Path
+Path = tuple[str | int, ...]
+"""The keys and numbers that lead to a fact, such as `("workflow", "labels", "team")`."""
 
 _DEFAULTS = ("default", "d")
 _ROOTS = ("workflow", "steps")

@@ -17,7 +17,10 @@ _WORDS = (
     (r"\b(eq|equals)\b", "write == to compare"),
     (r"\b(ne|neq)\b", "write != to compare"),
     (r"\b(gt|ge|lt|le)\b", "write <, <=, > or >= to compare"),
-    (r"\b\d+(\.\d+)?\s*(s|m|h|d|sec|min|hours?|minutes?|seconds?)\b", "a duration is a number of seconds here: write 60"),
+    (
+        r"\b\d+(\.\d+)?\s*(s|m|h|d|sec|min|hours?|minutes?|seconds?)\b",
+        "a duration is a number of seconds here: write 60",
+    ),
     (r"(?<![=!<>])=(?!=)", "one = sets something; write == to compare"),
 )
 _QUOTES = "‘’“”„«»"  # noqa: RUF001 - which word processors make of ' and "
@@ -46,21 +49,28 @@ def words(told: str, source: str) -> str:
     """What to write instead, for what Jinja2 says of a template or of an expression between braces."""
     if quote := next((sign for sign in _QUOTES if f"'{sign}'" in told), ""):
         return f"{quote} is a typographic quote; write '"
-    if "{{=" in source and "unexpected '='" in told:
-        return "{{= is Argo's, which fills nothing in here; write {{ workflow.name }}"
-    if re.search(r"\{\{-?\s*\.", source) and "unexpected '.'" in told:
-        return "{{ .Name }} is Go's; write {{ workflow.name }}"
     if found := re.match(r"No (filter|test) named '([^']*)'", told):
         return _none_named(found[1], found[2])
     if "nexpected end of template" in told:
         return "what {{ or {% begins does not end" if "{%" not in source else "a {% if %} or the like has no {% end… %}"
-    if any(part in told for part in ("unexpected char", "expected token", "unexpected", "chunk after expression")):
-        for sign, word in _SIGNS:
-            if sign in source and not (sign == "!" and "!=" in source.replace(" ", "")):
-                return f"{sign} is not known here; write {word}"
-        for pattern, meant in _WORDS:
-            if re.search(pattern, _without_texts(source)):
-                return meant
+    if any(part in told for part in ("unexpected", "expected token", "chunk after expression")):
+        return _of_others(told, source)
+    return told
+
+
+def _of_others(told: str, source: str) -> str:
+    """For what is written in another language."""
+    if "{{=" in source and "unexpected '='" in told:
+        return "{{= is Argo's, which fills nothing in here; write {{ workflow.name }}"
+    if re.search(r"\{\{-?\s*\.", source) and "unexpected '.'" in told:
+        return "{{ .Name }} is Go's; write {{ workflow.name }}"
+    outside = re.sub(r"'[^']*'|\"[^\"]*\"", "''", source)  # a word in a text is not one of the language
+    for sign, word in _SIGNS:
+        if sign in outside.replace("!=", ""):
+            return f"{sign} is not known here; write {word}"
+    for pattern, meant in _WORDS:
+        if re.search(pattern, outside):
+            return meant
     if "chunk after expression" in told:
         return "more stands here than one expression; join its parts with and, or, ==, in, and put texts in quotes"
     return told
@@ -96,8 +106,3 @@ def _none_named(kind: str, name: str) -> str:
     if kind == "test":
         return f"there is no test {name!r}; write == '{name}' to compare"
     return f"there is no filter {name!r}; docs/plan.md has those that there are"
-
-
-def _without_texts(source: str) -> str:
-    """The source with what stands in quotes left empty, so that a word in a text is not taken for one of the language."""
-    return re.sub(r"'[^']*'|\"[^\"]*\"", "''", source)

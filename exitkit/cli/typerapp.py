@@ -32,7 +32,7 @@ _ABOUT = "What should happen when an Argo workflow ends: tell people, clean up, 
 
 
 # Of the library that Typer stands on, which it brings along under a name of its own.
-_TYPED_WRONG = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+_TYPED_WRONG: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
 
 def run(argv: list[str], session: "Callable[[], CommandSession]") -> str:

@@ -76,9 +76,11 @@ def main() -> int:
             source, shot = Path(folder, "page.html"), Path(folder, "shot.png")
             source.write_text(text, "utf-8")
             subprocess.run(
-                [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-                + [f"--user-data-dir={folder}/browser", f"--window-size={WIDTH},{height}"]
-                + [f"--screenshot={shot}", source.as_uri()],
+                [
+                    *(browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
+                    *(f"--user-data-dir={folder}/browser", f"--window-size={WIDTH},{height}"),
+                    *(f"--screenshot={shot}", source.as_uri()),
+                ],
                 check=True,
                 capture_output=True,
                 timeout=120,

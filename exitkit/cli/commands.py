@@ -185,11 +185,13 @@ def preview(session: CommandSession) -> Command:
             from exitkit.plan import samples
 
             given = {**given, "facts": {**samples.facts(chosen.sample), **given["facts"]}}
-        what = session.planned(given, lambda: find.find_plan(arguments, session.environ))
-        report = session.act(what, given, dry_run=True, quiet=True)
+        what = session.planned(given, lambda: find.find_plan(arguments, session.environ, care="elsewhere"))
         from exitkit.cli import about
+        from exitkit.plan import secretless
 
-        (about.show_html if chosen.html else about.show_preview)(report)
+        what, made_up = secretless.completed(what, session.workflow(given).facts(), session.environ)
+        report = session.act(what, given, dry_run=True, quiet=True)
+        about.show_html(report) if chosen.html else about.show_preview(report, made_up)
 
     mine = flags.flags("preview", PreviewOptions, "")
     return flags.command("preview", "", [*mine, *run_flags(), *fact_flags()], act, argument="PLAN")
@@ -197,7 +199,7 @@ def preview(session: CommandSession) -> Command:
 
 def check(session: CommandSession) -> Command:
     def act(given: Given, arguments: list[str]) -> None:
-        found = session.planned(given, lambda: find.find_plan(arguments, session.environ, thorough=True))
+        found = session.planned(given, lambda: find.find_plan(arguments, session.environ, care="thorough"))
         count = len(found.each())
         from exitkit.cli import about
 
@@ -231,7 +233,7 @@ def manifest(session: CommandSession) -> Command:
         typed = flags.read(manifests.ManifestOptions, given["manifest"])
         options = settings.load(manifests.ManifestOptions, typed, {}, "")
         named = arguments or session.environ.get("EXITKIT_PLAN")
-        plan, text = find.read_plan(arguments, session.environ) if named else (None, "")
+        plan, text = find.read_plan(arguments, session.environ, care="elsewhere") if named else (None, "")
         from exitkit.cli import about
 
         about.say(manifests.manifests(options, plan, text).rstrip("\n"))

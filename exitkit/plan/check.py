@@ -1,7 +1,7 @@
 """A plan read from YAML and checked as a whole: all that is wrong, with line and column."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
@@ -14,17 +14,19 @@ from exitkit.settings import KeyPath, Problem, fields
 if TYPE_CHECKING:
     from exitkit.settings.yamltext import Document
 
-__all__ = ["Parallel", "Plan", "Status", "Step", "When", "check", "read", "single"]
+__all__ = ["Care", "Parallel", "Plan", "Status", "Step", "When", "check", "read", "single"]
 
 TEMPLATE_NAMES = ("workflow", "steps")
 """What templates and conditions can read: Argo's facts, and what earlier steps came to."""
 
 
-def read(text: str, source: str, environ: Mapping[str, str], *, thorough: bool = False) -> Plan:
-    """The plan in a YAML text. Raises ConfigError with all that is wrong, a line each, as source:line:column.
+Care = Literal["run", "elsewhere", "thorough"]
+"""For what a plan is read: to be run here; to be run elsewhere, where its secrets are; or, also there, to be checked for
+what its runs would do wrong."""
 
-    If `thorough`, that is also what its runs would do wrong, and nothing that hangs on secrets which only they have.
-    """
+
+def read(text: str, source: str, environ: Mapping[str, str], *, care: Care = "run") -> Plan:
+    """The plan in a YAML text. Raises ConfigError with all that is wrong, a line each, as source:line:column."""
     from exitkit.settings import yamltext
 
     try:
@@ -32,8 +34,8 @@ def read(text: str, source: str, environ: Mapping[str, str], *, thorough: bool =
     except ConfigError as error:
         raise ConfigError(f"{source}:{error}") from None
     plan, found = _parse(document.data)
-    found += check(plan, environ, thorough=thorough) + _ambiguous(plan)
-    if thorough:
+    found += check(plan, environ, care=care) + _ambiguous(plan)
+    if care == "thorough":
         from exitkit.plan import lint
 
         lost = yamltext.lost(text)
@@ -46,7 +48,7 @@ def read(text: str, source: str, environ: Mapping[str, str], *, thorough: bool =
     return plan
 
 
-def check(plan: Plan, environ: Mapping[str, str], *, thorough: bool = False) -> list[Problem]:
+def check(plan: Plan, environ: Mapping[str, str], *, care: Care = "run") -> list[Problem]:
     """What is wrong with the plan's steps, as far as that can be said before a workflow has ended."""
     found: list[Problem] = []
     ids = [step.id for step in plan.each() if step.id]
@@ -58,7 +60,7 @@ def check(plan: Plan, environ: Mapping[str, str], *, thorough: bool = False) -> 
             for name in step.fallback
             if name not in ids
         ]
-        found += _check_step(step, path, environ, thorough=thorough)
+        found += _check_step(step, path, environ, care=care)
     return found + _circles(plan)
 
 
@@ -146,11 +148,11 @@ def _at(data: Any, path: KeyPath) -> Any:
     return data
 
 
-def _check_step(step: Step, at: KeyPath, environ: Mapping[str, str], *, thorough: bool) -> list[Problem]:
-    return [Problem((*at, *one.path), one.text) for one in _wrong_settings(step, environ, thorough=thorough)]
+def _check_step(step: Step, at: KeyPath, environ: Mapping[str, str], *, care: Care) -> list[Problem]:
+    return [Problem((*at, *one.path), one.text) for one in _wrong_settings(step, environ, care=care)]
 
 
-def _wrong_settings(step: Step, environ: Mapping[str, str], *, thorough: bool) -> list[Problem]:
+def _wrong_settings(step: Step, environ: Mapping[str, str], *, care: Care) -> list[Problem]:
     found = []
     try:
         if step.if_:
@@ -173,12 +175,12 @@ def _wrong_settings(step: Step, environ: Mapping[str, str], *, thorough: bool) -
             found.append(Problem(("with", *path), told))
         if template.is_template(text):
             templated.add(path)
-    wrong = _wrong_values(step, action, environ, thorough=thorough)
+    wrong = _wrong_values(step, action, environ, care=care)
     return found + [Problem(("with", *one.path), one.text) for one in wrong if not _inside(one.path, templated)]
 
 
-def _wrong_values(step: Step, action: type[Action], environ: Mapping[str, str], *, thorough: bool) -> list[Problem]:
-    if thorough:
+def _wrong_values(step: Step, action: type[Action], environ: Mapping[str, str], *, care: Care) -> list[Problem]:
+    if care != "run":
         from exitkit.plan import secretless
 
         return secretless.problems(action, step.with_, environ, registry.prefix(step.uses))

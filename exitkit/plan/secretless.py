@@ -6,7 +6,8 @@ from typing import Any
 
 from exitkit import settings
 from exitkit.action import Action
-from exitkit.plan import template
+from exitkit.errors import ConfigError
+from exitkit.plan import Parallel, Plan, Step, registry, template
 from exitkit.settings import Problem, credentials, fields
 from exitkit.text import redact
 
@@ -39,6 +40,45 @@ def made(model: type[Action], given: Mapping[str, Any], environ: Mapping[str, st
         if action is not None:
             return action
     return None
+
+
+def completed(
+    plan: Plan, workflow: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[Plan, dict[str, tuple[str, ...]]]:
+    """The plan to be shown where its secrets are not: with some made up, and which, by the ids of their steps."""
+    made_up: dict[str, tuple[str, ...]] = {}
+
+    def whole(step: Step) -> Step:
+        names, given = _completed(step, {"workflow": workflow, "steps": {}}, environ)
+        if names:
+            made_up[step.id] = names
+        return step.model_copy(update={"with_": given})
+
+    items = tuple(
+        item.model_copy(update={"parallel": tuple(map(whole, item.parallel))})
+        if isinstance(item, Parallel)
+        else whole(item)
+        for item in plan.steps
+    )
+    return plan.model_copy(update={"steps": items}), made_up
+
+
+def _completed(
+    step: Step, facts: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The names of the secrets that are made up, none where the settings do as they are, or nothing helps them."""
+    try:
+        action, prefix = registry.find(step.uses), registry.prefix(step.uses)
+        rendered = template.render(step.with_, facts, lenient=True)
+    except ConfigError:
+        return (), step.with_
+    if action.guard is not Action.guard or _loaded(action, rendered, environ, prefix)[0] is not None:
+        return (), step.with_  # what deletes looks at what is there, for which no other secret will do
+    for names, trial in _trials(action, rendered, environ, prefix):
+        if names and _loaded(action, trial, environ, prefix)[0] is not None:
+            kept = {key: value for key, value in step.with_.items() if key.removesuffix("_file") not in names}
+            return names, {**kept, **{name: trial[name] for name in names}}
+    return (), step.with_
 
 
 def _trials(

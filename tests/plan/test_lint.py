@@ -11,7 +11,7 @@ SLACK = "  - uses: notify.slack\n    with: {token_file: /etc/slack/token, channe
 def told(text, environ=None):
     """What is wrong with the plan, without where it stands."""
     try:
-        check.read(text, "plan.yaml", environ or {}, thorough=True)
+        check.read(text, "plan.yaml", environ or {}, care="thorough")
     except ConfigError as error:
         return [line.partition(": ")[2] for line in str(error).splitlines()]
     return []

@@ -14,10 +14,12 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=igno
     PYTHONDONTWRITEBYTECODE=1 PYTHONHASHSEED=0 SOURCE_DATE_EPOCH=315532800
 
 # First what changes seldom: the dependencies, each with its hash, and none built from source.
-COPY requirements/core.lock requirements/build.lock requirements/
+# LOCK=full has DuckDB as well, for process.query.
+ARG LOCK=core
+COPY requirements/${LOCK}.lock requirements/build.lock requirements/
 RUN python -m venv --without-pip /opt/exitkit \
  && python -m pip --python /opt/exitkit/bin/python install \
-      --require-hashes --only-binary :all: --no-deps --no-compile -r requirements/core.lock \
+      --require-hashes --only-binary :all: --no-deps --no-compile -r requirements/${LOCK}.lock \
  && python -m pip install --require-hashes --only-binary :all: --no-deps -r requirements/build.lock
 
 # Then what is no part of a run goes. AWS_SERVICES names services of AWS, or `all`, that plugins need botocore to know.

@@ -14,6 +14,7 @@ WHEELS ?= $(CACHE)/wheels
 IMAGE  ?= exitkit
 BASE   ?=
 PLATFORM ?=
+VARIANT ?=
 # For podman and buildah: it asks for no rights on cgroups and namespaces, which machines of CI seldom give.
 BUILDAH_ISOLATION ?= chroot
 ARGS   ?=
@@ -103,24 +104,27 @@ bench: .venv-bench/.ready ## measure exitkit beside its peers
 # Files and image bear the same time, the first second there is, so that the same sources make the same digest, and
 # a release's layers are those of the last one but where something changed. When it was made says a label.
 .PHONY: image
-image: ## build the image with docker, podman or buildah; BASE= and PLATFORM= take others
+image: ## build the image with docker, podman or buildah; BASE= and PLATFORM= take others, VARIANT=full all extras
 	@mkdir -p "$(TMPDIR)"
 	@if docker info >/dev/null 2>&1; then build="docker build --build-arg SOURCE_DATE_EPOCH=0"; \
 	elif podman info >/dev/null 2>&1; then build="podman build --timestamp 0"; \
 	elif buildah info >/dev/null 2>&1; then build="buildah bud --layers --timestamp 0"; \
 	else echo "make image: needs docker with a running engine, podman, or buildah; none of them works here" >&2; exit 1; fi; \
-	set -x; $$build $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(PLATFORM),--platform $(PLATFORM)) \
+	set -x; $$build $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(PLATFORM),--platform $(PLATFORM)) $(if $(VARIANT),--build-arg LOCK=$(VARIANT)) \
 		--build-arg VERSION=$(VERSION) --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" \
-		--build-arg CREATED="$$(git log -1 --format=%cI 2>/dev/null)" $(ARGS) -t $(IMAGE):$(VERSION) .
+		--build-arg CREATED="$$(git log -1 --format=%cI 2>/dev/null)" $(ARGS) -t $(IMAGE):$(VERSION)$(if $(VARIANT),-$(VARIANT)) .
 
 .PHONY: lock
 lock: .venv-lock/bin/uv ## choose the newest versions that fit, and write their hashes
-	.venv-lock/bin/uv pip compile pyproject.toml $(LOCKED) -o requirements/core.lock --all-extras
+	.venv-lock/bin/uv pip compile pyproject.toml $(LOCKED) -o requirements/core.lock $(IMAGE_EXTRAS)
+	.venv-lock/bin/uv pip compile pyproject.toml $(LOCKED) -o requirements/full.lock --all-extras -c requirements/core.lock
 	.venv-lock/bin/uv pip compile pyproject.toml $(LOCKED) -o requirements/dev.lock --all-extras --group dev -c requirements/core.lock
 	.venv-lock/bin/uv pip compile requirements/build.in $(LOCKED) -o requirements/build.lock -c requirements/dev.lock
 	.venv-lock/bin/uv pip compile requirements/docs.in $(LOCKED) -o requirements/docs.lock
 	.venv-lock/bin/uv pip compile pyproject.toml requirements/bench.in $(LOCKED) -o requirements/bench.lock --all-extras -c requirements/core.lock
 
+# What the image holds; DuckDB would make it half as large again.
+IMAGE_EXTRAS = --extra aws --extra gcp --extra sql --extra kubernetes
 LOCKED = --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade
 
 .PHONY: clean

@@ -35,6 +35,7 @@ DOCS = Path(__file__).resolve().parent
 # The help is wrapped at this width wherever the pages are made.
 COLUMNS = "80"
 
+_IN_THE_IMAGE = {"aws", "gcp", "sql", "kubernetes"}  # as the Makefile locks them for it
 _GENERATED = "<!-- Written by docs/generate.py; do not edit. -->\n"
 _DURATION = TypeAdapter(Seconds).json_schema()["anyOf"]
 _SIZE = TypeAdapter(Bytes).json_schema()["anyOf"]
@@ -60,7 +61,8 @@ def action_page(name: str) -> str:
     prose = "\n\n".join(_paragraph(part) for part in rest.split("\n\n") if part.strip())
     example = example_of(name)
     extra = BUILTIN[name].extra
-    needs = f"Needs the extra `{extra}`: `pip install 'argo-exitkit[{extra}]'`. The image has it.\n" if extra else ""
+    has = "The image has it." if extra in _IN_THE_IMAGE else "The image has it as `exitkit:<version>-full`."
+    needs = f"Needs the extra `{extra}`: `pip install 'argo-exitkit[{extra}]'`. {has}\n" if extra else ""
     parts = [
         f"# {name}\n",
         _GENERATED,

@@ -22,6 +22,7 @@ BUILTIN = MappingProxyType(
         "notify.email": Builtin("exitkit.notify.email:Email"),
         "notify.slack": Builtin("exitkit.notify.slack:Slack"),
         "notify.webhook": Builtin("exitkit.notify.webhook:Webhook"),
+        "process.query": Builtin("exitkit.process.query:Query", "query"),
         "process.report": Builtin("exitkit.process.report:Report"),
         "ship.cloudwatch": Builtin("exitkit.ship.cloudwatch:Cloudwatch", "aws"),
         "ship.datadog": Builtin("exitkit.ship.datadog:Datadog"),

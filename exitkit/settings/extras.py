@@ -5,7 +5,9 @@ from types import MappingProxyType
 
 from exitkit.errors import MissingExtra
 
-EXTRAS = MappingProxyType({"aws": "botocore", "gcp": "google.auth", "kubernetes": "lightkube", "sql": "sqlalchemy"})
+EXTRAS = MappingProxyType(
+    {"aws": "botocore", "gcp": "google.auth", "kubernetes": "lightkube", "query": "duckdb", "sql": "sqlalchemy"}
+)
 """A package that each extra brings."""
 
 

@@ -92,7 +92,7 @@ def test_shipping_the_status_loads_no_other_source(tmp_path):
     found = modules(command(*words), tmp_path)
     assert "exitkit.ship.sources" in found
     assert (
-        found & {"exitkit.ship.sources.workflowlogs", "exitkit.clients.kubernetes", "exitkit.ship.sources.store"}
+        found & {"exitkit.ship.sources.workflowlogs", "exitkit.clients.kubernetes", "exitkit.clients.objectreader"}
         == set()
     )
 

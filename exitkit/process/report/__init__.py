@@ -1,9 +1,6 @@
 """The account of the finished workflow as files that Argo, GitHub or a script can take up."""
 
-import contextlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,7 +8,7 @@ from pydantic import Field, field_validator
 
 from exitkit.action import Action, Result
 from exitkit.context import Context
-from exitkit.errors import ActionError
+from exitkit.process import wholefile
 from exitkit.process.report import account
 from exitkit.settings.fields import ADDRESS
 from exitkit.text.units import human_size
@@ -46,7 +43,7 @@ class Report(Action):
         if context.dry_run:
             return Result(f"would write {told}", facts)
         for path, content in files.items():
-            _write(path, content)
+            wholefile.write(path, content)
         return Result(f"wrote {told}", facts)
 
 
@@ -56,24 +53,3 @@ def _rendered(form: Format, context: Context) -> bytes:
     else:
         text = json.dumps(account.as_json(context), ensure_ascii=False, indent=2, allow_nan=False, default=str) + "\n"
     return text.encode("utf-8", "backslashreplace")
-
-
-def _write(path: Path, content: bytes) -> None:
-    """All of it or nothing: whoever reads the file meanwhile finds the old one."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        try:
-            with os.fdopen(fd, "wb") as file:
-                file.write(content)
-                os.fchmod(fd, 0o644)  # mkstemp lets only the owner read; Argo's executor may be another
-                file.flush()
-                os.fsync(fd)
-            os.replace(temporary, path)  # noqa: PTH105 - both are plain paths
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)  # noqa: PTH108 - as above
-            raise
-    except OSError as error:
-        why = (error.strerror or "i/o error").lower()
-        raise ActionError(f"cannot write {path}: {why}; choose another folder or mount a volume there") from error

@@ -167,10 +167,20 @@ def _entries(entries: Sequence[Entry]) -> list[str]:
         )
         for one in entries[:_MOST_ROWS]
     ]
-    return _section(
-        "What this exit handler did before",
-        markdown.table(("Step", "Outcome", "Summary", "Took"), rows) if rows else "",
-    )
+    return [
+        *_section(
+            "What this exit handler did before",
+            markdown.table(("Step", "Outcome", "Summary", "Took"), rows) if rows else "",
+        ),
+        *(part for one in entries[:_MOST_ROWS] for part in _tables(one)),
+    ]
+
+
+def _tables(entry: Entry) -> Iterator[str]:
+    """What a step has told as a fact `table`, which is Markdown."""
+    table = entry.facts.get("table")
+    if isinstance(table, str) and table:
+        yield from _section(escape(line(entry.step, _CELL)), table)
 
 
 def _section(title: str, content: str) -> list[str]:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from exitkit.clients.argo.logs import LogKey
+from exitkit.clients.objectreader import ObjectReader
 from exitkit.context import Context
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.pipeline.lines import chunks
 from exitkit.ship.pipeline.source import Source, origin_of
-from exitkit.ship.sources.store import Store
 from exitkit.ship.sources.tail import beginning
 
 
@@ -32,7 +32,7 @@ Index = dict[tuple[str, str], Archived]
 """Archived logs by pod and container."""
 
 
-def index(store: Store) -> Index:
+def index(store: ObjectReader) -> Index:
     """Every archived log below the store's prefix."""
     found: Index = {}
     for key, size in store.entries():
@@ -43,7 +43,7 @@ def index(store: Store) -> Index:
     return found
 
 
-def with_keys(store: Store, found: Index, keys: Sequence[LogKey], owner: str) -> tuple[Index, list[LogKey]]:
+def with_keys(store: ObjectReader, found: Index, keys: Sequence[LogKey], owner: str) -> tuple[Index, list[LogKey]]:
     """These, and those that nodes name, under the names that the nodes give; and what is named and is not there."""
     sizes = {one.key: one.size for one in found.values()}
     sizes |= store.sizes([one.key for one in keys if one.key not in sizes], owner)
@@ -53,14 +53,14 @@ def with_keys(store: Store, found: Index, keys: Sequence[LogKey], owner: str) ->
     return rest | {(one.pod, one.container): one for one in there}, [one for one in keys if one.key not in sizes]
 
 
-def archived_log(store: Store, log: Archived, tail: int, context: Context, longest: int) -> Source:
+def archived_log(store: ObjectReader, log: Archived, tail: int, context: Context, longest: int) -> Source:
     """Its lines. The id of each is made of its number, and so is not that of the same line from the API."""
     name = f"{log.pod}/{log.container} (archive)"
     return Source(name, partial(read_archived, store, log, tail, context, longest), size=log.size)
 
 
 def read_archived(  # noqa: PLR0913, PLR0917 - what a source is made of, and the source itself behind it
-    store: Store, log: Archived, tail: int, context: Context, longest: int, source: Source
+    store: ObjectReader, log: Archived, tail: int, context: Context, longest: int, source: Source
 ) -> Iterator[Chunk]:
     begin = beginning(partial(store.piece, log.key), log.size, tail) if tail else 0
     variant = f"archive tail={tail}" if tail else "archive"

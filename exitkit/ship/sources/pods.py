@@ -14,13 +14,13 @@ from typing import IO
 
 from exitkit.clients.kubernetes import Kube, logs
 from exitkit.clients.kubernetes.logs import Container, Log, Pod
+from exitkit.clients.objectreader import ObjectReader
 from exitkit.context import Context
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.pipeline.lines import LONGEST, PIECE, Origin, chunks
 from exitkit.ship.pipeline.source import Source, origin_of
 from exitkit.ship.sources.archive import Archived, archived_log, read_archived
 from exitkit.ship.sources.resumedlog import ResumedLog
-from exitkit.ship.sources.store import Store
 from exitkit.text.units import human_size
 
 _LABEL = "workflows.argoproj.io/workflow"
@@ -45,7 +45,7 @@ class Picks:
 
 
 def sources(
-    kube: Kube, picks: Picks, context: Context, store: Store | None, archived: Mapping[tuple[str, str], Archived]
+    kube: Kube, picks: Picks, context: Context, store: ObjectReader | None, archived: Mapping[tuple[str, str], Archived]
 ) -> Iterator[Source]:
     """Each log once: those of failed pods first, then the others, then what only the archive has."""
     workflow = context.workflow
@@ -70,7 +70,7 @@ def sources(
 
 
 def archived_sources(
-    store: Store, picks: Picks, context: Context, found: Mapping[tuple[str, str], Archived], bad: set[str]
+    store: ObjectReader, picks: Picks, context: Context, found: Mapping[tuple[str, str], Archived], bad: set[str]
 ) -> Iterator[Source]:
     """What the archive has, failed pods first."""
     for one in sorted(found.values(), key=lambda one: (one.pod not in bad, one.key)):
@@ -163,7 +163,7 @@ class _Reader:
         )
 
 
-def _fuller(reader: _Reader, store: Store, other: Archived, source: Source) -> Iterator[Chunk]:
+def _fuller(reader: _Reader, store: ObjectReader, other: Archived, source: Source) -> Iterator[Chunk]:
     """From the API or from the archive, whichever has more; `how` tells which, and why."""
     if reader.picks.tail or reader.picks.since:  # the end is in both, and the API tells times
         yield from reader.read(source)

@@ -6,6 +6,7 @@ from functools import partial
 
 from exitkit.clients.argo.logs import log_keys
 from exitkit.clients.kubernetes import Kube, find
+from exitkit.clients.objectreader import ObjectReader
 from exitkit.context import Context
 from exitkit.errors import ActionError, ConfigError, Exhausted
 from exitkit.ship.pipeline.chunk import Chunk
@@ -13,7 +14,6 @@ from exitkit.ship.pipeline.source import Source
 from exitkit.ship.sources import archive, pods
 from exitkit.ship.sources.archive import Index
 from exitkit.ship.sources.selection import Selection
-from exitkit.ship.sources.store import Store
 
 
 def sources(wanted: Selection, context: Context, longest: int) -> Iterator[Source]:
@@ -27,12 +27,12 @@ def sources(wanted: Selection, context: Context, longest: int) -> Iterator[Sourc
     path = str(wanted.kubeconfig) if wanted.kubeconfig else ""
     with ExitStack() as stack:
         kube = stack.enter_context(Kube(partial(find.find, path, "", context.deadline.clock)))
-        store: Store | None = None
+        store: ObjectReader | None = None
         found: Index = {}
         lacks: list[Source] = []
         if with_archive:
             try:
-                store = stack.enter_context(closing(Store(_below(wanted.archive, context), context)))
+                store = stack.enter_context(closing(ObjectReader(_below(wanted.archive, context), context)))
                 found, lacks = _archived(store, kube, wanted, context, is_all=not with_pods)
             except Exhausted:
                 raise
@@ -52,7 +52,7 @@ def sources(wanted: Selection, context: Context, longest: int) -> Iterator[Sourc
 
 
 def _archived(
-    store: Store, kube: Kube, wanted: Selection, context: Context, *, is_all: bool
+    store: ObjectReader, kube: Kube, wanted: Selection, context: Context, *, is_all: bool
 ) -> tuple[Index, list[Source]]:
     """The archived logs, and what there is to tell of those that were not found or not looked for.
 

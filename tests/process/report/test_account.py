@@ -252,3 +252,9 @@ def test_no_fact_gets_out_of_its_place(name, message, template, key, value, note
     assert kinds.count("table_open") == 4
     json.dumps(as_json(one), allow_nan=False).encode()
     as_markdown(one).encode()
+
+
+def test_a_table_that_a_step_has_made_is_shown():
+    """A fact called `table`, as process.query tells it, under the step's id."""
+    entry = Entry("scores", "process.query", "ok", "2 rows", 0.2, facts={"table": "| a |\n| --- |\n| 1 |"})
+    assert "## scores\n\n| a |\n| --- |\n| 1 |" in as_markdown(context(entries=(entry,)))

@@ -12,7 +12,7 @@ _PIECE = 4 << 20
 """Bytes of a request; a round trip takes about as long as 1 MiB of an answer."""
 
 
-class Store:
+class ObjectReader:
     """What is below a URL such as `s3://bucket/prefix/`. Close it."""
 
     def __init__(self, url: str, context: Context) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from exitkit.signals import Stop
 
 
-_COMMANDS = ("run", "check", "preview", "actions", "schema", "manifest", "demo", "completion")
+_COMMANDS = ("run", "check", "preview", "actions", "schema", "manifest", "doctor", "demo", "completion")
 """The commands beside the four kinds of action that do something."""
 
 USAGE = 2

@@ -241,6 +241,21 @@ def manifest(session: CommandSession) -> Command:
     return flags.command("manifest", "", flags.flags("manifest", manifests.ManifestOptions, ""), act, argument="PLAN")
 
 
+def doctor(session: CommandSession) -> Command:
+    def act(given: Given, arguments: list[str]) -> None:
+        from exitkit.cli import about
+        from exitkit.cli import doctor as doctors
+
+        chosen = session.options(given)
+        asked = doctors.Asked(arguments, session.workflow(given), chosen.state, chosen.output_dir)
+        with stdout.apart():  # it imports plugins
+            findings = doctors.examine(asked, session.environ)
+        about.say(doctors.told(findings))
+        session.exit_code = 1 if any(one.level == "wrong" for one in findings) else 0
+
+    return flags.command("doctor", "", [*run_flags(), *fact_flags()], act, argument="PLAN")
+
+
 def demo(session: CommandSession) -> Command:
     def act(given: Given, arguments: list[str]) -> None:
         from exitkit.cli import demo
@@ -269,6 +284,7 @@ BY_NAME: Mapping[str, Callable[[CommandSession], Command]] = {
     "actions": actions,
     "schema": schema,
     "manifest": manifest,
+    "doctor": doctor,
     "demo": demo,
     "completion": completion,
 }

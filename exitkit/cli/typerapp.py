@@ -21,6 +21,7 @@ COMMANDS = {
     "actions": "List the actions, or the settings of one.",
     "schema": "Print the JSON Schema of a plan, for editors.",
     "manifest": "Print what puts exitkit into a cluster, with the rights that a plan needs.",
+    "doctor": "Say what of this place would be wrong in a run, and send nothing.",
     "demo": "Run a plan on a failed workflow's facts, to try it out.",
     "completion": "Print a script that completes commands and flags, for bash, zsh or fish.",
     "help": "Show what a command does and takes.",

@@ -45,9 +45,14 @@ def read_plan(arguments: list[str], environ: Mapping[str, str], *, care: Care = 
 
 def everybody(environ: Mapping[str, str]) -> Plan:
     """The notify steps of the plan, else every channel that the environment configures, else the console."""
-    if environ.get("EXITKIT_PLAN") or any(Path(one).is_file() for one in PLANS):
+    if environ.get("EXITKIT_PLAN") or is_there():
         return _only_notify(find_plan([], environ))
     return _together(configured(environ) or ["notify.console"])
+
+
+def is_there() -> bool:
+    """Whether there is a plan where plans are looked for."""
+    return any(Path(one).is_file() for one in PLANS)
 
 
 def without_plan(environ: Mapping[str, str]) -> Plan | None:

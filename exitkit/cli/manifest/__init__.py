@@ -20,7 +20,7 @@ from exitkit.version import __version__
 _PULL = 60
 # What Argo's executor needs in every pod, since Argo 3.4:
 # https://argo-workflows.readthedocs.io/en/latest/workflow-rbac/.
-_EXECUTOR = Right("argoproj.io", "workflowtaskresults", ("create", "patch"))
+EXECUTOR = Right("argoproj.io", "workflowtaskresults", ("create", "patch"))
 _TEMPLATES = (
     ("notify", "# Tell people: every channel that the Secret or the plan configures, else this pod's log."),
     ("run", "# Run the plan, exitkit.yaml of the ConfigMap `{config_map}`."),
@@ -129,7 +129,7 @@ def _account(options: ManifestOptions, rights: tuple[Right, ...]) -> Iterator[st
             + (", and what\n# the plan's steps need.\n" if rights else ", and\n# nothing else.\n")
         )
         yield comment + _document("v1", "ServiceAccount", name, namespace)
-        rights = (_EXECUTOR, *rights)
+        rights = (EXECUTOR, *rights)
     rights = tuple(right._replace(namespace="") if right.namespace == namespace else right for right in rights)
     for place in sorted({right.namespace for right in rights}):
         if place and not namespace:

@@ -202,11 +202,13 @@ def preview(session: CommandSession) -> Command:
 
             given = {**given, "facts": {**samples.facts(chosen.sample), **given["facts"]}}
             session.asks = False  # there is no such workflow
-        what = session.planned(given, lambda: find.find_plan(arguments, session.environ))
-        report = session.act(what, given, dry_run=True, quiet=True)
+        what = session.planned(given, lambda: find.find_plan(arguments, session.environ, care="elsewhere"))
         from exitkit.cli import about
+        from exitkit.plan import secretless
 
-        (about.show_html if chosen.html else about.show_preview)(report)
+        what, made_up = secretless.completed(what, session.workflow(given).facts(), session.environ)
+        report = session.act(what, given, dry_run=True, quiet=True)
+        about.show_html(report) if chosen.html else about.show_preview(report, made_up)
 
     mine = flags.flags("preview", PreviewOptions, "")
     return flags.command("preview", "", [*mine, *run_flags(), *fact_flags()], act, argument="PLAN")
@@ -214,7 +216,7 @@ def preview(session: CommandSession) -> Command:
 
 def check(session: CommandSession) -> Command:
     def act(given: Given, arguments: list[str]) -> None:
-        found = session.planned(given, lambda: find.find_plan(arguments, session.environ, thorough=True))
+        found = session.planned(given, lambda: find.find_plan(arguments, session.environ, care="thorough"))
         count = len(found.each())
         from exitkit.cli import about
 
@@ -262,12 +264,27 @@ def manifest(session: CommandSession) -> Command:
         typed = flags.read(manifests.ManifestOptions, given["manifest"])
         options = settings.load(manifests.ManifestOptions, typed, {}, "")
         named = arguments or session.environ.get("EXITKIT_PLAN")
-        plan, text = find.read_plan(arguments, session.environ) if named else (None, "")
+        plan, text = find.read_plan(arguments, session.environ, care="elsewhere") if named else (None, "")
         from exitkit.cli import about
 
         about.say(manifests.manifests(options, plan, text).rstrip("\n"))
 
     return flags.command("manifest", "", flags.flags("manifest", manifests.ManifestOptions, ""), act, argument="PLAN")
+
+
+def doctor(session: CommandSession) -> Command:
+    def act(given: Given, arguments: list[str]) -> None:
+        from exitkit.cli import about
+        from exitkit.cli import doctor as doctors
+
+        chosen = session.options(given)
+        asked = doctors.Asked(arguments, session.workflow(given), chosen.state, chosen.output_dir)
+        with stdout.apart():  # it imports plugins
+            findings = doctors.examine(asked, session.environ)
+        about.say(doctors.told(findings))
+        session.exit_code = 1 if any(one.level == "wrong" for one in findings) else 0
+
+    return flags.command("doctor", "", [*run_flags(), *fact_flags()], act, argument="PLAN")
 
 
 def demo(session: CommandSession) -> Command:
@@ -300,6 +317,7 @@ BY_NAME: Mapping[str, Callable[[CommandSession], Command]] = {
     "actions": actions,
     "schema": schema,
     "manifest": manifest,
+    "doctor": doctor,
     "demo": demo,
     "completion": completion,
 }

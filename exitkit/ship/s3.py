@@ -92,12 +92,12 @@ class _Objects:
         self.bucket = bucket
         self._has_conditions = True
 
-    def add(self, key: str, data: bytes) -> bool:
-        """Whether it was not there; taken for so where that cannot be known."""
+    def add(self, key: str, data: bytes) -> str:
+        """As a bucket's; taken for new where that cannot be known."""
         if self._has_conditions:
             try:
                 return self.bucket.add(key, data, _TYPE)
             except NotUnderstood:
                 self._has_conditions = False
         self.bucket.put(key, data, _TYPE)
-        return True
+        return "written"

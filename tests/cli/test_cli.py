@@ -390,6 +390,33 @@ def test_a_preview_needs_no_facts(run, monkeypatch):
     assert run("preview", "--sample", "odd").code == 2
 
 
+def test_a_preview_and_a_manifest_need_no_secrets(run):
+    """They are in the cluster: what a channel would send is shown all the same, and which secret was made up."""
+    plan("""steps:
+  - {uses: notify.slack, with: {channel: "#ops"}}
+  - {uses: notify.slack, id: hook, with: {webhook_url_file: /etc/slack/url}}
+  - {uses: ship.datadog}
+""")
+    ran = run("preview", "--sample", "failed")
+    assert ran.code == 0
+    for told in ("would notify Slack #ops", "would notify Slack by its webhook", "to Datadog at"):
+        assert told in ran.out
+    assert [line.split()[1] for line in ran.out.splitlines() if "is not known here" in line] == [
+        "token",
+        "webhook_url",
+        "api_key",
+    ]
+    assert "made-up" not in ran.out
+    assert run("manifest", "exitkit.yaml").code == 0
+    assert run("run", "--dry-run", "--status", "Failed").code != 0
+
+
+def test_a_preview_of_a_cleanup_makes_up_no_secret(run):
+    """It looks at what is there, and would ask a server that nobody meant."""
+    plan("steps:\n  - {uses: cleanup.sql, with: {schemas: ['{{ workflow.name }}']}}\n")
+    assert "url: is missing" in run("preview", "--sample", "failed").out
+
+
 def test_a_preview_shows_the_mail(run, tmp_path):
     """As a page for a browser, or in words that a terminal can show."""
     mail = "{uses: notify.email, with: {host: h, sender: a@example.com, to: b@example.com}}"

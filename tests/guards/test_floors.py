@@ -10,9 +10,10 @@ from exitkit.builtin import BUILTIN
 FLOORS = (
     {"errors", "text", "builtin", "version", "entry", "stdout"},
     {"settings", "argo", "explain"},
-    {"retry", "message", "signals", "receipts", "recordreader", "logreader"},
+    {"retry", "message", "signals", "recordreader", "logreader"},
     {"context"},
     {"action", "clients"},
+    {"store", "history"},
     {"notify", "cleanup", "ship", "process", "plan"},
     {"run"},
     {"cli"},

@@ -75,10 +75,17 @@ class Failures:
     def __iter__(self) -> Iterator[Failure]:
         return iter(self.all)
 
+    @property
+    def finished_at(self) -> datetime | None:
+        """When the last of them finished; None if no fact tells."""
+        return max((failure.finished_at for failure in self.all if failure.finished_at), default=None)
+
     @cached_property
     def groups(self) -> tuple[FailureGroup, ...]:
         """Alike failures together; the group of the root cause first, the others by when they began."""
-        from exitkit.argo.failures.fingerprint import fingerprint  # only where something has failed
+        if not self.all:
+            return ()
+        from exitkit.argo.failures.fingerprint import fingerprint
 
         alike: dict[tuple[str, str], list[Failure]] = {}
         for failure in sorted(self.all, key=_precedence):

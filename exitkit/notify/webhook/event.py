@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -80,7 +79,7 @@ def cloudevent(payload: Any, context: Context) -> dict[str, Any]:
     https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
     """
     workflow = context.workflow
-    ended = _ended(workflow)
+    ended = workflow.ended_at
     return {
         "specversion": "1.0",
         "id": context.delivery,
@@ -116,13 +115,13 @@ def key(secret: str) -> bytes:
 
     Raises ValueError.
     """
-    prefix, coded = secret[:6], secret[6:].strip()
-    if not coded.strip("=") and prefix in ("", "whsec_"):
-        raise ValueError("nothing stands after whsec_, so there is no key to sign with" if prefix else "is empty")
-    if prefix != "whsec_":
+    coded = secret.strip().removeprefix("whsec_").strip()
+    if not coded.strip("="):  # without the prefix in these words, which would be cut out as the secret that it is
+        raise ValueError(
+            "is empty but for the prefix, so there is no key to sign with" if secret.strip() else "is empty"
+        )
+    if not secret.strip().startswith("whsec_"):
         return secret.encode()
-    if not coded.strip():
-        raise ValueError("nothing stands after whsec_, so that anybody could sign")
     try:
         return base64.b64decode(coded, validate=True)
     except (binascii.Error, ValueError):
@@ -163,17 +162,6 @@ def _kind(workflow: Workflow) -> str:
     if workflow.step:
         return f"step.{workflow.status.lower() if workflow.step_ended else 'ended'}"
     return f"workflow.{workflow.status.lower() or 'unknown'}"
-
-
-def _ended(workflow: Workflow) -> datetime | None:
-    """When it ended, the same in every run."""
-    workflow = workflow.as_told
-    if workflow.creation_timestamp and workflow.duration is not None:
-        try:
-            return (workflow.creation_timestamp + timedelta(seconds=workflow.duration)).astimezone(UTC)
-        except OverflowError:
-            return None
-    return max((one.finished_at for one in workflow.failures if one.finished_at), default=None)
 
 
 def _part(text: str) -> str:

@@ -8,6 +8,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from exitkit.argo.failures import Failure, Failures
@@ -17,7 +18,7 @@ from exitkit.retry.clock import Deadline
 from exitkit.text import redact
 
 if TYPE_CHECKING:
-    from exitkit.explain import LogLine
+    from exitkit.explain import LogLine, Shapes
 
 CAUSES: Final = 3
 """Of so many different failures the logs are read, the likeliest cause first."""
@@ -34,6 +35,9 @@ Place = tuple[str, str]
 Fetch = Callable[[Failure, Deadline], "Iterable[bytes | None]"]
 """Gives the failure's log in pieces, as far as it is to be had by the deadline, and None where some of it is left out;
 raises what kept it from it."""
+
+Known = Callable[[Failure, Deadline], "Shapes"]
+"""Gives the shapes of the step's logs in runs that passed."""
 
 
 class Logs(Protocol):
@@ -62,8 +66,9 @@ class LogReader:
     `prepare` loads what is needed and gives what reads, which is not held against whoever is asked.
     """
 
-    def __init__(self, prepare: Callable[[], Fetch], deadline: Deadline) -> None:
+    def __init__(self, prepare: Callable[[], Fetch], deadline: Deadline, known: Known | None = None) -> None:
         self.note = ""
+        self._known = known
         self._prepare, self._deadline = prepare, deadline.within(deadline.remaining())  # one that `close` may cut
         self._lock = threading.Lock()
         self._until: float | None = None  # by the clock, up to when those wait who ask
@@ -104,17 +109,24 @@ class LogReader:
         """Read on no longer: the run is over."""
         self._deadline.cut(0)
 
+    def shapes(self, failure: Failure, deadline: Deadline) -> "Shapes":
+        """Those of the lines of a log, of a run that passed. Raises ActionError and ConfigError."""
+        from exitkit.explain import learn
+
+        return learn(piece for piece in self._prepare()(failure, deadline) if piece is not None)
+
     def _have(self, places: list[Place]) -> bool:
         return all(self._read[place] is not None for place in places)
 
     def _explain(self, failure: Failure) -> None:
         lines: tuple[LogLine, ...] = ()
         try:
-            from exitkit.explain import rank  # which compiles its tables as it is loaded
+            from exitkit.explain import Shapes, rank  # which takes a while to load
 
             fetch = self._prepare()
             self._loaded()
-            lines = _ranked(fetch(failure, self._deadline.within(_LONGEST)), rank)
+            against = self._known(failure, self._deadline) if self._known else Shapes()
+            lines = _ranked(fetch(failure, self._deadline.within(_LONGEST)), partial(rank, against=against, top=LINES))
         except (ActionError, ConfigError) as error:
             self.note = self.note or redact.printable(redact.redact(str(error)), 300)
         except Exception as error:  # whatever somebody's log made of it must not cost the run
@@ -140,8 +152,8 @@ class LogReader:
 def _ranked(pieces: "Iterable[bytes | None]", rank: "Callable[..., tuple[LogLine, ...]]") -> "tuple[LogLine, ...]":
     """The best lines of a log; those behind what is left out of it have no number."""
     rest = iter(pieces)
-    whole = rank(itertools.takewhile(lambda piece: piece is not None, rest), top=LINES)
-    end = (replace(line, number=0) for line in rank((piece for piece in rest if piece is not None), top=LINES))
+    whole = rank(itertools.takewhile(lambda piece: piece is not None, rest))
+    end = (replace(line, number=0) for line in rank(piece for piece in rest if piece is not None))
     return tuple(sorted([*whole, *end], key=lambda line: -line.score)[:LINES])
 
 

@@ -16,7 +16,7 @@ import zlib
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-PICTURES = {"slack": ([], 390), "email": (["mail"], 600)}
+PICTURES = {"slack": ([], 530), "email": (["mail"], 750)}
 """What slack.py is asked for, and how many pixels are shown."""
 WIDTH = 720
 

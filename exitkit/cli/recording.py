@@ -14,6 +14,7 @@ from exitkit.retry.clock import Deadline
 
 if TYPE_CHECKING:
     from exitkit.argo.record import WorkflowRecord
+    from exitkit.explain import Shapes
 
 _CLUSTERS = ("KUBECONFIG", "KUBERNETES_SERVICE_HOST")
 _PLACES = ("ARGO_SERVER", *_CLUSTERS)
@@ -89,4 +90,12 @@ def _with_logs(context: Context, environ: Mapping[str, str]) -> Context:
 
         return read
 
-    return replace(context, logs=LogReader(prepare, context.deadline))
+    history = context.history
+
+    def known(failure: Failure, deadline: Deadline) -> "Shapes":
+        from exitkit.history import shapes
+
+        assert history is not None
+        return shapes.known(history, failure.template_name, deadline)
+
+    return replace(context, logs=LogReader(prepare, context.deadline, known if history is not None else None))

@@ -73,7 +73,7 @@ class Thrown:
 
 
 @dataclass(frozen=True)
-class Trace:
+class StackTrace:
     """From the index `first` to before `end`, and what was thrown, as it stands there; the rest is frames and code."""
 
     first: int
@@ -105,7 +105,7 @@ def _uncollected(line: str) -> str:
     return line[stamp.end() :] if stamp else line
 
 
-def trace(lines: Sequence[str], index: int) -> Trace | None:
+def trace(lines: Sequence[str], index: int) -> StackTrace | None:
     """The trace that begins with this line, if one does. Lines are without colours."""
     if _COLLECTED.match(lines[index]):
         lines = _Uncollected(lines)
@@ -138,7 +138,7 @@ def frame(line: str) -> bool:
     return bool(_FRAME.match(line) or _PYTHON_FRAME.match(line) or _GO_FRAME.match(line))
 
 
-def _python(lines: Sequence[str], index: int, at: int) -> Trace:
+def _python(lines: Sequence[str], index: int, at: int) -> StackTrace:
     """Frames are further in than the first line; the one that is not names the exception. Others may write in between."""
     for word in ("Exception Group ",):
         at -= len(word) if lines[index][:at].endswith(word) else 0
@@ -161,15 +161,15 @@ def _python(lines: Sequence[str], index: int, at: int) -> Trace:
         chained = any(_CHAINED.search(one) for one in lines[place + 1 : place + 4])
         caused = any(_CHAINED.search(one) for one in lines[max(0, index - 3) : index])
         later = bool(_GROUP.match(rest)) or (caused and not chained)
-        return Trace(index, place + 1, (Thrown(place, _own(frames), chained and not caused, later),))
-    return Trace(index, index + 1)
+        return StackTrace(index, place + 1, (Thrown(place, _own(frames), chained and not caused, later),))
+    return StackTrace(index, index + 1)
 
 
-def _headless(lines: Sequence[str], index: int) -> Trace:
+def _headless(lines: Sequence[str], index: int) -> StackTrace:
     """Frames of Python's below another line than the usual: that of a framework, or the rest of one that was cut."""
     line = lines[index]
     found = _python(lines, index, len(line) - len(line.lstrip()))
-    return Trace(index, found.end, (Thrown(index, later=bool(found.thrown)), *found.thrown))
+    return StackTrace(index, found.end, (Thrown(index, later=bool(found.thrown)), *found.thrown))
 
 
 def _written(text: str) -> str:
@@ -196,7 +196,7 @@ def _own(frames: list[tuple[str, str, str]]) -> str:
     return f"{frames[-1][0]}:{frames[-1][1]}" if frames else ""
 
 
-def _framed(lines: Sequence[str], index: int) -> Trace | None:
+def _framed(lines: Sequence[str], index: int) -> StackTrace | None:
     """A line with frames below it, perhaps after others of its message; and what caused it, with its own frames."""
     begin = next((place for place in range(index + 1, min(len(lines), index + 8)) if _FRAME.match(lines[place])), None)
     if begin is None or any(not _goes_on(lines[place]) for place in range(index + 1, begin)):
@@ -225,7 +225,7 @@ def _framed(lines: Sequence[str], index: int) -> Trace | None:
         place += 1
     causes = [number for number, name in enumerate(names) if "uppressed" not in lines[name]]
     root = causes[-1]
-    return Trace(
+    return StackTrace(
         index,
         place,
         tuple(
@@ -248,7 +248,7 @@ def _place(line: str) -> str:
     return ""
 
 
-def _go(lines: Sequence[str], index: int) -> Trace | None:
+def _go(lines: Sequence[str], index: int) -> StackTrace | None:
     """A panic of Go: what it says, and the first goroutine's first file that is not Go's own or a package's."""
     where, begun, place = "", False, index + 1
     while place < min(len(lines), index + 10 * MOST):
@@ -259,17 +259,17 @@ def _go(lines: Sequence[str], index: int) -> Trace | None:
         if (found := _GO_FRAME.match(line)) and not where and not _LIBRARIES.search(found[1]):
             where = found[1]
         place += 1
-    return Trace(index, place, (Thrown(index, where, root=True),)) if begun else None
+    return StackTrace(index, place, (Thrown(index, where, root=True),)) if begun else None
 
 
-def _rust(lines: Sequence[str], index: int) -> Trace:
+def _rust(lines: Sequence[str], index: int) -> StackTrace:
     """A panic of Rust; since 1.73 what it says is in the next line."""
     line = lines[index]
     if old := _RUST_OLD.search(line):
-        return Trace(index, index + 1, (Thrown(index, old[1], root=True),))
+        return StackTrace(index, index + 1, (Thrown(index, old[1], root=True),))
     found = _RUST.search(line)
     where = found[1].rpartition(":")[0] if found else ""
     place = "" if _LIBRARIES.search(where) else where
     if index + 1 < len(lines) and lines[index + 1].strip():
-        return Trace(index, index + 2, (Thrown(index, place), Thrown(index + 1, place)))
-    return Trace(index, index + 1, (Thrown(index, place, root=True),))
+        return StackTrace(index, index + 2, (Thrown(index, place), Thrown(index + 1, place)))
+    return StackTrace(index, index + 1, (Thrown(index, place, root=True),))

@@ -6,7 +6,7 @@ from exitkit.argo.failures import Failure
 from exitkit.argo.record import WorkflowRecord
 from exitkit.context import Context
 from exitkit.errors import ActionError, ConfigError
-from exitkit.history import History, series_of, shapes
+from exitkit.history import History, series_of
 from exitkit.logreader import LogReader
 from exitkit.plan import template
 from exitkit.retry.clock import Deadline
@@ -43,6 +43,8 @@ def learn(context: Context, deadline: Deadline) -> tuple[str, ...]:
     workflow, history, logs = context.workflow, context.history, context.logs
     if history is None or not isinstance(logs, LogReader) or not workflow.succeeded or workflow.step:
         return ()
+    from exitkit.history import shapes  # which takes a while to load, and is needed after the steps alone
+
     deadline = deadline.within(min(_LONGEST, deadline.remaining() / _SHARE))
     record = context.record()
     if record is None:

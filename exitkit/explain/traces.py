@@ -27,6 +27,7 @@ _PLACES = (
     re.compile(r"\s+from ()(\S+:\d+):in "),  # Ruby
     re.compile(r"\s*#\d+ ()(\S+\(\d+\))"),  # PHP
 )
+_OPENS = re.compile(r"\[\s*$")  # a list of errors, which follow
 _GO_FRAME = re.compile(r"\s+(\S+\.go:\d+)(?: \+0x[0-9a-f]+)?$")
 _GO_CALL = re.compile(
     r"(?:goroutine \d+ \[|created by |[\w./*()-]+\(.*\)$|\[signal |exit status|panic: |\t|\s*$|runtime\.|main\.|\s+(?:/|panic:|\[recovered))"
@@ -34,6 +35,7 @@ _GO_CALL = re.compile(
 _GO = re.compile(r"(?:panic|fatal error): \S|http: panic serving")
 _RUST = re.compile(r"thread '[^']*'(?: \(\d+\))? panicked at ((?:[\w./-]+:\d+:\d+)?)")
 _RUST_OLD = re.compile(r"panicked at '.*', (\S+:\d+):\d+")
+_RUST_FRAME = re.compile(r"stack backtrace:|\s+\d+: |\s+at |note: ")
 # Code that is not the user's: what a language or its packages bring along.
 _LIBRARIES: Final = re.compile(
     r"site-packages|dist-packages|/lib(?:64)?/python\d|<frozen |/usr/lib/|<string>|node_modules|node:|internal/|\(internal|<anonymous>|native|webpack"
@@ -201,16 +203,12 @@ def _framed(lines: Sequence[str], index: int) -> StackTrace | None:
     begin = next((place for place in range(index + 1, min(len(lines), index + 8)) if _FRAME.match(lines[place])), None)
     if begin is None or any(not _goes_on(lines[place]) for place in range(index + 1, begin)):
         return None
-    said = [
-        place
-        for place in range(index + 1, begin)
-        if EXCEPTION.match(lines[place].strip()) or _CAUSED.match(lines[place])
-    ]
+    said = [place for place in range(index + 1, begin) if _names(lines[place]) or _CAUSED.match(lines[place])]
     names, places, place = [index, *said], [""] * (1 + len(said)), begin
     blank = 0
     while place < min(len(lines), index + 10 * MOST):
         line = lines[place]
-        if _CAUSED.match(line):
+        if (_CAUSED.match(line) and not _OPENS.search(line)) or (line[:1] in " \t" and _names(line)):
             names.append(place)
             places.append("")
         elif _FRAME.match(line):
@@ -233,6 +231,11 @@ def _framed(lines: Sequence[str], index: int) -> StackTrace | None:
             for number, name in enumerate(names)
         ),
     )
+
+
+def _names(line: str) -> bool:
+    """Whether the line names an exception; in JavaScript that may be just an Error."""
+    return bool(EXCEPTION.match(line.strip())) or line.lstrip().startswith("Error: ")
 
 
 def _goes_on(line: str) -> bool:
@@ -270,6 +273,9 @@ def _rust(lines: Sequence[str], index: int) -> StackTrace:
     found = _RUST.search(line)
     where = found[1].rpartition(":")[0] if found else ""
     place = "" if _LIBRARIES.search(where) else where
+    end = index + 1
+    while end < min(len(lines), index + MOST) and (end == index + 1 or _RUST_FRAME.match(lines[end])):
+        end += 1
     if index + 1 < len(lines) and lines[index + 1].strip():
-        return StackTrace(index, index + 2, (Thrown(index, place), Thrown(index + 1, place)))
-    return StackTrace(index, index + 1, (Thrown(index, place, root=True),))
+        return StackTrace(index, end, (Thrown(index, place), Thrown(index + 1, place)))
+    return StackTrace(index, end, (Thrown(index, place, root=True),))

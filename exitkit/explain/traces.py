@@ -13,7 +13,7 @@ _PYTHON_FRAME = re.compile(r'\s*File "([^"]+)", line (\d+)(?:, in (.+))?')
 # Java, Node.js, .NET, Ruby, PHP, Rust.
 _FRAME = re.compile(
     r"\s+at \S|\s*\.{3} \d+ (?:more|common frames omitted)|\s+from \S+:\d+:in |\s*#\d+ \S.*\(\d+\)|\s+\d+: +(?:0x[0-9a-f]+ - )?[\w<:]"
-    r"|\s*-{3} End of (?:inner )?(?:exception )?stack trace|at \S+ ?\([\w.$]+(?::\d+)?\)$|\s+at$"
+    r"|\s*-{3} End of (?:inner )?(?:exception )?stack trace|at \S+ ?\([\w.$]+(?::\d+)?\)$|\s+at$|CallStack \(from|\s+\w+, called at "
 )
 _CAUSED = re.compile(
     r"\s*(?:Caused by:|Suppressed:|Wrapped by:|\[cause\]:|\[errors\]:|Inner exception:|---> )\s*\S", re.IGNORECASE

@@ -10,7 +10,7 @@ from exitkit.builtin import BUILTIN
 FLOORS = (
     {"errors", "text", "builtin", "version", "entry", "stdout"},
     {"settings", "argo", "explain"},
-    {"retry", "message", "signals", "recordreader"},
+    {"retry", "message", "signals", "recordreader", "logreader"},
     {"context"},
     {"action", "clients"},
     {"store", "history"},

@@ -643,7 +643,7 @@ def test_a_commit_that_never_arrives(server):
 def test_rows_that_are_lost_on_the_way_are_asked_for_again(server):
     """Nothing has happened as long as COMMIT was not sent."""
     server.fill()
-    with proxy(server.port, once(b"DELETE", "cut")) as port:
+    with proxy(server.port, once(b"DELETE FROM", "cut")) as port:
         assert metrics(server, port).run(ours()).facts["deleted"] == 10
     assert server.rows() == 3
 
@@ -652,7 +652,7 @@ def test_rows_of_an_engine_that_cannot_undo_are_not_asked_for_twice(maria):
     """What was sent to it may have happened in part."""
     maria.fill()
     maria.run("ALTER TABLE metrics ENGINE = MyISAM")
-    with proxy(maria.port, once(b"DELETE", "mute")) as port:
+    with proxy(maria.port, once(b"DELETE FROM", "mute")) as port:
         with pytest.raises(Unknown):
             metrics(maria, port).run(ours())
 

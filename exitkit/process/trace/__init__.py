@@ -44,7 +44,7 @@ class Trace(Endpoint, Action):
         course = Course(context.record(needed=True))
         if not course.spans:
             raise Skip("there is no record of the workflow to make spans of; see docs/record.md for the right it needs")
-        trace = encoding.Trace(context.workflow, course)
+        trace = encoding.WorkflowTrace(context.workflow, course)
         facts = {"spans": len(course.spans), "traceId": trace.id.hex()}
         if context.dry_run:
             return Result(f"would send {len(course.spans)} spans to {self.told}", facts)

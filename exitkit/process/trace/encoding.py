@@ -22,7 +22,7 @@ _ANNOTATION = "workflows.argoproj.io/"
 _RESULTS = {"Succeeded": "success", "Failed": "failure", "Error": "error", "Skipped": "skip", "Omitted": "skip"}
 
 
-class Trace:
+class WorkflowTrace:
     """One workflow's trace; `id` is its 16 bytes."""
 
     def __init__(self, workflow: Workflow, course: Course) -> None:

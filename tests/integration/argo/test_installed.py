@@ -188,8 +188,14 @@ def test_the_rights_are_enough_and_each_of_them_is_needed(plane, make_namespace,
         (step,) = json.loads(capsys.readouterr().out)["steps"]
         return code, step["outcome"], step["summary"]
 
+    def doctor():
+        words = ["doctor", str(tmp_path / "plan.yaml"), "--name", "train-x7k2p", "--namespace", namespace]
+        cli.run(words, environ={"KUBECONFIG": str(tmp_path / "kubeconfig")})
+        return next(line for line in capsys.readouterr().out.splitlines() if " rights: " in line)
+
     code, outcome, summary = ran()
     assert (code, outcome) == (0, "ok"), summary
+    assert doctor().startswith("ok ")
     for number, rule in enumerate(whole):
         if rule["apiGroups"] == ["argoproj.io"]:
             continue  # the executor's, and one without which the result has a note
@@ -200,6 +206,7 @@ def test_the_rights_are_enough_and_each_of_them_is_needed(plane, make_namespace,
             )
             code, outcome, summary = ran()
             assert outcome == "failed", (rule, verb, summary)
+            assert doctor().startswith(f"wrong  rights: not allowed: {verb} on {rule['resources'][0]} in {namespace}")
     plane.admin.patch(role, {"rules": whole})
 
 

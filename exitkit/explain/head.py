@@ -17,7 +17,9 @@ _LEVELS: Final[dict[str, Level]] = {
 _KLOG: Final[dict[str, Level]] = {"I": "info", "W": "warning", "E": "error", "F": "fatal"}
 _PINO: Final[dict[int, Level]] = {10: "debug", 20: "debug", 30: "info", 40: "warning", 50: "error", 60: "fatal"}
 # Those of four letters are logrus' own.
-_WORDS = "TRACE|DEBUG|DEBU|INFO|NOTICE|WARN|WARNING|ERROR|ERRO|ERR|SEVERE|CRITICAL|CRIT|FATAL|FATA|PANIC|PANI|EMERG|ALERT"
+_WORDS = (
+    "TRACE|DEBUG|DEBU|INFO|NOTICE|WARN|WARNING|ERROR|ERRO|ERR|SEVERE|CRITICAL|CRIT|FATAL|FATA|PANIC|PANI|EMERG|ALERT"
+)
 _UPPER = re.compile(rf"(?:^|[\s\[(<|*#:/])({_WORDS})!?(?=$|[\s\]):>|*,/]|\[\d+\])")
 _NAMED = re.compile(r"(?:level|lvl|severity|loglevel)[\"']?\s?[:=]\s?[\"']?([A-Za-z]{3,11})\b", re.IGNORECASE)
 _BEGINS = re.compile(

@@ -215,3 +215,10 @@ def test_logs_that_cannot_be_learnt_are_a_note(run, cluster, passed):
     report, _ = run("notify", "console", *passed, **cluster.environ)
     (note,) = report["notes"]
     assert note.startswith("what the logs of this run look like is not remembered")
+
+
+def test_what_is_shipped_of_a_failure_has_its_best_line(run, cluster):
+    """Beside the message that Argo has of it."""
+    run("ship", "file", "--path", "records.ndjson", *OF_WORKFLOW, **cluster.environ)
+    records = [json.loads(line) for line in Path("records.ndjson").read_text().splitlines()]
+    assert [record["said"] for record in records if record["kind"] == "failure"] == [BEST]

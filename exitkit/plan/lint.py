@@ -87,6 +87,10 @@ def _facts(workflow: Workflow) -> dict[str, Any]:
     facts: dict[str, Any] = workflow.facts()
     for name in ("labels", "annotations", "parameters"):
         facts[name] = _Open(facts[name])
+    # What the record has of a node is named by the workflow's own templates.
+    inner = {"inputs": _Open(), "outputs": _Open()}
+    facts["subjectNode"] = {**facts["subjectNode"], **inner}
+    facts["failures"] = [{**failure, **inner, "limits": _Open(), "requests": _Open()} for failure in facts["failures"]]
     return {**facts, "outputs": {"parameters": _Open()}}
 
 

@@ -1,11 +1,11 @@
 """One failed node of a workflow, as `workflow.failures` tells of it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from exitkit.argo.failures.causes import Cause, known
 from exitkit.argo.failures.meaning import meaning
@@ -23,14 +23,21 @@ _NAME, _GIST = 200, 500  # characters in a line about it
 _STEP_GROUP = re.compile(r"\[[0-9]{1,9}\]")
 
 
+class Resources(NamedTuple):
+    """By resource, as Kubernetes writes quantities: `{"memory": "128Mi"}`."""
+
+    requests: Mapping[str, str]
+    limits: Mapping[str, str]
+
+
 @dataclass(frozen=True)
 class Failure:
     """A failed node. The fields are Argo's, `message` byte for byte; the properties are read from them.
 
     `tries` counts the attempts that failed, this one included. `finished_at` is aware, or None while unknown.
     `container_name` is the container of a containerSet that this tells of, whose node is told under its pod's name.
-    `node` is what the workflow's record says of it, None where that was not read, and `requests` and `limits` are what
-    its container asked for and was allowed. `causes` are those that the plan knows beside exitkit's own.
+    `node` is what the workflow's record says of it, None where that was not read, and `asked` gives what its container
+    asked for and was allowed. `causes` are those that the plan knows beside exitkit's own.
     """
 
     display_name: str = ""
@@ -42,8 +49,7 @@ class Failure:
     tries: int = 1
     container_name: str = ""
     node: "Node | None" = field(default=None, compare=False, repr=False)
-    requests: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
-    limits: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    asked: Callable[[], Resources] | None = field(default=None, compare=False, repr=False)
     causes: tuple[Cause, ...] = field(default=(), compare=False, repr=False)
 
     @classmethod
@@ -86,6 +92,11 @@ class Failure:
     def outputs(self) -> Mapping[str, str]:
         """Its output parameters, as far as the record was read."""
         return self.node.outputs if self.node else {}
+
+    @cached_property
+    def resources(self) -> Resources:
+        """What its container asked for and was allowed, as far as the record was read."""
+        return self.asked() if self.asked else Resources({}, {})
 
     @cached_property
     def cause(self) -> Cause | None:
@@ -145,7 +156,7 @@ class Failure:
             return self.line
         said = " ".join(last_line(self.detail).split())
         meant = "" if self.reason == DEPENDENCY else meaning(self.reason, self.exit_code, self.container, said=said)
-        if self.reason == "OOMKilled" and (limit := self.limits.get("memory")):
+        if self.reason == "OOMKilled" and (limit := self.resources.limits.get("memory")):
             meant = f"{meant} of {limit}"
         return f"{said} ({meant})" if said and meant else said or meant
 

@@ -151,7 +151,7 @@ def test_limits_may_come_from_a_patch_or_an_input(document):
     )
     found = read(whole)
     (failure,) = joined.informed(told(found), found).failures
-    assert failure.limits == {"memory": "0.1Gi"}
+    assert failure.resources.limits == {"memory": "0.1Gi"}
     template["podSpecPatch"] = "containers:\n- name: main\n  resources:\n    limits:\n      memory: 2Gi\n"
     found = read(whole)
     (failure,) = joined.informed(told(found), found).failures

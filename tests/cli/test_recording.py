@@ -1,5 +1,7 @@
 """The record in a whole run: what it makes better, who asks for it, and what its absence costs, which is nothing."""
 
+import base64
+import gzip
 import json
 import time
 from pathlib import Path
@@ -126,6 +128,29 @@ def test_what_was_cut_and_cannot_be_read_is_said_in_the_message(run, cluster):
     assert "what was cut off of the failed steps is in the workflow's record, which was not read: " in said
     cluster.forbidden.clear()
     _, said = run("notify", "console", *cut, **cluster.environ)
+    assert "cut" not in said
+
+
+def test_five_thousand_nodes_are_all_told(run):
+    """Packed by the controller, of which the argument holds the first few failures."""
+    nodes = {NAME: {"id": NAME, "name": NAME, "type": "Steps", "phase": "Failed", "finishedAt": "2026-11-27T07:20:14Z"}}
+    for number in range(5_000):
+        name = f"{NAME}[0].fit({number}:item-{number})"
+        phase = "Failed" if number % 10 == 0 else "Succeeded"
+        nodes[f"{NAME}-{number}"] = {
+            **{"id": f"{NAME}-{number}", "name": name, "displayName": f"fit({number}:item-{number})", "type": "Pod"},
+            **{
+                "phase": phase,
+                "templateName": "fit",
+                "message": "main: Error (exit code 7)" if phase == "Failed" else "",
+            },
+        }
+    packed = base64.b64encode(gzip.compress(json.dumps(nodes).encode())).decode()
+    document = {**STEPS, "status": {"phase": "Running", "compressedNodes": packed}}
+    with ScriptedHTTP([answer_json(document)]) as server:
+        _, said = run("notify", "console", *OF_WORKFLOW[:-1], json.dumps([FAILURE])[:-10], ARGO_SERVER=server.url)
+    assert "500 steps failed, all with the same message" in said
+    assert "Steps: 500 of 5,000 failed" in said
     assert "cut" not in said
 
 

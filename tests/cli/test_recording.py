@@ -138,12 +138,13 @@ def test_five_thousand_nodes_are_all_told(run):
         name = f"{NAME}[0].fit({number}:item-{number})"
         phase = "Failed" if number % 10 == 0 else "Succeeded"
         nodes[f"{NAME}-{number}"] = {
-            **{"id": f"{NAME}-{number}", "name": name, "displayName": f"fit({number}:item-{number})", "type": "Pod"},
-            **{
-                "phase": phase,
-                "templateName": "fit",
-                "message": "main: Error (exit code 7)" if phase == "Failed" else "",
-            },
+            "id": f"{NAME}-{number}",
+            "name": name,
+            "displayName": f"fit({number}:item-{number})",
+            "type": "Pod",
+            "phase": phase,
+            "templateName": "fit",
+            "message": "main: Error (exit code 7)" if phase == "Failed" else "",
         }
     packed = base64.b64encode(gzip.compress(json.dumps(nodes).encode())).decode()
     document = {**STEPS, "status": {"phase": "Running", "compressedNodes": packed}}

@@ -40,11 +40,15 @@ class Result:
 
 
 class Right(NamedTuple):
-    """A right in the Kubernetes API, as a Role's rule has it: API group, `""` for the core one, resource, and verbs."""
+    """A right in the Kubernetes API, as a Role's rule has it: API group, `""` for the core one, resource, and verbs.
+
+    `namespace` is where it is needed, if that is not the workflow's own.
+    """
 
     group: str
     resource: str
     verbs: tuple[str, ...]
+    namespace: str = ""
 
 
 class Action(Settings, ABC):

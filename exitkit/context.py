@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from exitkit.argo.workflow import Workflow
 from exitkit.entry import Entry, StepOutcome
-from exitkit.receipts import Nowhere, State
+from exitkit.logreader import Logs, NoLogs
 from exitkit.recordreader import NoRecords, Records
 from exitkit.retry import Retry
 from exitkit.retry.clock import Deadline
 
 if TYPE_CHECKING:
     from exitkit.argo.record import WorkflowRecord
+    from exitkit.history import History
+    from exitkit.store.bounded import BoundedStore
 
 __all__ = ["Context", "Entry", "StepOutcome"]
 
@@ -23,7 +25,8 @@ class Context:
     """Handed to every action. A new field needs a decision note: this must not become a bag.
 
     `step` is the id of the running step, `because` why it runs if it is a fallback, `entries` what the
-    steps before it came to.
+    steps before it came to. `state` keeps receipts from one run to the next, and `history` is how earlier runs of
+    the same series ended.
     """
 
     workflow: Workflow
@@ -32,8 +35,10 @@ class Context:
     because: str = ""
     dry_run: bool = False
     entries: tuple[Entry, ...] = ()
-    state: State = field(default_factory=Nowhere)
+    state: "BoundedStore | None" = None
+    history: "History | None" = None
     records: Records = field(default_factory=NoRecords)
+    logs: Logs = field(default_factory=NoLogs)
 
     @property
     def deadline(self) -> Deadline:
@@ -55,6 +60,14 @@ class Context:
         from exitkit.argo.record import joined
 
         return replace(self, workflow=joined.informed(self.workflow, record))
+
+    def explained(self) -> "Context":
+        """As `informed`, and with the lines of the failed steps' logs that say why; both are read at the same time."""
+        self.logs.begin(self.workflow.failures, self.deadline)
+        context = self.informed()
+        failures = context.workflow.failures
+        told = failures.with_lines(self.logs.lines(failures, self.deadline))
+        return context if told is failures else replace(context, workflow=replace(context.workflow, failures=told))
 
     def _lacking(self) -> "Context":
         """Noting what the record would have told, where that is more than details."""

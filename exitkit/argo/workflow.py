@@ -105,7 +105,7 @@ class Workflow:
                     return self.creation_timestamp + timedelta(seconds=self.duration)
             except (OverflowError, ValueError):  # a duration that no calendar holds, or none at all
                 pass
-        return max((one.finished_at for one in self.failures if one.finished_at), default=None)
+        return self.failures.finished_at
 
     @cached_property
     def stopped(self) -> bool:
@@ -236,6 +236,7 @@ class Workflow:
             "requests": dict(failure.resources.requests),
             "cure": failure.cure,
             "platform": failure.platform,
+            "lines": [line.facts() for line in failure.lines],
         }
 
     def _summary_facts(self) -> dict[str, object]:

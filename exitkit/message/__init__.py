@@ -28,6 +28,7 @@ _MOST_TEXT = 20_000
 _MOST_NAMES = 100  # of the steps with one message; the rest is counted
 _MOST_PLAIN = 2000  # characters of one failure in plain text
 _LONGEST = 20_000  # characters of a message that are kept; Kubernetes itself keeps 4,096 bytes
+_MOST_LINES, _LONGEST_LINE = 3, 300
 _MOST_VALUES, _LONGEST_VALUES = 10, 300
 _VERBS = {
     "Succeeded": "succeeded",
@@ -50,7 +51,7 @@ class ShownFailure:
     went wrong, and `message` is the whole in as many lines as it has, or empty if the gist has said it all. `remarks`
     are what stands beside the name, such as the exit code; `reason` and `container` are two of them by themselves, in
     Kubernetes' words. `link` leads to the first one's logs, or is empty. `advice` is what to do about it, where the cause
-    is a known one.
+    is a known one. `lines` are those of its log that say why, each with its number and the place in the user's own code.
     """
 
     step: str
@@ -64,6 +65,7 @@ class ShownFailure:
     reason: str = ""
     container: str = ""
     advice: str = ""
+    lines: tuple[str, ...] = ()
 
     def names(self, limit: int = 200) -> str:
         """`extract-orders, extract-items and 9 more`, in some `limit` characters: what is left out is counted."""
@@ -162,7 +164,8 @@ def _paragraph(failure: ShownFailure) -> list[str]:
     """The failure in plain text: a line that says it, and below it, further in, what it is taken from."""
     rest = excerpt(failure.message, _MOST_PLAIN) if failure.message not in ("", failure.gist) else ""
     advice = [f"    -> {failure.advice}"] if failure.advice else []
-    return [f"- {failure.line(1000)}", *advice, *(f"    {line}".rstrip() for line in rest.split("\n") if rest)]
+    shown = [*failure.lines, *(rest.split("\n") if rest else [])]
+    return [f"- {failure.line(1000)}", *advice, *(f"    {line}".rstrip() for line in shown)]
 
 
 def build(  # noqa: PLR0913 - each is one thing that a user may say
@@ -213,7 +216,14 @@ def _shown(workflow: Workflow, group: FailureGroup) -> ShownFailure:
         container=_one_line(first.container, 100),
         advice=_one_line(first.advice, 200),
         link=workflow.failure_url(group.first),
+        lines=_lines(first),
     )
+
+
+def _lines(failure: Failure) -> tuple[str, ...]:
+    """The log's best lines, as `42: KeyError: 'price' (/app/load.py:12 in read)`; only the first where no other stands out."""
+    best = [line for place, line in enumerate(failure.lines) if line.stands_out or not place][:_MOST_LINES]
+    return tuple(_one_line(line.shown, _LONGEST_LINE) for line in best)
 
 
 def _silent(failure: Failure) -> str:
@@ -259,7 +269,11 @@ def _facts(workflow: Workflow) -> list[tuple[str, str]]:
         ("Step", step),
         ("Inputs", _values(inputs)),
         ("Steps", _counted(workflow.counts) if not step else ""),
-        ("Duration", human_duration(duration) if duration is not None else ""),
+        # Argo's goes up to when the controller looked last, not to the end: 20.7 s were told of a run of 3.
+        (
+            "Duration" if workflow.told is not None else "Argo's duration",
+            human_duration(duration) if duration is not None else "",
+        ),
         *_times(workflow),
     ]
     return [(label, value) for label, value in facts if value]

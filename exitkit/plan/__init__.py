@@ -18,12 +18,18 @@ _DEFAULT_TIMEOUT = 300.0
 _STRICT = STRICT | {"populate_by_name": True}
 
 
+Change = Literal["FirstFailure", "StillFailing", "Fixed"]
+"""How an end stands to the one before it in the same series."""
+
+
 class When(BaseModel):
     """The terms on which a step runs."""
 
     model_config = _STRICT
 
-    when: tuple[Status, ...] = Field((), description="Run only if the workflow's status is one of these.")
+    when: tuple[Literal[Status, Change], ...] = Field(
+        (), description="Run only if the workflow's status is one of these, or stands so to the end before it."
+    )
     if_: str = Field("", alias="if", description="Run only if this expression holds, such as workflow.duration > 60.")
     retry: RetryPolicy = Field(
         default_factory=RetryPolicy.model_construct, description="How often and how patiently to try."
@@ -101,6 +107,15 @@ class Plan(BaseModel):
     timeout: Seconds = Field(_DEFAULT_TIMEOUT, gt=0, description="Longest time for the whole plan.")
     causes: tuple[KnownCause, ...] = Field(
         (), max_length=200, description="Causes of failures that are known here, beside those that exitkit knows."
+    )
+    state: str = Field(
+        "",
+        description="Where is kept from run to run what has been done: a folder, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX "
+        "or configmap://NAMESPACE/NAME.",
+    )
+    series: str = Field(
+        "",
+        description="What this workflow is one of, as a text or template; by default its CronWorkflow or its template.",
     )
     steps: tuple[Annotated[Step | Parallel, Field(union_mode="left_to_right")], ...] = Field(
         min_length=1, description="What is done, from the top down."

@@ -45,7 +45,7 @@ class Ship(Target, Selection, Action):
         if "archive" in self.from_ and not context.workflow.name:
             raise ConfigError("the workflow's name is not known, so its archived logs cannot be found")
         dead_letter = file_of(self.dead_letter, context.step)
-        resends = self.is_safe_to_resend() or context.retry.terms.resend
+        resends = self.is_safe_to_resend() or bool(context.retry.terms.resend)
         chosen = sources.sources(self, context, sources.ShippedTo(self.target(), dead_letter, self.longest(), resends))
         if context.dry_run:
             return dry_run(self, chosen, context)

@@ -77,7 +77,7 @@ def test_a_message_has_the_true_times_and_the_inputs_limit(run, cluster):
     assert "Started: 2026-11-27 07:20:11 UTC" in said
     assert "Duration: 3s" in said
     assert report["notes"] == []
-    assert [request.method for request in cluster.requests] == ["GET"]
+    assert len([request for request in cluster.requests if "/workflows/" in request.path]) == 1
     account = json.loads(Path("out/report.json").read_text())
     assert account["failures"][0]["inputs"] == {"lr": "0.1"}
 

@@ -68,10 +68,10 @@ class GCSBucket(GCSRequests, Bucket):
     def put(self, key: str, body: bytes, content_type: str = PLAIN) -> None:
         self._write(key, body, content_type)
 
-    def add(self, key: str, body: bytes, content_type: str = PLAIN) -> bool:
+    def add(self, key: str, body: bytes, content_type: str = PLAIN) -> str:
         return self._write(key, body, content_type, generation="0")
 
-    def replace(self, key: str, body: bytes, version: str, content_type: str = PLAIN) -> bool:
+    def replace(self, key: str, body: bytes, version: str, content_type: str = PLAIN) -> str:
         return self._write(key, body, content_type, generation=version)
 
     def remove(self, key: str) -> None:
@@ -81,19 +81,19 @@ class GCSBucket(GCSRequests, Bucket):
             if error.status != 404:
                 raise
 
-    def _write(self, key: str, body: bytes, content_type: str, generation: str = "") -> bool:
-        """Whether it was written; not where another generation of it is there than the one that is named."""
+    def _write(self, key: str, body: bytes, content_type: str, generation: str = "") -> str:
+        """The generation written; "" where another one of it is there than the one that is named."""
         what = f"writing {readable(key)} to {self.name}"
         path = f"/upload{self.path('o', uploadType='media', name=key, ifGenerationMatch=generation)}"
         try:
             response = self.send("POST", path, what, body=body, extra={"Content-Type": content_type})
         except GCSRefusal as error:
             if generation and error.status == 412:
-                return False
+                return ""
             raise
-        if not json.is_object(response.body, key):
+        if not (written := json.generation_of(response.body, key)):
             raise Retryable(f"{what}: an answer without the object: is this Google Cloud Storage?", reason="server")
-        return True
+        return written
 
     def folders(self, prefix: str, token: str = "") -> tuple[list[ManagedFolder], str]:
         """Managed folders that begin with the prefix, and the next page's token."""

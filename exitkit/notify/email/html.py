@@ -133,13 +133,18 @@ def _failure(failure: ShownFailure) -> str:
             else ""
         )
         + (f'<div class="faint" style="margin-top:4px;{_small()}">&rarr; {advice}</div>' if advice else "")
-        + (
-            f'<div class="code" style="margin-top:8px;padding:10px 12px;background:{_SHADE};border:1px solid {_LINE};'
-            f'border-radius:4px;color:{_INK};font:400 12px/18px {_MONO};white-space:pre-wrap;overflow-wrap:anywhere;">'
-            f"{rest}</div>"
-            if rest and rest != gist
-            else ""
-        )
+        + "".join(map(_code, [_columns("\n".join(failure.lines)), rest if rest != gist else ""]))
+    )
+
+
+def _code(html: str) -> str:
+    """A box with text of a fixed width, or nothing for none."""
+    if not html:
+        return ""
+    return (
+        f'<div class="code" style="margin-top:8px;padding:10px 12px;background:{_SHADE};border:1px solid {_LINE};'
+        f'border-radius:4px;color:{_INK};font:400 12px/18px {_MONO};white-space:pre-wrap;overflow-wrap:anywhere;">'
+        f"{html}</div>"
     )
 
 

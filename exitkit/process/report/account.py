@@ -11,6 +11,7 @@ from exitkit.context import Context, Entry
 from exitkit.message import markdown
 from exitkit.message.markdown import code, escape, link
 from exitkit.message.severity import severity
+from exitkit.process.course import Course
 from exitkit.text.excerpt import excerpt
 from exitkit.text.safe import clean, line, safe_values
 from exitkit.text.units import human_duration
@@ -26,6 +27,7 @@ _MOST_ROWS = 50
 _MOST_PAIRS = 10
 _MOST_GROUPS = 20
 _MOST_NAMES = 20
+_MOST_SLOWEST = 10
 _LONGEST = 4000
 _GIST = 500
 _CELL = 200
@@ -68,11 +70,12 @@ def as_json(context: Context) -> dict[str, object]:
     }
 
 
-def as_markdown(context: Context) -> str:
+def as_markdown(context: Context, course: Course | None = None) -> str:
     """The account for people: what went wrong first, all else below it; at most `MOST_BYTES`."""
     workflow = context.workflow
     told = message.build(workflow, because=context.because)
     sections = [*_head(workflow, told), *_causes(workflow), *_failed_steps(workflow)]
+    sections += _course(course) if course and course.spans else ()
     sections += _values("Outputs", workflow.outputs)
     sections += _values("Parameters", workflow.parameters)
     sections += _values("Labels", workflow.labels)
@@ -86,7 +89,7 @@ def _head(workflow: Workflow, told: message.Message) -> Iterator[str]:
     if summary := escape(told.summary):
         yield f"**{summary}**"
     facts = list(told.facts)
-    finished = max((one.finished_at for one in workflow.failures if one.finished_at), default=None)
+    finished = workflow.failures.finished_at
     facts += [("Last failure", f"{_time(finished)} UTC")] if finished else []
     yield " · ".join(f"{escape(label)}: {escape(value)}" for label, value in facts)
     if workflow.url:
@@ -116,6 +119,8 @@ def _causes(workflow: Workflow) -> Iterator[str]:
             yield f"→ {escape(line(first.advice, _CELL))}"
         if inputs := _pairs(first.inputs):
             yield f"Inputs: {inputs}"
+        if first.lines:
+            yield markdown.block("\n".join(line(said.shown, _GIST) for said in first.lines))
         detail = excerpt(first.detail, _LONGEST)
         if "\n" in detail or (detail and not gist.startswith(line(detail, _GIST))):
             yield markdown.block(detail)
@@ -161,6 +166,43 @@ def _steps(title: str, failures: Sequence[Failure], workflow: Workflow) -> list[
     head = ("Step", "Template", "Exit code", "Reason", "Tries", "Message", "Finished (UTC)")
     more = f"\n\nAnd {len(failures) - _MOST_ROWS} more." if len(failures) > _MOST_ROWS else ""
     return _section(title, markdown.table(head, rows) + more if rows else "")
+
+
+def _course(course: Course) -> Iterator[str]:
+    """When, how long, and for how much."""
+    whole = course.spans.seconds or 1.0
+    rows = [
+        (
+            escape(line(segment.span.node.display_name if segment.span else "until the workflow had ended", _CELL)),
+            {"run": "", "wait": "waiting", "retry": "waiting for another try"}[segment.kind] if segment.span else "",
+            human_duration(segment.seconds),
+            f"{segment.seconds / whole:.0%}",
+        )
+        for segment in course.path
+    ]
+    more = f"\n\nAnd {len(rows) - _MOST_ROWS} more." if len(rows) > _MOST_ROWS else ""
+    title = f"The critical path ({human_duration(whole)})"
+    yield from _section(title, markdown.table(("Step", "", "Took", "Share"), rows[:_MOST_ROWS]) + more)
+    slowest = [
+        (escape(line(span.node.display_name, _CELL)), human_duration(span.seconds), code(line(span.node.host, _CELL)))
+        for span in course.slowest[:_MOST_SLOWEST]
+    ]
+    yield from _section("Slowest steps", markdown.table(("Step", "Took", "Node"), slowest))
+    if bill := course.bill:
+        costs = [
+            (
+                code(line(item.step, _CELL)),
+                str(item.pods),
+                f"{item.cost:.4f}",
+                f"{item.retries:.4f}" if item.retries else "",
+            )
+            for item in bill.items[:_MOST_ROWS]
+        ]
+        told = f"{bill.cost:.4f} {escape(bill.currency)} for what was requested"
+        told += f", at prices of {escape(bill.date)}" if bill.date else ""
+        told += f"; no price is known for {escape(', '.join(bill.missing))}" if bill.missing else ""
+        head = ("Step", "Pods", f"Cost ({escape(bill.currency)})", "Of it retries")
+        yield from _section("The bill", f"{told}.\n\n{markdown.table(head, costs)}")
 
 
 def _values(title: str, values: Mapping[str, str]) -> list[str]:
@@ -240,11 +282,12 @@ def _failure(workflow: Workflow, one: Failure) -> dict[str, object]:
         "outputs": safe_values(one.outputs),
         "requests": safe_values(one.resources.requests),
         "limits": safe_values(one.resources.limits),
+        "lines": [said.facts() for said in one.lines],
         "cure": line(one.cure, _CELL),
         "platform": True if one.platform else None,
         "url": workflow.failure_url(one),
     }
-    return {key: value for key, value in facts.items() if value not in (None, "", {})}
+    return {key: value for key, value in facts.items() if value not in (None, "", {}, [])}
 
 
 def _entry(one: Entry) -> dict[str, object]:

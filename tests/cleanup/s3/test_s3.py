@@ -15,6 +15,7 @@ from exitkit.errors import ActionError, ConfigError, Exhausted, Skip
 from exitkit.plan.registry import prefix
 from exitkit.retry import RetryPolicy
 from exitkit.settings import SettingsError, load
+from exitkit.store.place import open_store
 from exitkit.testing import ScriptedHTTP, context, failed_workflow
 from exitkit.testing.http import answer
 
@@ -339,6 +340,26 @@ def test_a_receipt_in_the_bucket_lists_what_went(client):
     data = client.get_object(Bucket="models", Key="audit/receipt.ndjson.gz")["Body"].read()
     listed = [json.loads(line)["deleted"] for line in gzip.decompress(data).splitlines()]
     assert sorted(listed) == sorted(f"s3://models/runs/{NAME}/{key}" for key in ODD)
+
+
+def test_a_second_runs_receipt_takes_no_place_of_the_first_ones(client, tmp_path):
+    """It writes none where nothing was left to delete, and else one beside it."""
+    for key in keys(client):
+        client.delete_object(Bucket="models", Key=key)
+    place = "s3://models/audit/receipt.ndjson.gz"
+
+    def run(*left):
+        for key in left:
+            client.put_object(Bucket="models", Key=key, Body=b"x")
+        s3(receipt=place).run(context(state=open_store(str(tmp_path))))
+        listed = [one for one in keys(client) if one.startswith("audit/")]
+        bodies = (client.get_object(Bucket="models", Key=key)["Body"].read() for key in listed)
+        return sorted(json.loads(gzip.decompress(body))["deleted"].removeprefix("s3://models/") for body in bodies)
+
+    one, other = f"runs/{NAME}/1", f"runs/{NAME}/2"
+    assert run(one) == [one]
+    assert run() == [one]
+    assert run(other) == [one, other]
 
 
 def test_a_receipt_that_cannot_be_written_stops_everything(client):

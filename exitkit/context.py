@@ -47,8 +47,8 @@ class Context:
     def record(self, *, needed: bool = False) -> "WorkflowRecord | None":
         """The workflow's own record, with all nodes, read once a run; None where there is none. Never raises.
 
-        Whoever can do without waits a second for it at most, whoever `needed` it half of the step's time; why there is
-        none, `records.note` says. It may be a reading in which the workflow's end is not written down yet.
+        Whoever can do without waits a second for it at most, whoever `needed` it 15 s; why there is none, `records.note`
+        says. It may be a reading in which the workflow's end is not written down yet.
         """
         return self.records.record(self.deadline, needed=needed)
 

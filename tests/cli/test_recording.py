@@ -175,8 +175,10 @@ def test_nothing_is_asked_where_nothing_needs_it(run, cluster, tmp_path):
 
 
 def test_a_message_does_not_wait_for_what_hangs(run, tmp_path):
-    """A second for all of them, and none of it where no time was there to spare."""
-    (plan := Path("plan.yaml")).write_text("steps:\n- uses: notify.console\n- uses: notify.console\n")
+    """A second for all of them, the report that is written before included, and less where little time is left."""
+    (plan := Path("plan.yaml")).write_text(
+        "steps:\n- uses: process.report\n  with: {folder: out}\n- uses: notify.console\n- uses: notify.console\n"
+    )
     with ScriptedHTTP([lambda exchange: exchange.read() and exchange.hang()]) as server:
         began = time.monotonic()
         report, said = run("run", str(plan), "--timeout", "4", *OF_WORKFLOW, ARGO_SERVER=server.url)

@@ -131,6 +131,17 @@ def test_what_was_cut_and_cannot_be_read_is_said_in_the_message(run, cluster):
     assert "cut" not in said
 
 
+def test_nodes_in_argos_database_are_missed_with_a_word_on_how_to_have_them(run):
+    """The rest of the record is told all the same."""
+    document = {**STEPS, "status": {**STEPS["status"], "nodes": None, "offloadNodeStatusVersion": "fnv:1"}}
+    cut = [*OF_WORKFLOW[:-1], json.dumps([FAILURE])[:-10]]
+    with ScriptedHTTP([answer_json(document)]) as server:
+        report, said = run("notify", "console", *cut, ARGO_SERVER=server.url)
+    assert "Started: 2026-11-27 07:20:11 UTC" in said
+    assert said.count("set ARGO_SERVER") == 1
+    assert len(report["notes"]) == 2  # that it was cut, and this
+
+
 def test_five_thousand_nodes_are_all_told(run):
     """Packed by the controller, of which the argument holds the first few failures."""
     nodes = {NAME: {"id": NAME, "name": NAME, "type": "Steps", "phase": "Failed", "finishedAt": "2026-11-27T07:20:14Z"}}

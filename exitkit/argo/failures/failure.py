@@ -47,8 +47,8 @@ class Failure:
 
     `tries` counts the attempts that failed, this one included. `finished_at` is aware, or None while unknown.
     `container_name` is the container of a containerSet that this tells of, whose node is told under its pod's name.
-    `node` is what the workflow's record says of it, None where that was not read, and `asked` gives what its container
-    asked for and was allowed. `causes` are those that the plan knows beside exitkit's own. `lines` are those of its log
+    `node` is what the workflow's record says of it, None where that was not read, and `asked` gives what a container
+    of it asked for and was allowed. `causes` are those that the plan knows beside exitkit's own. `lines` are those of its log
     that say why, best first, as far as it was read.
     """
 
@@ -61,7 +61,7 @@ class Failure:
     tries: int = 1
     container_name: str = ""
     node: "Node | None" = field(default=None, compare=False, repr=False)
-    asked: Callable[[], Resources] | None = field(default=None, compare=False, repr=False)
+    asked: Callable[[str], Resources] | None = field(default=None, compare=False, repr=False)
     causes: tuple[Cause, ...] = field(default=(), compare=False, repr=False)
     lines: tuple["LogLine", ...] = field(default=(), compare=False, repr=False)
 
@@ -109,7 +109,7 @@ class Failure:
     @cached_property
     def resources(self) -> Resources:
         """What its container asked for and was allowed, as far as the record was read."""
-        return self.asked() if self.asked else Resources({}, {})
+        return self.asked(self.container) if self.asked else Resources({}, {})
 
     @cached_property
     def cause(self) -> Cause | None:
@@ -128,8 +128,11 @@ class Failure:
 
     @property
     def advice(self) -> str:
-        """The cure for people, with a word on whose it is where that is not the step's."""
-        return f"the platform, not the step: {self.cure}" if self.platform else self.cure
+        """The cure for people, with a word on whose it is where that is not the step's, and on which node it was."""
+        if not self.platform:
+            return self.cure
+        where = f" (it was on {self.node.host})" if self.node and self.node.host else ""
+        return f"the platform, not the step: {self.cure}{where}"
 
     @property
     def reason(self) -> str:

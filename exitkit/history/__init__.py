@@ -15,7 +15,7 @@ from exitkit.argo.workflow import Workflow
 from exitkit.errors import Retryable
 from exitkit.history.ends import End, Ends, UnreadableHistory, decode, encode
 from exitkit.retry.clock import Deadline
-from exitkit.store import Store
+from exitkit.store import Store, Value
 from exitkit.store.bounded import BoundedStore, StoreFailure
 
 _SLUG = re.compile(r"[^A-Za-z0-9]+")
@@ -83,6 +83,7 @@ class History:
         self._name = _name(series)
         self._lock = threading.Lock()
         self._standing: Standing | None = None
+        self._seen: Value | None = None
         self._this: End | None = None
 
     def standing(self, deadline: Deadline) -> Standing:
@@ -91,8 +92,8 @@ class History:
             if self._standing is None:
                 ends, is_known = Ends(), True
                 try:
-                    value = self.store.get(deadline, self._name)
-                    ends = self._decoded(value.data if value is not None else None)
+                    self._seen = self.store.get(deadline, self._name)
+                    ends = self._decoded(self._seen)
                 except StoreFailure as failure:
                     is_known = False
                     self._note(f"nothing is known of earlier runs: {failure}")
@@ -107,8 +108,8 @@ class History:
         this = self._end(deadline)
 
         def add(store: Store) -> None:
-            value = store.get(self._name)
-            ends = self._decoded(value.data if value is not None else None)
+            value, self._seen = self._seen or store.get(self._name), None  # what has been read may do, once
+            ends = self._decoded(value)
             if this.id in {end.id for end in ends.each}:
                 return  # by an earlier run of this handler, or by another step's
             data = encode(ends.with_end(this), self.series)
@@ -124,11 +125,11 @@ class History:
         except StoreFailure as failure:
             self._note(f"this end is not remembered: {failure}")
 
-    def _decoded(self, data: bytes | None) -> Ends:
+    def _decoded(self, value: Value | None) -> Ends:
         """Raises StoreFailure for what is not ours to write over."""
-        if data is None:
+        if value is None:
             return Ends()
-        ends = decode(data, self.series)
+        ends = decode(value.data, self.series)
         if isinstance(ends, UnreadableHistory):
             if ends.keep:
                 raise StoreFailure(ends.why)

@@ -34,7 +34,7 @@ class BoundedStore:
         self.store = store
         self.where = store.where
         self._lock = threading.Lock()
-        self._limit: float | None = None
+        self._limit = 0.0
         self._spent = 0.0
         self._silent = 0
 
@@ -46,7 +46,7 @@ class BoundedStore:
     @property
     def half_spent(self) -> bool:
         """Whether what is not needed should be left out."""
-        return self._limit is not None and self._spent > self._limit / 2
+        return self._spent > self._limit / 2
 
     def ask(self, deadline: Deadline, question: "Callable[[Store], T]", *, longest: float = _LONGEST) -> T:
         """What the store answers, within so many seconds at the longest. Raises StoreFailure."""
@@ -88,9 +88,10 @@ class BoundedStore:
     def _seconds(self, deadline: Deadline, longest: float) -> float:
         """How long the next question may take."""
         left = deadline.remaining()
+        if left <= 0:
+            raise StoreFailure(f"{self.where}: no time left to ask it")
         with self._lock:
-            if self._limit is None:
-                self._limit = left * _SHARE
+            self._limit = max(self._limit, left * _SHARE)  # a step may have less time than the run
             if self._silent >= _SILENT:
                 raise StoreFailure(f"{self.where}: it does not answer, and is not asked any more")
             seconds = min(longest, self._limit - self._spent, left / 4)

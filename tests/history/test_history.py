@@ -98,6 +98,36 @@ def test_many_at_once_lose_none(tmp_path):
     assert standing.facts()["failures_in_a_row"] == 25
 
 
+def test_a_run_asks_twice_for_its_history(tmp_path, deadline):
+    """Once to read it, and once to add to it."""
+    asked = []
+    plain = open_store(str(tmp_path)).store
+
+    class Counted(Store):
+        where = "counted"
+        delete = list = None
+
+        def get(self, name):
+            asked.append("get")
+            return plain.get(name)
+
+        def put_if_absent(self, name, data):
+            asked.append("put")
+            return plain.put_if_absent(name, data)
+
+        def put_if_unchanged(self, name, data, version):
+            asked.append("put")
+            return plain.put_if_unchanged(name, data, version)
+
+    for number in range(3):
+        history = History(BoundedStore(Counted()), replace(failed_workflow(), uid=f"u{number}"), "ml/nightly")
+        history.standing(deadline)
+        history.keep(deadline)
+    assert asked == ["get", "get", "put", "get", "put", "get", "put"], (
+        "the first finds nothing that it could go on from"
+    )
+
+
 def test_a_steps_own_handler_and_an_end_of_unknown_status_are_no_ends(tmp_path, deadline):
     """The workflow goes on, or nobody knows."""
     for workflow in (failed_workflow(status="Running"), replace(failed_workflow(), status="")):

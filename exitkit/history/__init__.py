@@ -6,7 +6,8 @@ A series is what makes the same workflow again and again: a CronWorkflow, a Work
 import hashlib
 import re
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from exitkit.argo.failures.fingerprint import fingerprint
@@ -19,8 +20,9 @@ from exitkit.store import Store, Value
 from exitkit.store.bounded import BoundedStore, StoreFailure
 
 _SLUG = re.compile(r"[^A-Za-z0-9]+")
-_LONGEST = 20.0
-"""Seconds for which others that end at the same time are made way for."""
+_LONGEST = 20.0  # seconds, for the ends of many runs that ended at once
+_TRIES = 2
+"""Times that a run tries to add its end to those of the others before it puts it beside them."""
 
 _ENDED = ("Succeeded", "Failed", "Error")
 
@@ -70,6 +72,14 @@ class Standing:
         }
 
 
+@dataclass(frozen=True)
+class _Stored:
+    """What stands in the store: the history, and by their names the ends that have not been taken into it."""
+
+    main: Value | None
+    beside: Mapping[str, Value]
+
+
 class History:
     """The history of one run's series, for several threads; asked for when somebody reads it, and once.
 
@@ -83,7 +93,7 @@ class History:
         self._name = _name(series)
         self._lock = threading.Lock()
         self._standing: Standing | None = None
-        self._seen: Value | None = None
+        self._seen: _Stored | None = None
         self._this: End | None = None
 
     def standing(self, deadline: Deadline) -> Standing:
@@ -92,8 +102,8 @@ class History:
             if self._standing is None:
                 ends, is_known = Ends(), True
                 try:
-                    self._seen = self.store.get(deadline, self._name)
-                    ends = self._decoded(self._seen)
+                    self._seen = self.store.ask(deadline, self._read, longest=_LONGEST / 2)
+                    ends = self._together(self._seen)
                 except StoreFailure as failure:
                     is_known = False
                     self._note(f"nothing is known of earlier runs: {failure}")
@@ -102,28 +112,57 @@ class History:
             return self._standing
 
     def keep(self, deadline: Deadline) -> None:
-        """Add this end to the history, whoever else adds theirs at the same time."""
+        """Add this end to the history, whoever else adds theirs at the same time.
+
+        Where others get ahead twice it is put beside the history, and the next run takes it in.
+        """
         if self._workflow.status not in _ENDED or self._workflow.step:
             return  # a step's own handler, or an end of which nobody knows how it was
         this = self._end(deadline)
 
         def add(store: Store) -> None:
-            value, self._seen = self._seen or store.get(self._name), None  # what has been read may do, once
-            ends = self._decoded(value)
-            if this.id in {end.id for end in ends.each}:
-                return  # by an earlier run of this handler, or by another step's
-            data = encode(ends.with_end(this), self.series)
-            if value is None:
-                done = store.put_if_absent(self._name, data)
-            else:
-                done = store.put_if_unchanged(self._name, data, value.version)
-            if not done:
-                raise Retryable("another run ends at the same time", reason="server")
+            there = self._seen or self._read(store)
+            for _ in range(_TRIES):
+                ends = self._together(there)
+                if ends.has(this) and not there.beside:
+                    return  # by an earlier run of this handler, or by another step's
+                if self._put(store, encode(ends.with_end(this), self.series), there.main):
+                    for name in there.beside:
+                        store.delete(name)
+                    return
+                there = replace(there, main=store.get(self._name))
+            store.put_if_absent(f"{self._name}.{this.id}", encode(Ends().with_end(this), self.series))
 
         try:
             self.store.ask(deadline, add, longest=_LONGEST)
         except StoreFailure as failure:
             self._note(f"this end is not remembered: {failure}")
+
+    def _read(self, store: Store) -> "_Stored":
+        names = store.list(self._name)
+        beside = [name for name in names if name.startswith(f"{self._name}.")]
+        values = ((name, store.get(name)) for name in beside)
+        main = store.get(self._name) if self._name in names else None
+        return _Stored(main, {name: value for name, value in values if value is not None})
+
+    def _put(self, store: Store, data: bytes, known: Value | None) -> bool:
+        """Whether it was written; not where another was first, nor where a server has had enough writes of one name."""
+        try:
+            if known is None:
+                return bool(store.put_if_absent(self._name, data))
+            return bool(store.put_if_unchanged(self._name, data, known.version))
+        except Retryable:
+            return False
+
+    def _together(self, there: "_Stored") -> Ends:
+        """Raises StoreFailure for what is not ours to write over."""
+        ends = self._decoded(there.main)
+        for value in there.beside.values():
+            beside = decode(value.data, self.series)
+            if isinstance(beside, Ends):
+                for end in beside.each:
+                    ends = ends.with_end(end)
+        return ends
 
     def _decoded(self, value: Value | None) -> Ends:
         """Raises StoreFailure for what is not ours to write over."""

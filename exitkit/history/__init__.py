@@ -7,7 +7,7 @@ import hashlib
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from exitkit.argo.failures.fingerprint import fingerprint
@@ -21,8 +21,8 @@ from exitkit.store.bounded import BoundedStore, StoreFailure
 
 _SLUG = re.compile(r"[^A-Za-z0-9]+")
 _LONGEST = 20.0  # seconds, for the ends of many runs that ended at once
-_TRIES = 2
-"""Times that a run tries to add its end to those of the others before it puts it beside them."""
+_APART = 6.0  # seconds, at most, that a run waits after another was first, so that of hundreds not all write at once
+_SOME = 10  # ends that are taken in by a run that had no need of them
 
 _ENDED = ("Succeeded", "Failed", "Error")
 
@@ -114,23 +114,23 @@ class History:
     def keep(self, deadline: Deadline) -> None:
         """Add this end to the history, whoever else adds theirs at the same time.
 
-        Where others get ahead twice it is put beside the history, and the next run takes it in.
+        Where another was first it is put beside the history, and the next run takes it in.
         """
         if self._workflow.status not in _ENDED or self._workflow.step:
             return  # a step's own handler, or an end of which nobody knows how it was
         this = self._end(deadline)
 
         def add(store: Store) -> None:
-            there = self._seen or self._read(store)
-            for _ in range(_TRIES):
-                ends = self._together(there)
-                if ends.has(this) and not there.beside:
-                    return  # by an earlier run of this handler, or by another step's
-                if self._put(store, encode(ends.with_end(this), self.series), there.main):
-                    for name in there.beside:
-                        store.delete(name)
-                    return
-                there = replace(there, main=store.get(self._name))
+            there = self._seen or self._read(store, _SOME)
+            ends = self._together(there)
+            if ends.has(this) and not there.beside:
+                return  # by an earlier run of this handler, or by another step's
+            if self._put(store, encode(ends.with_end(this), self.series), there.main):
+                for name in there.beside:
+                    store.delete(name)
+                return
+            self._seen = None
+            deadline.pause(deadline.clock.jitter(_APART))  # of many at once, not all again at once
             store.put_if_absent(f"{self._name}.{this.id}", encode(Ends().with_end(this), self.series))
 
         try:
@@ -138,12 +138,10 @@ class History:
         except StoreFailure as failure:
             self._note(f"this end is not remembered: {failure}")
 
-    def _read(self, store: Store) -> "_Stored":
+    def _read(self, store: Store, most: int | None = None) -> "_Stored":
         names = store.list(self._name)
-        beside = [name for name in names if name.startswith(f"{self._name}.")]
-        values = ((name, store.get(name)) for name in beside)
-        main = store.get(self._name) if self._name in names else None
-        return _Stored(main, {name: value for name, value in values if value is not None})
+        values = store.get_all(names[:most]) if names else {}
+        return _Stored(values.pop(self._name, None), values)
 
     def _put(self, store: Store, data: bytes, known: Value | None) -> bool:
         """Whether it was written; not where another was first, nor where a server has had enough writes of one name."""

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 _SHARE = 0.1
 """Of the time that a run has when it first asks: what all its questions together may take."""
-_LONGEST = 5.0  # seconds of one question, its tries included; each has half of it, so that one which hangs leaves time
+_LONGEST = 5.0  # seconds of one question, its tries included
 _SILENT = 2  # questions without an answer, after which no more is asked
 _OVERWRITES = 5  # times that a value may change under whoever is to write it
 
@@ -52,9 +52,8 @@ class BoundedStore:
         clock = deadline.clock
         seconds = self._seconds(deadline, longest)
         # Others that write at the same time are no bad luck: the time alone bounds how often it is tried.
-        terms = RetryPolicy.model_construct(
-            attempts=100, wait=0.1, max_wait=1.0, attempt_timeout=min(longest / 2, seconds)
-        )
+        limit = longest / 2 if longest == _LONGEST else longest  # one that hangs leaves time for another
+        terms = RetryPolicy.model_construct(attempts=100, wait=0.1, max_wait=1.0, attempt_timeout=min(limit, seconds))
         retry = Retry(terms, deadline.within(seconds))
         began = clock.monotonic()
         try:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -43,8 +43,11 @@ class ConfigMapStore(Store):
         self._kube = Kube(_cluster)
 
     def get(self, name: str) -> Value | None:
-        raw = self._data().get(check_name(name))
-        return None if raw is None else Value(unquote_to_bytes(raw.partition("\n")[2]), raw)
+        return self.get_all([check_name(name)]).get(name)
+
+    def get_all(self, names: Iterable[str]) -> dict[str, Value]:
+        data = self._data()
+        return {name: _value(data[name]) for name in names if name in data}
 
     def put_if_absent(self, name: str, data: bytes) -> str:
         return self._put(check_name(name), data, None)
@@ -156,6 +159,10 @@ def _values(there: Mapping[str, Any]) -> Mapping[str, str]:
     data = there.get("data")
     values = data if isinstance(data, dict) else {}
     return {name: raw for name, raw in values.items() if name != _FORMAT and isinstance(raw, str)}
+
+
+def _value(raw: str) -> Value:
+    return Value(unquote_to_bytes(raw.partition("\n")[2]), raw)
 
 
 def _time(raw: str) -> float:

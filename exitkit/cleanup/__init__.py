@@ -19,7 +19,7 @@ from exitkit.cleanup.engine.removal import Removal
 from exitkit.clients.appendfile import Sink, open_file
 from exitkit.context import Context
 from exitkit.errors import ConfigError, Skip
-from exitkit.text.filled import written
+from exitkit.text.filled import Filled, written
 from exitkit.text.units import Bytes, Seconds
 
 _SOMEBODYS = "so it may be somebody else's; say anything: true if it is to be deleted all the same"
@@ -54,6 +54,9 @@ class Cleanup(Action):
 
     globs: ClassVar[tuple[str, ...]] = ("include", "exclude")
     """The settings in which *, ? and [ are wildcards, unless a template put them in."""
+
+    places: ClassVar[tuple[str, ...]] = ()
+    """The settings that are paths, in which nothing at the end is the folder that it stands in."""
 
     reads_in_dry_run: ClassVar[bool] = False
     """Whether a dry run sends requests, which only read."""
@@ -126,6 +129,13 @@ class Cleanup(Action):
     @classmethod
     def literal(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """The settings, in which what templates put into a pattern stands for itself. Raises ConfigError."""
+        for key in given.keys() & set(cls.places):
+            for place in given[key] if isinstance(given[key], list) else [given[key]]:
+                if isinstance(place, Filled) and place.ends_with_nothing and place.endswith("/"):
+                    raise ConfigError(
+                        f"{key}: {str(place)[:200]!r} ends with what a template filled in with nothing, so that it stands "
+                        "for the whole folder: leave the template out if that is meant"
+                    )
         return {key: _literal(value, escaped if key in cls.globs else str) for key, value in given.items()}
 
     def run(self, context: Context) -> Result:

@@ -1,7 +1,7 @@
 """What every channel shares: the words, the ladder from rich to one line, and delivery once."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
@@ -39,6 +39,10 @@ class Notify(Action):
     text: str = Field("", description="Your own words, below the summary.")
     facts: dict[str, str] = Field({}, description="More facts to show, as label and value.")
     link: str = Field("", description="Where the title leads; by default the workflow in the Argo UI.")
+
+    @classmethod
+    def wants_record(cls, given: Mapping[str, object]) -> bool:  # noqa: ARG003 - whatever is set
+        return True
 
     @abstractmethod
     def target(self) -> str:

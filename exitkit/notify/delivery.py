@@ -22,6 +22,10 @@ class PartialDelivery(Protocol):
         """Facts and notes of who has it by now; no facts where nobody has."""
         ...
 
+    def missing(self) -> list[str]:
+        """Who has it not, or may not have it."""
+        ...
+
     def resume(self, facts: Mapping[str, object]) -> None:
         """Leave out who has it by the facts that an earlier run achieved."""
         ...
@@ -137,6 +141,8 @@ class _Delivery:
     def _keep(self, error: ActionError) -> None:
         """What was achieved all the same, told with the error and kept for a later run."""
         facts, notes = self.part.achieved() if self.part is not None else ({}, ())
+        if facts and self.part is not None:  # a fallback repeats this, for those who have it not
+            error.args = (f"for {', '.join(self.part.missing())}: {error}",)
         error.facts = {**facts, **error.facts}
         error.notes = (*error.notes, *(note for note in notes if note not in error.notes))
         in_doubt = self.doubts > 0 or isinstance(error, Unknown)

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
+from exitkit.argo.failures import causes
 from exitkit.retry import RetryPolicy
 from exitkit.settings import STRICT
 from exitkit.settings.meant import listed
@@ -66,12 +67,47 @@ class Parallel(BaseModel):
     parallel: tuple[Step, ...] = Field(min_length=1, description="The steps that run together.")
 
 
+class KnownCause(BaseModel):
+    """A cause of failures that the plan knows: how it shows, and what to do about it. All that is given must hold."""
+
+    model_config = _STRICT
+
+    match: str = Field("", max_length=2000, description="A regular expression of RE2's that is found in the message.")
+    reason: str = Field("", description="The reason, such as OOMKilled or ImagePullBackOff.")
+    exit_code: int | None = Field(None, alias="exitCode", description="The exit code.")
+    cure: str = Field(min_length=1, max_length=200, description="What to do about it, in half a line.")
+    platform: bool = Field(
+        False, description="Whether it is the platform's, so that nobody who wrote the step can mend it."
+    )
+
+    @field_validator("match")
+    @classmethod
+    def _is_a_pattern(cls, match: str) -> str:
+        if why := causes.problem(match):
+            raise ValueError(f"is no regular expression: {why}")
+        return match
+
+    @model_validator(mode="after")
+    def _shows_somehow(self) -> "KnownCause":
+        if not self.match and not self.reason and self.exit_code is None:
+            raise ValueError("a cause needs match, reason or exitCode, by which it is known")
+        return self
+
+    @property
+    def known(self) -> causes.Cause:
+        """As failures are held against it."""
+        return causes.Cause(self.cure, self.match, self.reason, self.exit_code, self.platform)
+
+
 class Plan(BaseModel):
     """The steps from the top down, and how long all may take."""
 
     model_config = _STRICT
 
     timeout: Seconds = Field(_DEFAULT_TIMEOUT, gt=0, description="Longest time for the whole plan.")
+    causes: tuple[KnownCause, ...] = Field(
+        (), max_length=200, description="Causes of failures that are known here, beside those that exitkit knows."
+    )
     state: str = Field(
         "",
         description="Where is kept from run to run what has been done: a folder, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX "

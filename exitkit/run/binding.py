@@ -1,6 +1,7 @@
 """A step made ready when it is its turn: whether it is due, and its action with the facts filled in."""
 
 import contextlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -28,6 +29,25 @@ _TAKEN_FOR = "FirstFailure and StillFailing stand for Failed and Error, and Fixe
 # Another workflow, which is nobody's: what a step would name for it as well, no template put there.
 _STRANGER = "stranger-7q4zx"
 _STRANGER_UID = "5c1a4e9e-07d3-4b6f-9a52-3d0c8e1f7b64"
+
+
+# What only the record tells, by the names that templates and conditions have for it; a workflow's own outputs are told.
+_RECORDED = re.compile(
+    r"\b(?:startedAt|submittedBy|counts|subjectNode|inputs|host)\b|workflow\.finishedAt\b"
+    r"|(?<!workflow)\.(?:outputs|limits|requests)\b"
+)
+# What only the logs of the failed steps tell.
+_LOGGED = re.compile(r"\.lines\b")
+
+
+def informed(step: Step, context: Context) -> Context:
+    """The context with the facts of the workflow's record and of the failed steps' logs, where the step tells of the workflow or names such a fact.
+
+    Others do not ask for it, so that nothing is loaded and nobody waits.
+    """
+    if registry.find(step.uses).wants_record(step.with_) or _LOGGED.search(str(step.with_)):
+        return context.explained()
+    return context.informed() if _RECORDED.search(str(step.with_)) else context
 
 
 def bind(step: Step, context: Context, environ: Mapping[str, str]) -> tuple[Action, tuple[str, ...]]:
@@ -84,6 +104,11 @@ def _history(context: Context) -> dict[str, object]:
 
 def check_terms(step: Step, context: Context) -> None:
     """Raises Skip where the step's terms do not hold, ConfigError where its expression cannot be said."""
+    own_end = bool(context.workflow.step) and not context.workflow.step_ended and bool(step.when or step.if_)
+    if _LOGGED.search(step.if_):
+        context = context.explained()
+    elif own_end or _RECORDED.search(step.if_):
+        context = context.informed()
     if not is_due(step, context):
         status = context.workflow.status
         raise Skip(f"the workflow is {status or 'of unknown status'}, not {' or '.join(step.when)}")

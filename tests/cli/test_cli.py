@@ -390,6 +390,33 @@ def test_a_preview_needs_no_facts(run, monkeypatch):
     assert run("preview", "--sample", "odd").code == 2
 
 
+def test_a_preview_and_a_manifest_need_no_secrets(run):
+    """They are in the cluster: what a channel would send is shown all the same, and which secret was made up."""
+    plan("""steps:
+  - {uses: notify.slack, with: {channel: "#ops"}}
+  - {uses: notify.slack, id: hook, with: {webhook_url_file: /etc/slack/url}}
+  - {uses: ship.datadog}
+""")
+    ran = run("preview", "--sample", "failed")
+    assert ran.code == 0
+    for told in ("would notify Slack #ops", "would notify Slack by its webhook", "to Datadog at"):
+        assert told in ran.out
+    assert [line.split()[1] for line in ran.out.splitlines() if "is not known here" in line] == [
+        "token",
+        "webhook_url",
+        "api_key",
+    ]
+    assert "made-up" not in ran.out
+    assert run("manifest", "exitkit.yaml").code == 0
+    assert run("run", "--dry-run", "--status", "Failed").code != 0
+
+
+def test_a_preview_of_a_cleanup_makes_up_no_secret(run):
+    """It looks at what is there, and would ask a server that nobody meant."""
+    plan("steps:\n  - {uses: cleanup.sql, with: {schemas: ['{{ workflow.name }}']}}\n")
+    assert "url: is missing" in run("preview", "--sample", "failed").out
+
+
 def test_a_preview_shows_the_mail(run, tmp_path):
     """As a page for a browser, or in words that a terminal can show."""
     mail = "{uses: notify.email, with: {host: h, sender: a@example.com, to: b@example.com}}"
@@ -456,6 +483,18 @@ def test_a_check_says_what_a_run_would_do_wrong_and_a_run_does_what_it_can(run):
     assert ran.code == 2
     assert "exitkit.yaml:2:35: steps[0].with.title: there is no workflow.nmae; did you mean 'name'?" in ran.err
     assert run("run", "--status", "Failed").code == 0
+
+
+def test_mentions_of_a_template_are_told_apart_only_once_it_is_filled_in(run, server):
+    """A blank in a template is none between two mentions."""
+    url, seen = server
+    plan(
+        f"steps:\n  - {{uses: notify.slack, with: {{webhook_url: '{url}', mention: ['{{{{ workflow.labels.who }}}}', here]}}}}\n"
+    )
+    ran = run("run", "--status", "Failed", "--labels", '{"who": "U0ABC, jane"}')
+    assert ran.code == 0
+    assert "left out: mention 'jane'" in json.loads(ran.out)["steps"][0]["notes"][0]
+    assert "<@U0ABC> <!here>" in str(seen)
 
 
 def test_a_gap_in_an_address_is_the_steps_error_and_its_fallback_hears_of_it(run, server):

@@ -83,6 +83,10 @@ def test_a_plain_line_loads_what_it_needs(words, tmp_path):
             "exitkit.argo.failures.parse",
             "exitkit.argo.failures.rootcause",
             "exitkit.argo.loosejson",
+            "exitkit.argo.record",
+            "exitkit.clients.argo",
+            "exitkit.clients.kubernetes",
+            "orjson",
         }
         == set()
     )

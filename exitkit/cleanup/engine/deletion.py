@@ -3,7 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from exitkit.clients.deletion import PartialResult, Refusal, T, readable
@@ -35,14 +35,15 @@ class DeletionOutcome:
     """What became of a batch.
 
     All of it was deleted but for `gone`, which were not there any more and need not be; `again`, which are
-    left for a later batch; and `refused`, whose names are those of the batch. `along` is what went with them
-    and was not in the batch.
+    left for a later batch; `refused`, whose names are those of the batch; and `unknown`, which may have gone. `along`
+    is what went with them and was not in the batch.
     """
 
     gone: Sequence[str] = ()
     again: Sequence[str] = ()
     refused: Sequence[Refusal] = ()
     along: Sequence[str] = ()
+    unknown: Sequence[str] = ()
 
 
 def delete_all(
@@ -53,13 +54,14 @@ def delete_all(
     `once` sends one request for those it is given. What it raises ends the whole; a victim that fails for
     as long as there are tries is refused, with the last reason.
     """
-    rest, why = list(victims), dict[T, str]()
+    rest, why, doubtful = list(victims), dict[T, str](), set[T]()
     gone: list[str] = []
     refused: list[Refusal] = []
-    turn, lock = 0, threading.Lock()
+    unknown: tuple[str, ...] = ()
+    turn, answered, lock = 0, 0, threading.Lock()
 
     def attempt() -> None:
-        nonlocal rest, why, turn
+        nonlocal rest, why, turn, answered
         with lock:
             turn += 1
             mine, asked = turn, rest
@@ -67,9 +69,11 @@ def delete_all(
         with lock:
             if mine != turn:  # it was given up, and a later request tells what became of these
                 return
+            answered = mine
             gone.extend(done.gone)
             refused.extend(done.refused)
             rest, why = list(done.later), dict(done.later)
+            doubtful.update(done.doubtful)
         if rest:
             reason = why[rest[0]]
             raise Retryable(
@@ -81,13 +85,17 @@ def delete_all(
 
     try:
         retry(attempt, safe=True)
-    except (Exhausted, Unknown):
+    except (Exhausted, Unknown) as error:
         with lock:
+            is_answered = answered == turn
             turn += 1
         if not why:
             raise
-        refused += [Refusal(name(one), reason) for one, reason in why.items()]
-    return DeletionOutcome(gone=gone, refused=refused)
+        if isinstance(error, Unknown) and not is_answered:  # an answer refused these, and a later request got none
+            doubtful.update(why)
+        refused += [Refusal(name(victim), reason) for victim, reason in why.items() if victim not in doubtful]
+        unknown = tuple(name(victim) for victim in why if victim in doubtful)
+    return DeletionOutcome(gone=gone, refused=refused, unknown=unknown)
 
 
 class Sweeper(Protocol):
@@ -107,17 +115,28 @@ class Sweeper(Protocol):
 class DeletionTally:
     """The counts so far; `bytes` of what was deleted, or would be, as far as sizes are known.
 
+    `unknown` were asked to be deleted, and no answer came.
     `inside` is how many things went with what was deleted without being counted one by one, as tables in a schema.
     """
 
     found: int = 0
     deleted: int = 0
     gone: int = 0
+    unknown: int = 0
     bytes: int = 0
     inside: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
+
+    def copy(self) -> "DeletionTally":
+        """As it is now, by a thread that does not count."""
+        return replace(self, refused=Counter(self.refused), examples=list(self.examples), why=list(self.why))
+
+    def doubt(self, count: int) -> None:
+        """So many of those that are not counted yet may have gone."""
+        counted = self.deleted + self.gone + self.unknown + self.refused.total()
+        self.unknown += max(0, min(count, self.found - counted))
 
     def refuse(self, refusals: Iterable[Refusal]) -> None:
         for one in refusals:
@@ -135,14 +154,15 @@ class DeletionTally:
     def facts(self, *, dry_run: bool) -> dict[str, object]:
         counts: dict[str, object] = {"found": self.found}
         if not dry_run:
-            counts |= {"deleted": self.deleted, "gone": self.gone}
+            counts |= {"deleted": self.deleted, "gone": self.gone, "unknown": self.unknown}
         if self.inside:
             counts["inside"] = self.inside
         return counts | {"refused": dict(self.refused), "bytes": self.bytes, "examples": list(self.examples)}
 
     def __str__(self) -> str:
         gone = f", {self.gone} were gone already" if self.gone else ""
-        return f"deleted {self.deleted}{self.size}{gone}"
+        doubt = f", {self.unknown} may have gone" if self.unknown else ""
+        return f"deleted {self.deleted}{self.size}{gone}{doubt}"
 
     @property
     def size(self) -> str:

@@ -2,15 +2,15 @@
 
 import contextlib
 from collections.abc import Generator, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exitkit.action import Result
 from exitkit.cleanup.engine.deletion import EXAMPLES, DeletionBatch, DeletionOutcome, DeletionTally, Sweeper
 from exitkit.cleanup.engine.receipt import DeletionReceipt
 from exitkit.clients.deletion import Refusal
 from exitkit.context import Context
-from exitkit.errors import ActionError, Exhausted
-from exitkit.retry import sending
+from exitkit.errors import ActionError, Exhausted, Unknown
+from exitkit.retry import Known, knowing, sending
 from exitkit.retry.workers import Workers
 from exitkit.text.units import human_size
 
@@ -25,6 +25,7 @@ class Removal:
         self.cleanup, self.context = cleanup, context
         self.tally = DeletionTally()
         self.notes: tuple[str, ...] = ()
+        self._flight: _Flight | None = None
 
     def dry_run(self) -> Result:
         """Find all of it, and say what would go."""
@@ -57,12 +58,26 @@ class Removal:
     @contextlib.contextmanager
     def _counting(self, receipt: DeletionReceipt | None = None) -> Iterator[None]:
         """Whatever ends it, what was achieved is told with it, and what is missing in the list of it."""
-        try:
-            yield
-        except ActionError as error:
-            error.facts = {**error.facts, **self._facts(complete=False)}
+
+        def notes() -> tuple[str, ...]:
             failure = [receipt.failure] if receipt is not None and receipt.failure else []
-            error.notes = (*error.notes, *failure, *self.notes)
+            return (*failure, *self.notes)
+
+        def known() -> Known:
+            """What an error tells where nobody waited for what was under way."""
+            tally = self.tally.copy()
+            tally.doubt(self._flight.asked if self._flight is not None else 0)
+            return Known(_doubt(tally), self._facts(tally, complete=False), notes())
+
+        try:
+            with knowing(known):
+                yield
+        except ActionError as error:
+            facts = {**error.facts, **self._facts(complete=False)}
+            told, noted = f"{error}{_doubt(self.tally)}", (*error.notes, *notes())
+            if self.tally.unknown and not isinstance(error, Unknown):  # whatever else ended it
+                raise Unknown(told, reason=error.reason, facts=facts, notes=noted) from error
+            error.args, error.facts, error.notes = (told,), facts, noted
             raise
 
     @contextlib.contextmanager
@@ -74,8 +89,8 @@ class Removal:
             finally:
                 self.notes = tuple(getattr(sweeper, "notes", ()))
 
-    def _facts(self, *, complete: bool) -> dict[str, object]:
-        return {**self.tally.facts(dry_run=self.context.dry_run), "complete": complete}
+    def _facts(self, tally: DeletionTally | None = None, *, complete: bool) -> dict[str, object]:
+        return {**(tally or self.tally).facts(dry_run=self.context.dry_run), "complete": complete}
 
     @contextlib.contextmanager
     def _found(self, sweeper: Sweeper) -> Iterator[Iterator[Any]]:
@@ -93,7 +108,7 @@ class Removal:
             raise Exhausted(told, reason="timeout", tries=0)
 
     def _delete_all(self, sweeper: Sweeper, receipt: DeletionReceipt) -> None:
-        flight = _Flight(self.cleanup, sweeper, self.context, self.tally, receipt)
+        flight = self._flight = _Flight(self.cleanup, sweeper, self.context, self.tally, receipt)
         try:
             with self._found(sweeper) as found:
                 for batch in found:
@@ -134,6 +149,8 @@ class Removal:
 
     def _result(self, receipt: DeletionReceipt) -> Result:
         tally = self.tally
+        if tally.unknown:
+            raise Unknown("no answer came to some of the deletions", reason="server")
         if tally.refused:
             what = "; ".join(f"{count} {reason}" for reason, count in tally.refused.most_common(5))
             raise ActionError(f"{tally}; could not delete {what} (such as {tally.why[0]})")
@@ -148,10 +165,10 @@ class _Flight:
         self, cleanup: "Cleanup", sweeper: Sweeper, context: Context, tally: DeletionTally, receipt: DeletionReceipt
     ) -> None:
         self.cleanup, self.sweeper, self.context, self.tally, self.receipt = cleanup, sweeper, context, tally, receipt
-        self.workers: Workers[tuple[DeletionBatch, int, DeletionOutcome]] = Workers(
-            cleanup.in_flight, context.deadline.clock, "exitkit-delete"
-        )
+        self.workers: Workers[_Landing] = Workers(cleanup.in_flight, context.deadline.clock, "exitkit-delete")
         self.claimed = self.claimed_bytes = 0
+        self.asked = 0
+        """How many were asked to go, for as long as nobody has counted what became of them."""
 
     def room(self, batch: DeletionBatch) -> int:
         """How many of the batch may go, if all goes that is under way."""
@@ -176,13 +193,15 @@ class _Flight:
         """Delete the first so many of it, beside others if the leaf can do that."""
         if self.cleanup.in_flight <= 1:
             sending()  # an attempt that nobody waits for any more ends here
-            self._count(batch, most, self.sweeper.delete(batch, self.context, most))
+            self.asked += most
+            self._count(self._delete(batch, most))
             return
         while self.workers.full:
             self.settle()
         self.claimed += most + sum(_weights(batch)[:most])
         self.claimed_bytes += sum(batch.sizes[:most])
-        self.workers.start(lambda: (batch, most, self._delete(batch, most)))
+        self.asked += most
+        self.workers.start(lambda: self._delete(batch, most))
         for done in self.workers.taken():
             self._landed(done)
 
@@ -201,22 +220,28 @@ class _Flight:
         if first is not None and not quietly:
             raise first
 
-    def _delete(self, batch: DeletionBatch, most: int) -> DeletionOutcome:
-        return self.sweeper.delete(batch, self.context, most)
+    def _delete(self, batch: DeletionBatch, most: int) -> "_Landing":
+        try:
+            return _Landing(batch, most, self.sweeper.delete(batch, self.context, most))
+        except Unknown as error:
+            return _Landing(batch, most, DeletionOutcome(unknown=batch.names[:most]), error)
 
-    def _landed(self, done: tuple[DeletionBatch, int, DeletionOutcome]) -> None:
-        batch, most, _ = done
+    def _landed(self, landing: "_Landing") -> None:
+        batch, most = landing.batch, landing.most
         self.claimed -= most + sum(_weights(batch)[:most])
         self.claimed_bytes -= sum(batch.sizes[:most])
-        self._count(*done)
+        self._count(landing)
 
-    def _count(self, batch: DeletionBatch, most: int, outcome: DeletionOutcome) -> None:
+    def _count(self, landing: "_Landing") -> None:
+        """Count what became of it. Raises what ended it without an answer."""
+        batch, most, outcome, error = landing
         tally, names, sizes = self.tally, batch.names, batch.sizes
-        stayed = {*outcome.gone, *outcome.again, *(one.name for one in outcome.refused)}
+        stayed = {*outcome.gone, *outcome.again, *outcome.unknown, *(refusal.name for refusal in outcome.refused)}
         tally.found -= len(outcome.again)
         tally.deleted += most - len(stayed) + len(outcome.along)
         tally.found += len(outcome.along)
         tally.gone += len(outcome.gone)
+        tally.unknown += len(outcome.unknown)
         tally.bytes += _size(names, sizes, most, stayed)
         tally.inside += _size(names, _weights(batch), most, stayed)
         tally.refuse(Refusal(f"{batch.place}{one.name}", one.reason) for one in outcome.refused)
@@ -225,7 +250,26 @@ class _Flight:
             went += outcome.along
             tally.show(went)
             self.receipt.write(went)
+        self.asked -= most
         self.receipt.progress(tally)
+        if error is not None:
+            raise error
+
+
+class _Landing(NamedTuple):
+    """The first so many of a batch, what became of them, and the error where no answer came."""
+
+    batch: DeletionBatch
+    most: int
+    outcome: DeletionOutcome
+    error: Unknown | None = None
+
+
+def _doubt(tally: DeletionTally) -> str:
+    """What an error has to say of those of which it is not known."""
+    if not tally.unknown:
+        return ""
+    return f"; of {tally.found} found, {tally.deleted} were deleted and {tally.unknown} may have gone"
 
 
 def _weights(batch: DeletionBatch) -> Sequence[int]:

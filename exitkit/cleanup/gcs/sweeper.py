@@ -19,9 +19,9 @@ from exitkit.clients.deletion import PartialResult, Refusal
 from exitkit.clients.gcs import GCSBucket, Victim, name_of, under
 from exitkit.clients.gcs.batch import MOST_CALLS
 from exitkit.clients.gcs.json import About, ListedObjects, ManagedFolder, Object
-from exitkit.clients.objects import check_advance
+from exitkit.clients.objects import Progress
 from exitkit.context import Context
-from exitkit.errors import ActionError, Exhausted
+from exitkit.errors import ActionError, Exhausted, Unknown
 from exitkit.retry import Retry
 
 if TYPE_CHECKING:
@@ -101,16 +101,18 @@ class GCSSweeper:
 
     def _delete_folders(self, folders: Sequence[ManagedFolder], context: Context) -> DeletionOutcome:
         """One request for each. One that cannot go does not keep the others."""
-        refused, gone = [], []
+        refused, gone, unknown = [], [], []
         for one in folders:
             try:
                 if not self._asked(functools.partial(self.bucket.delete_folder, one), context.retry):
                     gone.append(one.name)
             except Exhausted:
                 raise
+            except Unknown:
+                unknown.append(one.name)
             except ActionError as error:
                 refused.append(Refusal(one.name, str(error)))
-        return DeletionOutcome(gone=gone, refused=refused)
+        return DeletionOutcome(gone=gone, refused=refused, unknown=unknown)
 
     def _asked(self, request: Callable[[], T], retry: Retry | None = None) -> T:
         """A request that does no harm if it comes twice, sent when there is room for it."""
@@ -132,13 +134,14 @@ class GCSSweeper:
 
     def _generations(self, prefix: str) -> Iterator[ListedObjects]:
         """Every generation, whose pages lead from one to the next: a page may end between two of one name."""
-        token, more, seen = "", True, set[object]()
+        token, more, progress = "", True, Progress(f"listing {self.bucket.name}")
         while more:
             page = self._listed(prefix, token=token, versions=True)
+            progress.came((page.keys[0], page.generations[0]) if page.keys else None)
             yield page
             more, token = page.more, page.token
             if more:
-                check_advance(token, seen, f"listing {self.bucket.name}")
+                progress.leads_to(token)
 
     def _picked(self, page: ListedObjects, prefix: str) -> Iterator[GCSBatch | Refusal]:
         """What of a page is to go, in batches."""
@@ -160,14 +163,16 @@ class GCSSweeper:
     def _folders(self, prefix: str) -> Iterator[GCSBatch]:
         """Managed folders, the deepest first, once what was in them is gone."""
         found: list[ManagedFolder] = []
-        token, more, seen = "", True, set[object]()
+        what = f"listing managed folders of {self.bucket.name}"
+        token, more, progress = "", True, Progress(what)
         while more:
             some, token = read(functools.partial(self._asked, functools.partial(self.bucket.folders, prefix, token)))
-            check_asked([folder.name for folder in some], prefix, f"listing managed folders of {self.bucket.name}")
+            check_asked([folder.name for folder in some], prefix, what)
+            progress.came(some[0].name if some else None)
             found += [one for one in some if self.wanted.has(one.name, one.changed, prefix)]
             more = bool(token)
             if more:
-                check_advance(token, seen, f"listing managed folders of {self.bucket.name}")
+                progress.leads_to(token)
         for _, level in groupby(sorted(found, key=_depth), key=_depth):
             self._wait()
             self._told += 1

@@ -7,10 +7,10 @@ from typing import Any
 
 from exitkit.cleanup.engine.deletion import DeletionOutcome, delete_all
 from exitkit.clients.deletion import PartialResult, Refusal
-from exitkit.clients.http import Response, verdict
+from exitkit.clients.http import Response, is_doubtful, verdict
 from exitkit.clients.kubernetes import Kube, ObjectMetadata, Resource, told
 from exitkit.clients.kubernetes.listing import listed
-from exitkit.errors import ActionError, Retryable
+from exitkit.errors import ActionError, Retryable, Unknown
 from exitkit.retry import Retry, parse_retry_after
 from exitkit.retry.workers import Workers
 
@@ -42,21 +42,26 @@ class KindDeletion:
         """Delete them, the failed ones again, and wait. Never raises ActionError: what stays has its reason."""
         gone: list[str] = []
         refused: list[Refusal] = []
+        unknown: list[str] = []
         for begin in range(0, len(victims), _ATTEMPT):
             part = victims[begin : begin + _ATTEMPT]
             try:
                 done = delete_all(self.retry, part, lambda one: one.name, self._once)
             except ActionError as error:  # nobody answers, or no time is left: no use in asking for the rest
                 why = self._why(error)
-                refused += [Refusal(one.name, f"not known to be gone: {why}") for one in part]
+                if isinstance(error, Unknown):
+                    unknown += [one.name for one in part]
+                else:
+                    refused += [Refusal(one.name, f"not known to be gone: {why}") for one in part]
                 refused += [Refusal(one.name, f"not asked to go: {why}") for one in victims[begin + _ATTEMPT :]]
                 break
             gone.extend(done.gone)
             refused.extend(done.refused)
-        stayed = {*gone, *(one.name for one in refused)}
+            unknown.extend(done.unknown)
+        stayed = {*gone, *unknown, *(one.name for one in refused)}
         if self.wait:
             refused += self._watch([one for one in victims if one.name not in stayed])
-        return DeletionOutcome(gone=gone, refused=refused)
+        return DeletionOutcome(gone=gone, refused=refused, unknown=unknown)
 
     def _why(self, error: ActionError) -> str:
         return "no time left" if self.retry.deadline.remaining() <= 0 else str(error)
@@ -78,6 +83,7 @@ class KindDeletion:
             refused=[end for _, end in ended if isinstance(end, Refusal)],
             later={victim: str(end) for victim, end in later.items()},
             after=max((end.after for end in later.values() if end.after), default=None),
+            doubtful=[victim for victim, end in later.items() if end.doubt],
         )
 
     def _one(self, victim: ObjectMetadata) -> tuple[ObjectMetadata, str | Refusal | Retryable | None]:
@@ -106,7 +112,7 @@ class KindDeletion:
         if kind is Retryable:
             now = self.retry.deadline.clock.time()
             after = parse_retry_after(response.headers.get("retry-after"), now)
-            return Retryable(why, reason=reason, after=after, later=later)
+            return Retryable(why, reason=reason, after=after, later=later, doubt=is_doubtful(response))
         return Refusal(victim.name, why)
 
     def _conflict(self, victim: ObjectMetadata, *, again: bool) -> str | Retryable | None:

@@ -10,7 +10,7 @@ from exitkit.cleanup.engine.reading import ForeignListing, reading
 from exitkit.cleanup.kubernetes.deletion import KindDeletion
 from exitkit.cleanup.kubernetes.discovery import Discovery
 from exitkit.cleanup.kubernetes.ownership import Own, own
-from exitkit.cleanup.kubernetes.selectors import parse
+from exitkit.cleanup.kubernetes.selectors import fits_fields, parse
 from exitkit.clients.deletion import Refusal
 from exitkit.clients.kubernetes import Kube, ObjectMetadata, Resource
 from exitkit.clients.kubernetes.listing import listed
@@ -90,7 +90,8 @@ class KubernetesSweeper:
 
     def _check_asked(self, resource: Resource, one: ObjectMetadata) -> None:
         """Raises ForeignListing for what the selector does not fit, as a server gives that does not heed it."""
-        is_here = one.namespace in ("", self.namespace)
+        fields = {"metadata.name": one.name, "metadata.namespace": self.namespace}
+        is_here = one.namespace in ("", self.namespace) and fits_fields(self.settings.field_selector, fields)
         if not (one.name and one.uid and is_here and all(part.fits(one.labels) for part in self.requirements)):
             raise ForeignListing(
                 f"listing {resource.label} in {self.namespace}: the server also lists {one.name or 'what has no name'!r}, "

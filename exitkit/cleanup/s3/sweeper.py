@@ -13,16 +13,19 @@ from exitkit.cleanup.buckets.shards import Shard
 from exitkit.cleanup.engine.deletion import DeletionOutcome, delete_all
 from exitkit.cleanup.engine.reading import check_asked, read
 from exitkit.clients.deletion import PartialResult, Refusal
-from exitkit.clients.objects import Page, check_advance
+from exitkit.clients.objects import Page, Progress
 from exitkit.clients.s3 import S3Bucket, Victim, name_of
+from exitkit.clients.s3.request import NotUnderstood
 from exitkit.clients.s3.xml import Marked, Upload, are_writable
 from exitkit.context import Context
-from exitkit.errors import ActionError, Exhausted
+from exitkit.errors import ActionError, Exhausted, Unknown
+from exitkit.retry.workers import Workers
 
 if TYPE_CHECKING:
     from exitkit.cleanup.s3 import S3
 
 T = TypeVar("T")
+_AT_A_TIME = 8  # requests of a batch whose victims go one by one; the limiter bounds all of them together
 _SINGLY = 50  # victims of a batch that go one by one, so that several batches of them go at a time
 
 
@@ -50,6 +53,8 @@ class S3Sweeper:
         clock = context.deadline.clock
         self.limiter = Limiter(settings.concurrency, clock)
         self.wanted = ObjectFilter(settings, clock.time())
+        self.notes: list[str] = []
+        self._one_by_one = False  # once the server has turned out not to delete several objects with one request
 
     def find(self, context: Context) -> Iterator[S3Batch]:  # noqa: ARG002 - it is the one that this was opened with
         settings = self.settings
@@ -74,10 +79,13 @@ class S3Sweeper:
 
     def delete(self, batch: S3Batch, context: Context, most: int) -> DeletionOutcome:
         victims = batch.victims[:most]
-        if batch.singly:
-            return self._singly(victims, context)
-
-        return delete_all(context.retry, victims, name_of, self._delete_once)
+        if not (batch.singly or self._one_by_one):
+            try:
+                return delete_all(context.retry, victims, name_of, self._delete_once)
+            except NotUnderstood:
+                self._one_by_one = True
+                self.notes.append(f"{self.bucket.name} takes no DeleteObjects: one request for each object")
+        return self._singly(victims, context)
 
     def _delete_once(self, victims: Sequence[Victim]) -> PartialResult[Victim]:
         """One request. A word to be slower that only some of it got counts for the pace as well."""
@@ -87,16 +95,31 @@ class S3Sweeper:
         return found
 
     def _singly(self, victims: Sequence[Victim], context: Context) -> DeletionOutcome:
-        """One request for each. One that cannot go does not keep the others."""
-        refused = []
-        for one in victims:
+        """One request for each, several at a time. One that cannot go does not keep the others."""
+
+        def delete(victim: Victim) -> Refusal | str:
+            """What kept it, or its name where nobody knows whether it went; "" for one that did."""
             try:
-                self._asked(functools.partial(self.bucket.delete_one, one), context)
+                self._asked(functools.partial(self.bucket.delete_one, victim), context)
             except Exhausted:
                 raise
+            except Unknown:
+                return name_of(victim)
             except ActionError as error:
-                refused.append(Refusal(name_of(one), str(error)))
-        return DeletionOutcome(refused=refused)
+                return Refusal(name_of(victim), str(error))
+            return ""
+
+        workers = Workers[Refusal | str](_AT_A_TIME, context.deadline.clock)
+        fates = list[Refusal | str]()
+        for victim in victims:
+            if workers.full:
+                fates.append(workers.take())
+            workers.start(functools.partial(delete, victim))
+        fates += workers.rest()
+        return DeletionOutcome(
+            refused=[fate for fate in fates if isinstance(fate, Refusal)],
+            unknown=[fate for fate in fates if isinstance(fate, str) and fate],
+        )
 
     def _asked(self, request: Callable[[], T], context: Context) -> T:
         """A request that does no harm if it comes twice, sent when there is room for it."""
@@ -109,15 +132,16 @@ class S3Sweeper:
 
     def _marked(self, prefix: str, ask: Callable[[str, str, str], Marked]) -> Iterator[S3Batch]:
         """Versions or uploads, whose pages lead from one to the next."""
-        at, more, seen = ("", ""), True, set[object]()
+        at, more, progress = ("", ""), True, Progress(f"listing {self.bucket.name}")
         while more:
             page = read(functools.partial(self._asked, functools.partial(ask, prefix, *at), self.context))
             keys = [one.key for one in page.entries]
             check_asked(keys, prefix, f"listing {self.bucket.name}")
+            progress.came(page.entries[0] if page.entries else None)
             yield from self._picked(page.entries, keys, page, prefix)
             more, at = page.more, (page.next_key, page.next_id)
             if more:
-                check_advance(at, seen, f"listing {self.bucket.name}")
+                progress.leads_to(at)
 
     def _picked(
         self, victims: Sequence[Victim], keys: Sequence[str], page: Page | Marked, prefix: str

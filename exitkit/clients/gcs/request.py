@@ -180,7 +180,9 @@ def failed(fault: GCSFault, what: str) -> ActionError:
     told = f"{what}: {fault}"
     if fault.is_passing:
         reason: Reason = "rate" if fault.is_slow else "server"
-        return Retryable(told, reason=reason, after=fault.after, later=fault.is_slow or fault.status in (502, 504))
+        by_gateway = fault.status in (502, 504)
+        later = fault.is_slow or by_gateway
+        return Retryable(told, reason=reason, after=fault.after, later=later, doubt=by_gateway)
     if fault.status == 400 and "requester pays" in fault.message.lower():
         told += "; say user_project, the project that pays"
     if 300 <= fault.status <= 399:

@@ -79,6 +79,11 @@ class Throttle:
             asked = refusal.after or 0.0
             self._free = max(self._free, now + max(asked, hold))
 
+    def excused(self) -> None:
+        """What it said was too much may be more than it ever takes at a time: what is smaller may go at once."""
+        with self._lock:
+            self._hold, self._free = _FIRST, self._now()
+
     def pause(self, seconds: float) -> None:
         """Send nothing for so long."""
         with self._lock:

@@ -358,6 +358,7 @@ def test_who_has_it_stands_in_the_error_and_in_the_receipt(tmp_path):
         with pytest.raises(Exhausted) as caught:
             to(server, to=both).run(context(terms=RetryPolicy(attempts=1), state=state))
         assert "ops@example.com" not in str(caught.value)
+        assert str(caught.value).startswith("for slow@example.com: ")
         assert "slow@example.com: 450" in str(caught.value)
         assert caught.value.facts["recipients"] == ["ops@example.com"]
         assert caught.value.notes == ("sent to ops@example.com",)
@@ -376,6 +377,7 @@ def test_who_has_it_is_known_also_where_the_rest_is_in_doubt(tmp_path):
     with ScriptedSMTP([later, Session(drop="dot"), Session()]) as server:
         with pytest.raises(Unknown) as caught:
             to(server, to=both).run(context(state=state))
+        assert str(caught.value).startswith("for slow@example.com: ")  # a fallback says so, and nothing of the other
         assert caught.value.facts["recipients"] == ["ops@example.com"]
         to(server, to=both).run(context(state=state, terms=RetryPolicy(resend=True)))
     assert [one.recipients for one in server.envelopes] == [

@@ -123,12 +123,12 @@ class CommandSession:
         gc.enable()
         with stdout.apart():
             report = dispatch(what, context, self.environ, fail_on=fail_on, because=because, tell=self.stop.tell)
-        for reader in (context.records, context.logs):
-            if isinstance(reader, RecordReader | LogReader):
-                reader.close()
             if context.history is not None:
                 context.history.keep(deadline)
                 report = replace(report, notes=(*report.notes, *context.history.notes))
+        for reader in (context.records, context.logs):
+            if isinstance(reader, RecordReader | LogReader):
+                reader.close()
         self.stop.over = True
         self.stop.tell("over")
         if number := self.stop.number:

@@ -130,7 +130,8 @@ class History:
                     store.delete(name)
                 return
             self._seen = None
-            deadline.pause(deadline.clock.jitter(_APART))  # of many at once, not all again at once
+            # Of many at once, not all again at once; within what a store may take of the time.
+            deadline.pause(deadline.clock.jitter(min(_APART, deadline.remaining() / 20)))
             store.put_if_absent(f"{self._name}.{this.id}", encode(Ends().with_end(this), self.series))
 
         try:

@@ -1,5 +1,6 @@
 """The logs of the workflow's containers, from the Kubernetes API and from Argo's archive."""
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from functools import cached_property, partial

@@ -43,7 +43,7 @@ table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{text-align:left;vertical-align:top;padding:.35rem .75rem .35rem 0;border-bottom:1px solid var(--line)}
 th{font-weight:600;white-space:nowrap}td{overflow-wrap:break-word;min-width:3rem}
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-details{border:1px solid var(--line);border-radius:6px;padding:.5rem .75rem;margin:.5rem 0}
+details,div.failure{border:1px solid var(--line);border-radius:6px;padding:.5rem .75rem;margin:.5rem 0}
 summary{cursor:pointer;overflow-wrap:anywhere}
 .failure{border-left:4px solid var(--bad)}
 .skip{position:absolute;left:-999px}.skip:focus{left:1rem;top:.5rem;background:var(--page);padding:.5rem}

@@ -147,7 +147,7 @@ def _path(course: Course) -> str:
         for segment in course.path
     ]
     waits = sum(segment.seconds for segment in course.path if segment.kind != "run")
-    intro = f"<p>{text(human_duration(whole))} in all, of which {text(human_duration(waits))} waiting. What is not on it could have taken longer without harm.</p>"
+    intro = f"<p>{text(human_duration(course.spans.seconds))} in all, of which {text(human_duration(waits))} waiting. What is not on it could have taken longer without harm.</p>"
     shown = table(("Step", "Before", "Took", "Share"), rows[:_MOST_ROWS], caption="The critical path", numbers=(2, 3))
     more = f"<p>And {len(rows) - _MOST_ROWS} more.</p>" if len(rows) > _MOST_ROWS else ""
     return intro + shown + more

@@ -181,7 +181,7 @@ def _course(course: Course) -> Iterator[str]:
         for segment in course.path
     ]
     more = f"\n\nAnd {len(rows) - _MOST_ROWS} more." if len(rows) > _MOST_ROWS else ""
-    title = f"The critical path ({human_duration(whole)})"
+    title = f"The critical path ({human_duration(course.spans.seconds)})"
     yield from _section(title, markdown.table(("Step", "", "Took", "Share"), rows[:_MOST_ROWS]) + more)
     slowest = [
         (escape(line(span.node.display_name, _CELL)), human_duration(span.seconds), code(line(span.node.host, _CELL)))

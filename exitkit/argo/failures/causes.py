@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-_MOST = 20_000
-"""Characters of a message that are looked through, from its end; Kubernetes keeps 4,096 bytes of a termination message."""
+_MOST = 5_000
+"""Characters of a message that are looked through, from its end: Kubernetes keeps 4,096 bytes of a termination message, and
+each kind of cause takes its own look at them."""
 
 
 class Cause(NamedTuple):

@@ -42,13 +42,15 @@ class Result:
 class Right(NamedTuple):
     """A right in the Kubernetes API, as a Role's rule has it: API group, `""` for the core one, resource, and verbs.
 
-    `namespace` is where it is needed, if that is not the workflow's own.
+    `namespace` is where it is needed, if that is not the workflow's own; `names` are the objects that it is for, where it
+    is not for all of them.
     """
 
     group: str
     resource: str
     verbs: tuple[str, ...]
     namespace: str = ""
+    names: tuple[str, ...] = ()
 
 
 class Action(Settings, ABC):

@@ -25,7 +25,9 @@ LOADING: Final = 5.0
 """Seconds in which what reads it is loaded; a busy machine takes a hundred times the usual."""
 
 _SHARE: Final = 10  # of the time that is left, they wait a tenth at most
-_LONGEST: Final = 60.0  # seconds of a reading, for those who need it
+_LONGEST: Final = 60.0  # seconds of a reading
+_NEEDED: Final = 15.0
+"""Seconds for which one waits who is nothing without it; a message may come after it."""
 
 Fetch = Callable[[Deadline, Callable[["WorkflowRecord"], None]], None]
 """Reads the record until the deadline, hands over each reading of it, and raises what kept it from it."""
@@ -77,7 +79,7 @@ class RecordReader:
     def record(self, deadline: Deadline, *, needed: bool = False) -> "WorkflowRecord | None":
         """The newest reading, None and a `note` where there is none. Never raises.
 
-        `needed` says that the step has nothing to do without it, and may wait for half of the time it has.
+        `needed` says that the step has nothing to do without it, and waits for 15 s at most, and half of the time it has.
         """
         clock = self._deadline.clock
         ready = threading.Event()
@@ -89,7 +91,7 @@ class RecordReader:
             self._waiters.append(ready)
         if begins:
             clock.spawn(self._read, "exitkit-record")
-        until = clock.monotonic() + deadline.remaining() / 2
+        until = clock.monotonic() + min(_NEEDED, deadline.remaining() / 2)
         while not self._over:
             stage = len(self._ends)
             left = (until if needed else self._ends[-1]) - clock.monotonic()

@@ -605,6 +605,7 @@ def test_a_plan_knows_how_earlier_runs_ended(run):
         ["count", "fixed"],
         ["count"],
     ]
+    assert len(list(Path("state").glob("history.*"))) == 1, "each end is added once"
     assert run("check").code == 0
 
 

@@ -68,7 +68,7 @@ class RecordReader:
 
     def __init__(self, prepare: Callable[[], Fetch], deadline: Deadline) -> None:
         self.note = ""
-        self._prepare, self._deadline = prepare, deadline.within(_LONGEST)
+        self._prepare, self._deadline = prepare, deadline.within(deadline.remaining())  # one that `close` may cut
         self._lock = threading.Lock()
         self._record: WorkflowRecord | None = None
         self._ends: list[float] = []  # by the clock, up to when those wait who can do without; the last one counts
@@ -112,7 +112,7 @@ class RecordReader:
         try:
             fetch = self._prepare()
             self._wait_up_to(PATIENCE)
-            fetch(self._deadline, self._keep)
+            fetch(self._deadline.within(_LONGEST), self._keep)
         except (ActionError, ConfigError, ValueError) as error:
             self.note = redact.printable(redact.redact(str(error)), 300)
         except Exception as error:  # whatever somebody's object made of it must not cost the run

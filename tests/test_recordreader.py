@@ -131,3 +131,16 @@ def test_no_try_begins_after_the_run(clock):
     reader.close()
     deadline.pause(5)
     assert len(tries) <= begun + 1
+
+
+def test_a_reading_has_its_time_from_when_it_begins(clock):
+    """Also where the first step that asks comes after a cleanup of an hour."""
+
+    def fetch(until, keep):
+        if until.remaining() > 1:
+            keep(RECORD)
+
+    deadline = Deadline(7200, clock)
+    reader = RecordReader(lambda: fetch, deadline)
+    deadline.pause(3600)
+    assert reader.record(deadline) is RECORD

@@ -76,11 +76,15 @@ class Thrown:
 
 @dataclass(frozen=True)
 class StackTrace:
-    """From the index `first` to before `end`, and what was thrown, as it stands there; the rest is frames and code."""
+    """From the index `first` to before `end`, and what was thrown, as it stands there; the rest is frames and code.
+
+    `others` are lines in between that somebody else wrote.
+    """
 
     first: int
     end: int
     thrown: tuple[Thrown, ...] = ()
+    others: tuple[int, ...] = ()
 
 
 class _Uncollected(Sequence[str]):
@@ -146,12 +150,14 @@ def _python(lines: Sequence[str], index: int, at: int) -> StackTrace:
         at -= len(word) if lines[index][:at].endswith(word) else 0
     prefix = _written(lines[index][:at])
     frames: list[tuple[str, str, str]] = []
+    others: list[int] = []
     for place in range(index + 1, min(len(lines), index + MOST)):
         line = lines[place]
         before, rest = _written(line[:at]), line[at:]
         if before.strip() != prefix.strip() and prefix.strip():
             parted = _parted(line, prefix)
             if parted is None:
+                others.append(place)
                 continue
             rest = parted
         if not rest.strip() or rest[:1] in " \t":
@@ -159,11 +165,14 @@ def _python(lines: Sequence[str], index: int, at: int) -> StackTrace:
                 frames.append((found[1], found[2], found[3] or ""))
             continue
         if _LOGGED.match(rest) or (not prefix and not _NAMES_WHAT.match(rest) and not EXCEPTION.match(rest)):
+            others.append(place)
             continue
         chained = any(_CHAINED.search(one) for one in lines[place + 1 : place + 4])
         caused = any(_CHAINED.search(one) for one in lines[max(0, index - 3) : index])
         later = bool(_GROUP.match(rest)) or (caused and not chained)
-        return StackTrace(index, place + 1, (Thrown(place, _own(frames), chained and not caused, later),))
+        return StackTrace(
+            index, place + 1, (Thrown(place, _own(frames), chained and not caused, later),), tuple(others)
+        )
     return StackTrace(index, index + 1)
 
 
@@ -171,7 +180,7 @@ def _headless(lines: Sequence[str], index: int) -> StackTrace:
     """Frames of Python's below another line than the usual: that of a framework, or the rest of one that was cut."""
     line = lines[index]
     found = _python(lines, index, len(line) - len(line.lstrip()))
-    return StackTrace(index, found.end, (Thrown(index, later=bool(found.thrown)), *found.thrown))
+    return StackTrace(index, found.end, (Thrown(index, later=bool(found.thrown)), *found.thrown), found.others)
 
 
 def _written(text: str) -> str:

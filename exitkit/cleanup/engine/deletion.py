@@ -2,14 +2,15 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol
 
 from exitkit.clients.deletion import PartialResult, Refusal, T, readable
 from exitkit.context import Context
-from exitkit.errors import Exhausted, Retryable, Unknown
+from exitkit.errors import Exhausted, Reason, Retryable, Unknown
 from exitkit.retry import Retry
+from exitkit.retry.throttle import Throttle
 from exitkit.text.units import human_size
 
 EXAMPLES = 10
@@ -46,48 +47,84 @@ class DeletionOutcome:
 
 
 def delete_all(
-    retry: Retry, victims: Sequence[T], name: Callable[[T], str], once: Callable[[Sequence[T]], PartialResult[T]]
+    retry: Retry,
+    victims: Sequence[T],
+    name: Callable[[T], str],
+    once: Callable[[Sequence[T]], PartialResult[T]],
+    throttle: Throttle,
 ) -> DeletionOutcome:
     """Delete all of them, and those that fail once more by themselves, as often as the terms allow.
 
     `once` sends one request for those it is given. What it raises ends the whole; a victim that fails for
-    as long as there are tries is refused, with the last reason.
+    as long as there are tries is refused, with the last reason. A word that it was too much is no failure: it is
+    waited for by the throttle, which counts victims, as long as there is time.
     """
-    rest, why = list(victims), dict[T, str]()
-    gone: list[str] = []
-    refused: list[Refusal] = []
-    turn, lock = 0, threading.Lock()
-
-    def attempt() -> None:
-        nonlocal rest, why, turn
-        with lock:
-            turn += 1
-            mine, asked = turn, rest
-        done = once(asked)
-        with lock:
-            if mine != turn:  # it was given up, and a later request tells what became of these
-                return
-            gone.extend(done.gone)
-            refused.extend(done.refused)
-            rest, why = list(done.later), dict(done.later)
-        if rest:
-            reason = why[rest[0]]
-            raise Retryable(
-                f"{len(rest)} of {len(victims)} failed, such as {readable(name(rest[0]))}: {reason}",
-                reason="rate" if done.slow else "server",
-                after=done.after,
-                later=done.slow,
-            )
-
+    deletion = _Deletion(victims, name, once, is_patient=retry.terms.attempts > 1)
     try:
-        retry(attempt, safe=True)
+        while deletion.rest:
+            request = throttle.wait(len(deletion.rest))
+            went, slow = retry(deletion.attempt, safe=True)
+            if went:
+                throttle.took(went, request)
+            if slow is not None:
+                throttle.refused(slow, request)
     except (Exhausted, Unknown):
-        with lock:
-            turn += 1
-        if not why:
+        if not deletion.give_up():
             raise
-        refused += [Refusal(name(one), reason) for one, reason in why.items()]
-    return DeletionOutcome(gone=gone, refused=refused)
+    return DeletionOutcome(gone=deletion.gone, refused=deletion.refused)
+
+
+class _Deletion(Generic[T]):
+    """Some victims, while they are deleted with one request after the other."""
+
+    def __init__(
+        self,
+        victims: Sequence[T],
+        name: Callable[[T], str],
+        once: Callable[[Sequence[T]], PartialResult[T]],
+        *,
+        is_patient: bool,
+    ) -> None:
+        self.rest, self.name, self.once, self.is_patient = list(victims), name, once, is_patient
+        self.gone: list[str] = []
+        self.refused: list[Refusal] = []
+        self._why: Mapping[T, str] = {}  # why those of the rest are there still
+        self._turn, self._lock = 0, threading.Lock()
+
+    def attempt(self) -> tuple[int, Retryable | None]:
+        """One request: how many have an end by it, and the word that it was too much, which is no failure."""
+        with self._lock:
+            self._turn += 1
+            turn, asked = self._turn, self.rest
+        try:
+            done = self.once(asked)
+        except Retryable as error:
+            if self.is_patient and error.reason == "rate":
+                return 0, error
+            raise
+        with self._lock:
+            if turn != self._turn:  # it was given up, and a later request tells what became of these
+                return 0, None
+            self.gone.extend(done.gone)
+            self.refused.extend(done.refused)
+            self.rest, self._why = list(done.later), done.later
+        went = len(asked) - len(done.later)
+        if not done.later:
+            return went, None
+        first = next(iter(done.later))
+        told = f"{len(done.later)} of {len(asked)} failed, such as {readable(self.name(first))}: {done.later[first]}"
+        reason: Reason = "rate" if done.slow else "server"
+        busy = Retryable(told, reason=reason, after=done.after, later=done.slow)
+        if self.is_patient and done.slow:
+            return went, busy
+        raise busy
+
+    def give_up(self) -> bool:
+        """Refuse those that are left, if it is known why; an answer that comes later changes nothing."""
+        with self._lock:
+            self._turn += 1
+            self.refused += [Refusal(self.name(victim), why) for victim, why in self._why.items()]
+            return bool(self._why)
 
 
 class Sweeper(Protocol):

@@ -10,12 +10,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 
 from exitkit.cleanup.buckets.filters import ObjectFilter, moment
-from exitkit.cleanup.buckets.limiter import Limiter
+from exitkit.cleanup.buckets.limiter import FIRST, Limiter
 from exitkit.cleanup.buckets.listing import Span, parallel_listing
 from exitkit.cleanup.buckets.shards import Shard
 from exitkit.cleanup.engine.deletion import DeletionOutcome, delete_all
 from exitkit.cleanup.engine.reading import check_asked, read
-from exitkit.clients.deletion import PartialResult, Refusal
+from exitkit.clients.deletion import Refusal
 from exitkit.clients.gcs import GCSBucket, Victim, name_of, under
 from exitkit.clients.gcs.batch import MOST_CALLS
 from exitkit.clients.gcs.json import About, ListedObjects, ManagedFolder, Object
@@ -23,6 +23,7 @@ from exitkit.clients.objects import check_advance
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted
 from exitkit.retry import Retry
+from exitkit.retry.throttle import Throttle
 
 if TYPE_CHECKING:
     from exitkit.cleanup.gcs import GCS
@@ -49,7 +50,10 @@ class GCSSweeper:
     def __init__(self, settings: "GCS", bucket: GCSBucket, context: Context) -> None:
         self.settings, self.bucket, self.context = settings, bucket, context
         self.clock = context.deadline.clock
-        self.limiter = Limiter(settings.concurrency, self.clock)
+        self.limiter = Limiter(settings.concurrency, self.clock)  # of listings
+        self.deletions = Limiter(settings.concurrency, self.clock, first=FIRST)
+        # Each deletion of a batch counts: https://cloud.google.com/storage/docs/request-rate
+        self.throttle = Throttle(context.deadline)
         self.wanted = ObjectFilter(settings, self.clock.time())
         self._told = self._done = 0  # batches that were told, and deletions that came to an end
         self._ended, self._lock = threading.Event(), threading.Lock()
@@ -78,7 +82,8 @@ class GCSSweeper:
             if folders:
                 return self._delete_folders(folders, context)
             objects = [one for one in batch.victims[:most] if isinstance(one, Object)]
-            return delete_all(context.retry, objects, name_of, self._delete_once)
+            with self.deletions.request():
+                return delete_all(context.retry, objects, name_of, self.bucket.delete, self.throttle)
         finally:
             with self._lock:
                 self._done += 1
@@ -91,13 +96,6 @@ class GCSSweeper:
             return self._asked(self.bucket.about, replace(self.context.retry, terms=once))
         except ActionError:
             return None
-
-    def _delete_once(self, victims: Sequence[Object]) -> PartialResult[Object]:
-        """One batch. A word to be slower that only some of it got counts for the pace as well."""
-        with self.limiter.request() as turn:
-            found = self.bucket.delete(victims)
-            turn.slow = found.slow
-        return found
 
     def _delete_folders(self, folders: Sequence[ManagedFolder], context: Context) -> DeletionOutcome:
         """One request for each. One that cannot go does not keep the others."""

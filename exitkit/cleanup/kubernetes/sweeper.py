@@ -16,6 +16,7 @@ from exitkit.clients.kubernetes import Kube, ObjectMetadata, Resource
 from exitkit.clients.kubernetes.listing import listed
 from exitkit.context import Context
 from exitkit.errors import ActionError
+from exitkit.retry.throttle import Throttle
 
 if TYPE_CHECKING:
     from exitkit.cleanup.kubernetes import Kubernetes
@@ -48,6 +49,7 @@ class KubernetesSweeper:
         self.before = now - settings.older_than if settings.older_than else None
         self.own = Own(context.workflow)
         self.requirements = parse(settings.selector)
+        self.throttle = Throttle(context.deadline)
 
     def find(self, context: Context) -> Iterator[KindBatch | Refusal]:
         discovery = Discovery(self.kube, context.retry)
@@ -68,7 +70,8 @@ class KubernetesSweeper:
         if settings.grace_period is not None:
             options["gracePeriodSeconds"] = settings.grace_period
         deletion = KindDeletion(
-            self.kube, context.retry, batch.resource, self.namespace, settings.selector, options, settings.wait
+            *(self.kube, context.retry, batch.resource, self.namespace, settings.selector, options, settings.wait),
+            self.throttle,
         )
         return deletion.remove(batch.victims[:most])
 

@@ -7,17 +7,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from exitkit.cleanup.buckets.filters import ObjectFilter
-from exitkit.cleanup.buckets.limiter import Limiter
+from exitkit.cleanup.buckets.limiter import FIRST, Limiter
 from exitkit.cleanup.buckets.listing import Span, parallel_listing
 from exitkit.cleanup.buckets.shards import Shard
 from exitkit.cleanup.engine.deletion import DeletionOutcome, delete_all
 from exitkit.cleanup.engine.reading import check_asked, read
-from exitkit.clients.deletion import PartialResult, Refusal
+from exitkit.clients.deletion import Refusal
 from exitkit.clients.objects import Page, check_advance
 from exitkit.clients.s3 import S3Bucket, Victim, name_of
 from exitkit.clients.s3.xml import Marked, Upload, are_writable
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted
+from exitkit.retry.throttle import Throttle, throttled
 
 if TYPE_CHECKING:
     from exitkit.cleanup.s3 import S3
@@ -33,6 +34,7 @@ class S3Batch:
     victims: Sequence[Victim]
     sizes: Sequence[int]
     place: str
+    prefix: str
     singly: bool = False
 
     @cached_property
@@ -48,7 +50,11 @@ class S3Sweeper:
     def __init__(self, settings: "S3", bucket: S3Bucket, context: Context) -> None:
         self.settings, self.bucket, self.context = settings, bucket, context
         clock = context.deadline.clock
-        self.limiter = Limiter(settings.concurrency, clock)
+        self.limiter = Limiter(settings.concurrency, clock)  # of listings
+        self.deletions = Limiter(settings.concurrency, clock, first=FIRST)
+        # The limit is one of keys a second and prefix, each key of a deletion counting:
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html
+        self.throttles = {prefix: Throttle(context.deadline) for prefix in settings.prefixes}
         self.wanted = ObjectFilter(settings, clock.time())
 
     def find(self, context: Context) -> Iterator[S3Batch]:  # noqa: ARG002 - it is the one that this was opened with
@@ -73,25 +79,18 @@ class S3Sweeper:
         return parallel_listing(fetch, span, self.context.deadline.clock, most=self.settings.concurrency)
 
     def delete(self, batch: S3Batch, context: Context, most: int) -> DeletionOutcome:
-        victims = batch.victims[:most]
-        if batch.singly:
-            return self._singly(victims, context)
+        victims, throttle = batch.victims[:most], self.throttles[batch.prefix]
+        with self.deletions.request():
+            if batch.singly:
+                return self._singly(victims, context, throttle)
+            return delete_all(context.retry, victims, name_of, self.bucket.delete, throttle)
 
-        return delete_all(context.retry, victims, name_of, self._delete_once)
-
-    def _delete_once(self, victims: Sequence[Victim]) -> PartialResult[Victim]:
-        """One request. A word to be slower that only some of it got counts for the pace as well."""
-        with self.limiter.request() as turn:
-            found = self.bucket.delete(victims)
-            turn.slow = found.slow
-        return found
-
-    def _singly(self, victims: Sequence[Victim], context: Context) -> DeletionOutcome:
+    def _singly(self, victims: Sequence[Victim], context: Context, throttle: Throttle) -> DeletionOutcome:
         """One request for each. One that cannot go does not keep the others."""
         refused = []
         for one in victims:
             try:
-                self._asked(functools.partial(self.bucket.delete_one, one), context)
+                throttled(context.retry, throttle, functools.partial(self.bucket.delete_one, one))
             except Exhausted:
                 raise
             except ActionError as error:
@@ -132,12 +131,12 @@ class S3Sweeper:
             return
         place = f"s3://{self.bucket.name}/"
         if not isinstance(victims[0], Upload) and are_writable(keys):
-            yield S3Batch(victims, sizes, place)
+            yield S3Batch(victims, sizes, place, prefix)
             return
         single = [isinstance(one, Upload) or not are_writable([key]) for one, key in zip(victims, keys, strict=True)]
         if many := [n for n, one in enumerate(single) if not one]:
-            yield S3Batch([victims[n] for n in many], [sizes[n] for n in many], place)
+            yield S3Batch([victims[n] for n in many], [sizes[n] for n in many], place, prefix)
         few = [n for n, one in enumerate(single) if one]
         for begin in range(0, len(few), _SINGLY):
             some = few[begin : begin + _SINGLY]
-            yield S3Batch([victims[n] for n in some], [sizes[n] for n in some], place, singly=True)
+            yield S3Batch([victims[n] for n in some], [sizes[n] for n in some], place, prefix, singly=True)

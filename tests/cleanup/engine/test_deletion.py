@@ -4,12 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exitkit.cleanup.engine.deletion import EXAMPLES, DeletionOutcome, DeletionTally, delete_all
+from exitkit.cleanup.engine import deletion
+from exitkit.cleanup.engine.deletion import EXAMPLES, DeletionOutcome, DeletionTally
 from exitkit.clients.deletion import PartialResult, Refusal, readable
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
 from exitkit.retry import Retry, RetryPolicy
 from exitkit.retry.clock import Deadline
+from exitkit.retry.throttle import Throttle
 from exitkit.testing.clock import FakeClock
+
+
+def delete_all(retry, victims, name, once):
+    return deletion.delete_all(retry, victims, name, once, Throttle(retry.deadline))
 
 
 def fresh(seconds=300.0, **terms):

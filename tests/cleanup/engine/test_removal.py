@@ -20,6 +20,7 @@ from exitkit.errors import ActionError, Exhausted, Retryable
 from exitkit.retry import Retry, sending
 from exitkit.retry import RetryPolicy as Tries
 from exitkit.retry.clock import Clock, Deadline
+from exitkit.retry.throttle import Throttle
 from exitkit.testing.clock import FakeClock
 
 
@@ -341,7 +342,7 @@ def test_only_what_failed_is_sent_again():
                 self.went += [name for name in rest if name not in slow]
                 return PartialResult(later=dict.fromkeys(slow, "SlowDown"))
 
-            return delete_all(context.retry, batch.names[:most], str, once)
+            return delete_all(context.retry, batch.names[:most], str, once, Throttle(context.deadline))
 
     facts = carry_out(shelf := Store(stacks(3, 2)), made(FakeClock())).facts
     assert sorted(requests) == [["n0", "n1", "n2"], ["n1"], ["n1"], ["n3", "n4"]]

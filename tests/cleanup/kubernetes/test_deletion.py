@@ -8,6 +8,7 @@ import pytest
 from exitkit.cleanup.kubernetes.deletion import KindDeletion
 from exitkit.clients.kubernetes import Kube, Resource, find
 from exitkit.retry import RetryPolicy
+from exitkit.retry.throttle import Throttle
 from exitkit.testing import context
 from exitkit.testing.clock import FakeClock
 from exitkit.testing.http import answer, answer_json, hang, slow
@@ -32,7 +33,7 @@ def remove(cluster, tmp_path):
         with Kube(lambda: find.find(path, "", retry.deadline.clock)) as kube:
             victims = kube.page(PODS, "ml", {"labelSelector": "app=train"}).objects
             cluster.requests.clear()
-            deletion = KindDeletion(kube, retry, PODS, "ml", "app=train", options, wait)
+            deletion = KindDeletion(kube, retry, PODS, "ml", "app=train", options, wait, Throttle(retry.deadline))
             return deletion.remove(victims)
 
     return run
@@ -150,9 +151,9 @@ def test_an_api_that_goes_silent_ends_it_truthfully(cluster, remove):
     for name in names:
         cluster.fault("DELETE", f"/pods/{name}", hang())
     told = reasons(remove(retry=context(clock=FakeClock(patience=0.1), seconds=20).retry))
-    assert told[names[0]] == told[names[63]] == "not known to be gone: no time left"
-    assert told[names[64]] == told[names[69]] == "not asked to go: no time left"
-    assert not any(name in path for path in cluster.sent("DELETE") for name in names[64:])
+    assert told[names[0]] == told[names[7]] == "not known to be gone: no time left"
+    assert told[names[8]] == told[names[69]] == "not asked to go: no time left"
+    assert not any(name in path for path in cluster.sent("DELETE") for name in names[8:])
 
 
 @pytest.mark.parametrize(

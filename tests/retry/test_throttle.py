@@ -4,7 +4,7 @@ import pytest
 
 from exitkit.errors import Exhausted, Retryable
 from exitkit.retry.clock import Deadline
-from exitkit.ship.pipeline.throttle import Throttle
+from exitkit.retry.throttle import Throttle
 from exitkit.testing.clock import FakeClock
 
 
@@ -33,7 +33,7 @@ def run(throttle, bucket, size, count, cost):
             request = throttle.wait(size)
             bucket.clock.advance(cost)
             if bucket.takes(size):
-                throttle.took(size)
+                throttle.took(size, request)
                 break
             refused += 1
             throttle.refused(Retryable("429", reason="rate"), request)
@@ -68,7 +68,7 @@ def test_a_target_without_a_limit_is_never_held_up():
     clock = FakeClock()
     throttle = Throttle(Deadline(100, clock))
     for _ in range(100):
-        throttle.took(1 << 20 if throttle.wait(1 << 20) else 0)
+        throttle.took(1 << 20, throttle.wait(1 << 20))
     assert clock.slept == []
 
 

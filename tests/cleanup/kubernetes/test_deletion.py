@@ -111,6 +111,30 @@ def test_the_longest_wait_that_anybody_asks_for_is_kept(cluster, remove):
     assert sorted(path[-1] for path in cluster.sent("DELETE")) == ["a", "a", "b", "b", "c"]
 
 
+def test_throttling_is_bounded_by_the_deadline_alone(cluster, remove):
+    """An API that says 429 more often than there are tries, and says no time, gets all of its objects deleted."""
+    names = [f"p-{number:02d}" for number in range(12)]
+    add(cluster, *names)
+    for name in names[::3] * 7:
+        cluster.fault("DELETE", f"/pods/{name}", answer(429, b"{}"))
+    retry = context(terms=RetryPolicy(attempts=2)).retry
+    assert remove(wait=0, retry=retry).refused == []
+    assert cluster.names("pods") == []
+    assert retry.deadline.clock.monotonic() > 1
+
+
+def test_an_api_that_is_ill_is_not_asked_for_all(cluster, remove):
+    """Eight in a row that fail after all tries are enough to know it."""
+    names = [f"p-{number:02d}" for number in range(40)]
+    add(cluster, *names)
+    for name in names * 2:
+        cluster.fault("DELETE", f"/pods/{name}", answer_json({"message": "etcd is tired"}, 500))
+    told = reasons(remove(retry=context(terms=RetryPolicy(attempts=2)).retry))
+    assert told[names[0]] == "500: etcd is tired"
+    assert told[names[-1]] == "not asked to go: 500: etcd is tired"
+    assert len(cluster.sent("DELETE")) <= 2 * 16
+
+
 def test_one_that_is_always_too_busy_is_refused_with_the_last_reason(cluster, remove):
     """After as many tries as the terms allow; the others are gone."""
     add(cluster, "a", "b")
@@ -148,7 +172,7 @@ def test_an_api_that_goes_silent_ends_it_truthfully(cluster, remove):
     """Some may be gone, which nobody knows; the rest was not asked to go, and says so."""
     names = [f"p-{number:03d}" for number in range(70)]
     add(cluster, *names)
-    for name in names:
+    for name in names * 2:
         cluster.fault("DELETE", f"/pods/{name}", hang())
     told = reasons(remove(retry=context(clock=FakeClock(patience=0.1), seconds=20).retry))
     assert told[names[0]] == told[names[7]] == "not known to be gone: no time left"

@@ -92,8 +92,7 @@ def main():
             amount, done = (wanted.lines, counts["different"]) if name == "loki" else (case.amount, counts["deleted"])
             if done != amount:
                 sys.exit(f"{case.title}: {done} of {amount}: {counts}")
-            # What Loki counts is the push before it was packed, of which the log is the greater part.
-            through = counts.get("bytes", case.amount)
+            through = counts.get("raw", case.amount)  # Loki counts the push before it was packed
             ideal = (through - case.burst) / case.rate
             wall, refused = one.wall / ideal, counts["refused"] / requests
             verdict = "met" if wall <= WALL and refused <= REFUSED else "missed"

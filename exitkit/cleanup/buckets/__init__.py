@@ -42,6 +42,7 @@ class BucketCleanup(Cleanup):
     shard: str = Field("", description="Delete only one of the ranges that --shards prints.")
 
     reads_in_dry_run: ClassVar[bool] = True
+    looks_again: ClassVar[bool] = True
 
     scheme: ClassVar[str]
     """What a name begins with in a report: `s3`."""

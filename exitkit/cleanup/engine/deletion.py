@@ -36,13 +36,14 @@ class DeletionOutcome:
     """What became of a batch.
 
     All of it was deleted but for `gone`, which were not there any more and need not be; `again`, which are
-    left for a later batch; and `refused`, whose names are those of the batch. `along` is what went with them
-    and was not in the batch.
+    left for a later batch; `refused`, whose names are those of the batch; and `unknown`, which were asked to go
+    without an answer. `along` is what went with them and was not in the batch.
     """
 
     gone: Sequence[str] = ()
     again: Sequence[str] = ()
     refused: Sequence[Refusal] = ()
+    unknown: Sequence[str] = ()
     along: Sequence[str] = ()
 
 
@@ -89,6 +90,8 @@ class _Deletion(Generic[T]):
         self.gone: list[str] = []
         self.refused: list[Refusal] = []
         self._why: Mapping[T, str] = {}  # why those of the rest are there still
+        self._answered = True  # whether the last request was
+        self._in_doubt = False  # whether one that asked for all of the rest was not
         self._turn, self._lock = 0, threading.Lock()
 
     def attempt(self) -> tuple[int, Retryable | None]:
@@ -96,18 +99,22 @@ class _Deletion(Generic[T]):
         with self._lock:
             self._turn += 1
             turn, asked = self._turn, self.rest
+            self._in_doubt |= not self._answered
+            self._answered = False
         try:
             done = self.once(asked)
         except Retryable as error:
             if self.is_patient and error.reason == "rate":
+                self._answered = True  # it says that nothing happened
                 return 0, error
             raise
         with self._lock:
             if turn != self._turn:  # it was given up, and a later request tells what became of these
                 return 0, None
-            self.gone.extend(done.gone)
+            if not self._in_doubt:  # else it may be the request without an answer that took it away
+                self.gone.extend(done.gone)
             self.refused.extend(done.refused)
-            self.rest, self._why = list(done.later), done.later
+            self.rest, self._why, self._answered = list(done.later), done.later, True
         went = len(asked) - len(done.later)
         if not done.later:
             return went, None
@@ -137,19 +144,24 @@ class Sweeper(Protocol):
         """
 
     def delete(self, batch: Any, context: Context, most: int) -> DeletionOutcome:
-        """Delete the first so many of the batch. What is gone already is fine."""
+        """Delete the first so many of the batch. What is gone already is fine. Raises Unknown where no answer came."""
+
+    # A sweeper may also have `still_there(batch, context, most)`, which looks a second time: the names of the first so
+    # many of the batch that are there still, after a deletion to which no answer came. It raises ActionError.
 
 
 @dataclass
 class DeletionTally:
     """The counts so far; `bytes` of what was deleted, or would be, as far as sizes are known.
 
+    `unknown` is how many were asked to go without an answer, and are not known to be there or gone.
     `inside` is how many things went with what was deleted without being counted one by one, as tables in a schema.
     """
 
     found: int = 0
     deleted: int = 0
     gone: int = 0
+    unknown: int = 0
     bytes: int = 0
     inside: int = 0
     refused: Counter[str] = field(default_factory=Counter)
@@ -173,13 +185,16 @@ class DeletionTally:
         counts: dict[str, object] = {"found": self.found}
         if not dry_run:
             counts |= {"deleted": self.deleted, "gone": self.gone}
+        if self.unknown:
+            counts["unknown"] = self.unknown
         if self.inside:
             counts["inside"] = self.inside
         return counts | {"refused": dict(self.refused), "bytes": self.bytes, "examples": list(self.examples)}
 
     def __str__(self) -> str:
         gone = f", {self.gone} were gone already" if self.gone else ""
-        return f"deleted {self.deleted}{self.size}{gone}"
+        unknown = f", {self.unknown} may be gone or not" if self.unknown else ""
+        return f"deleted {self.deleted}{self.size}{gone}{unknown}"
 
     @property
     def size(self) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from exitkit.action import Result
@@ -9,13 +10,16 @@ from exitkit.cleanup.engine.deletion import EXAMPLES, DeletionBatch, DeletionOut
 from exitkit.cleanup.engine.receipt import DeletionReceipt
 from exitkit.clients.deletion import Refusal
 from exitkit.context import Context
-from exitkit.errors import ActionError, Exhausted
-from exitkit.retry import sending
+from exitkit.errors import ActionError, Exhausted, Unknown
+from exitkit.retry import Retry, sending
 from exitkit.retry.workers import Workers
 from exitkit.text.units import human_size
 
 if TYPE_CHECKING:
     from exitkit.cleanup import Cleanup
+
+_LOOK = 5.0
+"""Seconds before the deadline in which nothing is deleted any more, but only looked at."""
 
 
 class Removal:
@@ -23,6 +27,7 @@ class Removal:
 
     def __init__(self, cleanup: "Cleanup", context: Context) -> None:
         self.cleanup, self.context = cleanup, context
+        self.deleting = _early(context) if cleanup.looks_again and not context.dry_run else context
         self.tally = DeletionTally()
         self.notes: tuple[str, ...] = ()
 
@@ -54,21 +59,32 @@ class Removal:
                 self._delete_all(sweeper, receipt)
             return self._result(receipt)
 
+    def _certain(self, error: ActionError) -> ActionError:
+        """The error, which is Unknown exactly if anything is not known to be there or gone."""
+        tally = self.tally
+        if tally.unknown:
+            told = str(error) if str(error) == str(tally) else f"{tally}: {error}"
+            return Unknown(told, reason=error.reason, resent=True, facts=error.facts, notes=error.notes)
+        if isinstance(error, _LookedAt):
+            return Exhausted(f"{tally}: {error}", reason=error.reason, facts=error.facts, notes=error.notes)
+        return error
+
     @contextlib.contextmanager
     def _counting(self, receipt: DeletionReceipt | None = None) -> Iterator[None]:
         """Whatever ends it, what was achieved is told with it, and what is missing in the list of it."""
         try:
             yield
         except ActionError as error:
-            error.facts = {**error.facts, **self._facts(complete=False)}
+            known = self._certain(error)
+            known.facts = {**error.facts, **self._facts(complete=False)}
             failure = [receipt.failure] if receipt is not None and receipt.failure else []
-            error.notes = (*error.notes, *failure, *self.notes)
-            raise
+            known.notes = (*error.notes, *failure, *self.notes)
+            raise known from error.__cause__
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[Sweeper]:
         """The sweeper of this run; what it has to tell besides is kept."""
-        with self.cleanup.open(self.context) as sweeper:
+        with self.cleanup.open(self.deleting) as sweeper:
             try:
                 yield sweeper
             finally:
@@ -80,7 +96,7 @@ class Removal:
     @contextlib.contextmanager
     def _found(self, sweeper: Sweeper) -> Iterator[Iterator[Any]]:
         """What is found, and an end to the looking, however far it got."""
-        found = sweeper.find(self.context)
+        found = sweeper.find(self.deleting)
         try:
             yield found
         finally:
@@ -88,12 +104,12 @@ class Removal:
                 found.close()
 
     def _check_time(self) -> None:
-        if self.context.deadline.remaining() <= 0:
+        if self.deleting.deadline.remaining() <= 0:
             told = f"stopped after {self.tally}: no time left; what is left stays until this runs again"
             raise Exhausted(told, reason="timeout", tries=0)
 
     def _delete_all(self, sweeper: Sweeper, receipt: DeletionReceipt) -> None:
-        flight = _Flight(self.cleanup, sweeper, self.context, self.tally, receipt)
+        flight = _Flight(self, sweeper, receipt)
         try:
             with self._found(sweeper) as found:
                 for batch in found:
@@ -134,6 +150,8 @@ class Removal:
 
     def _result(self, receipt: DeletionReceipt) -> Result:
         tally = self.tally
+        if tally.unknown:
+            raise Unknown(str(tally), reason="server", resent=True)
         if tally.refused:
             what = "; ".join(f"{count} {reason}" for reason, count in tally.refused.most_common(5))
             raise ActionError(f"{tally}; could not delete {what} (such as {tally.why[0]})")
@@ -141,16 +159,28 @@ class Removal:
         return Result(str(tally) if tally.found else "nothing to delete", self._facts(complete=True), notes)
 
 
+class _LookedAt(ActionError):
+    """No answer came in time, and a second look told what is there still."""
+
+
+@dataclass(frozen=True)
+class _Landing:
+    """What became of the first so many of a batch; `error` is what ends the run."""
+
+    batch: DeletionBatch
+    most: int
+    outcome: DeletionOutcome
+    error: ActionError | None = None
+
+
 class _Flight:
     """The deletions that are under way, and what they may still add to the counts."""
 
-    def __init__(
-        self, cleanup: "Cleanup", sweeper: Sweeper, context: Context, tally: DeletionTally, receipt: DeletionReceipt
-    ) -> None:
-        self.cleanup, self.sweeper, self.context, self.tally, self.receipt = cleanup, sweeper, context, tally, receipt
-        self.workers: Workers[tuple[DeletionBatch, int, DeletionOutcome]] = Workers(
-            cleanup.in_flight, context.deadline.clock, "exitkit-delete"
-        )
+    def __init__(self, removal: Removal, sweeper: Sweeper, receipt: DeletionReceipt) -> None:
+        self.cleanup, self.context, self.deleting = removal.cleanup, removal.context, removal.deleting
+        self.tally, self.sweeper, self.receipt = removal.tally, sweeper, receipt
+        clock = self.context.deadline.clock
+        self.workers: Workers[_Landing] = Workers(self.cleanup.in_flight, clock, "exitkit-delete")
         self.claimed = self.claimed_bytes = 0
 
     def room(self, batch: DeletionBatch) -> int:
@@ -176,13 +206,13 @@ class _Flight:
         """Delete the first so many of it, beside others if the leaf can do that."""
         if self.cleanup.in_flight <= 1:
             sending()  # an attempt that nobody waits for any more ends here
-            self._count(batch, most, self.sweeper.delete(batch, self.context, most))
+            self._counted(self._delete(batch, most))
             return
         while self.workers.full:
             self.settle()
         self.claimed += most + sum(_weights(batch)[:most])
         self.claimed_bytes += sum(batch.sizes[:most])
-        self.workers.start(lambda: (batch, most, self._delete(batch, most)))
+        self.workers.start(lambda: self._delete(batch, most))
         for done in self.workers.taken():
             self._landed(done)
 
@@ -201,22 +231,46 @@ class _Flight:
         if first is not None and not quietly:
             raise first
 
-    def _delete(self, batch: DeletionBatch, most: int) -> DeletionOutcome:
-        return self.sweeper.delete(batch, self.context, most)
+    def _delete(self, batch: DeletionBatch, most: int) -> "_Landing":
+        try:
+            return _Landing(batch, most, self.sweeper.delete(batch, self.deleting, most))
+        except Unknown as error:
+            return self._looked_again(batch, most, error)
 
-    def _landed(self, done: tuple[DeletionBatch, int, DeletionOutcome]) -> None:
-        batch, most, _ = done
+    def _looked_again(self, batch: DeletionBatch, most: int, error: Unknown) -> "_Landing":
+        """What a server did that did not answer in time, if there is time left to find it out."""
+        names, look = batch.names[:most], getattr(self.sweeper, "still_there", None)
+        try:
+            if look is None:
+                raise error
+            there = look(batch, self.context, most)
+        except ActionError:
+            return _Landing(batch, most, DeletionOutcome(unknown=names), error)
+        if not there:
+            return _Landing(batch, most, DeletionOutcome())
+        refused = [Refusal(name, "no answer, and still there") for name in names if name in there]
+        told = f"{error}; a second look found {len(refused)} of {most} still there"
+        return _Landing(batch, most, DeletionOutcome(refused=refused), _LookedAt(told, reason=error.reason))
+
+    def _landed(self, done: "_Landing") -> None:
+        batch, most = done.batch, done.most
         self.claimed -= most + sum(_weights(batch)[:most])
         self.claimed_bytes -= sum(batch.sizes[:most])
-        self._count(*done)
+        self._counted(done)
+
+    def _counted(self, done: "_Landing") -> None:
+        self._count(done.batch, done.most, done.outcome)
+        if done.error is not None:
+            raise done.error
 
     def _count(self, batch: DeletionBatch, most: int, outcome: DeletionOutcome) -> None:
         tally, names, sizes = self.tally, batch.names, batch.sizes
-        stayed = {*outcome.gone, *outcome.again, *(one.name for one in outcome.refused)}
+        stayed = {*outcome.gone, *outcome.again, *outcome.unknown, *(one.name for one in outcome.refused)}
         tally.found -= len(outcome.again)
         tally.deleted += most - len(stayed) + len(outcome.along)
         tally.found += len(outcome.along)
         tally.gone += len(outcome.gone)
+        tally.unknown += len(outcome.unknown)
         tally.bytes += _size(names, sizes, most, stayed)
         tally.inside += _size(names, _weights(batch), most, stayed)
         tally.refuse(Refusal(f"{batch.place}{one.name}", one.reason) for one in outcome.refused)
@@ -226,6 +280,13 @@ class _Flight:
             tally.show(went)
             self.receipt.write(went)
         self.receipt.progress(tally)
+
+
+def _early(context: Context) -> Context:
+    """The same with a deadline that leaves time for a second look at what was asked to go and did not answer."""
+    left = context.deadline.remaining()
+    early = context.deadline.within(left - min(_LOOK, left / 10))
+    return replace(context, retry=Retry(context.retry.terms, early))
 
 
 def _weights(batch: DeletionBatch) -> Sequence[int]:

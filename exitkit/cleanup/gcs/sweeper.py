@@ -3,7 +3,7 @@
 import functools
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
@@ -19,7 +19,7 @@ from exitkit.clients.deletion import Refusal
 from exitkit.clients.gcs import GCSBucket, Victim, name_of, under
 from exitkit.clients.gcs.batch import MOST_CALLS
 from exitkit.clients.gcs.json import About, ListedObjects, ManagedFolder, Object
-from exitkit.clients.objects import check_advance
+from exitkit.clients.objects import check_advance, in_bytes
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted
 from exitkit.retry import Retry
@@ -38,6 +38,7 @@ class GCSBatch:
     victims: Sequence[Victim]
     sizes: Sequence[int]
     place: str
+    prefix: str = ""
 
     @cached_property
     def names(self) -> Sequence[str]:
@@ -88,6 +89,25 @@ class GCSSweeper:
             with self._lock:
                 self._done += 1
             self._ended.set()
+
+    def still_there(self, batch: GCSBatch, context: Context, most: int) -> Collection[str]:
+        """The names of the first so many of a batch that are listed still, in the same generation. Raises ActionError."""
+        victims = [one for one in batch.victims[:most] if isinstance(one, Object)]
+        if len(victims) < most:
+            raise ActionError("managed folders are not looked at again")
+        asked = {(one.name, one.generation): name_of(one) for one in victims}
+        first, end, versions = victims[0].name, in_bytes(victims[-1].name), any(one.pinned for one in victims)
+        found: set[str] = set()
+        # The second begins after the name of the first, of which there may be several generations.
+        for prefix, after in ((first, ""), (batch.prefix, first)):
+            token, more = "", True
+            while more:
+                ask = functools.partial(self.bucket.page, prefix, after, token=token, versions=versions)
+                page = self._asked(ask, context.retry)
+                found |= {asked[one] for one in zip(page.keys, page.generations, strict=False) if one in asked}
+                token = page.token
+                more = bool(token) and bool(prefix != first) and not (page.keys and in_bytes(page.keys[-1]) > end)
+        return found
 
     def about(self) -> About | None:
         """The bucket's settings, or None where they cannot be had; that is no reason to fail, or to try for long."""
@@ -153,7 +173,7 @@ class GCSSweeper:
             some = picked[begin : begin + MOST_CALLS]
             victims = [Object(page.keys[n], page.generations[n], pinned) for n in some]
             self._told += 1
-            yield GCSBatch(victims, [page.sizes[n] for n in some], self._place)
+            yield GCSBatch(victims, [page.sizes[n] for n in some], self._place, prefix)
 
     def _folders(self, prefix: str) -> Iterator[GCSBatch]:
         """Managed folders, the deepest first, once what was in them is gone."""

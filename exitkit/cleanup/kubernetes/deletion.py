@@ -22,17 +22,19 @@ _LOOK, _LONGEST_LOOK = 0.5, 5.0  # seconds between two looks at what is still th
 # https://kubernetes.io/docs/concepts/architecture/garbage-collection/#foreground-deletion
 _FOREGROUND, _ORPHAN = "foregroundDeletion", "orphan"
 
-_DOUBT = "not known to be gone: "
-
 
 @dataclass(frozen=True)
 class _End:
-    """What became of one: it goes, was gone already, or stays for a reason; `is_failure` where nothing was answered for good."""
+    """What became of one: it goes, was gone already, or stays for a reason.
+
+    `is_failure` says that nothing was answered for good, and `is_doubtful` that it may go all the same.
+    """
 
     victim: ObjectMetadata
     is_gone: bool = False
     refusal: str = ""
     is_failure: bool = False
+    is_doubtful: bool = False
 
 
 @dataclass
@@ -65,18 +67,32 @@ class KindDeletion:
             else:
                 workers.start(partial(self._one, waiting.popleft()))
         ends.extend(self._ended(end) for end in workers.rest())
-        gone = [end.victim.name for end in ends if end.is_gone]
-        refused = [Refusal(end.victim.name, end.refusal) for end in ends if end.refusal]
+        known, unknown = self._looked_again(ends)
+        gone = [end.victim.name for end in known if end.is_gone]
+        refused = [Refusal(end.victim.name, end.refusal) for end in known if end.refusal]
         refused += [Refusal(victim.name, f"not asked to go: {self._hopeless}") for victim in waiting]
         if self.wait:
-            refused += self._watch([end.victim for end in ends if not (end.is_gone or end.refusal)])
-        return DeletionOutcome(gone=gone, refused=refused)
+            refused += self._watch([end.victim for end in known if not (end.is_gone or end.refusal)])
+        return DeletionOutcome(gone=gone, refused=refused, unknown=unknown)
+
+    def _looked_again(self, ends: Sequence["_End"]) -> "tuple[list[_End], list[str]]":
+        """The same, with what became of those that gave no answer; the names of those of which nobody knows it."""
+        doubtful = {end.victim.uid: end.victim for end in ends if end.is_doubtful}
+        known = [end for end in ends if not end.is_doubtful]
+        try:
+            still = self._still(doubtful)
+        except ActionError:
+            return known, [victim.name for victim in doubtful.values()]
+        for uid, victim in doubtful.items():
+            stays = uid in still and not still[uid].terminating
+            known.append(_End(victim, refusal="no answer, and still there" if stays else ""))
+        return known, []
 
     def _ended(self, end: "_End") -> "_End":
         """Where nobody answers, or no time is left, it is no use to ask for the rest."""
         self._failures = self._failures + 1 if end.is_failure else 0
         if self._failures >= _AT_A_TIME or self.retry.deadline.remaining() <= 0:
-            self._hopeless = end.refusal.removeprefix(_DOUBT) or "no time left"
+            self._hopeless = end.refusal or "no time left"
         return end
 
     def _why(self, error: ActionError) -> str:
@@ -93,7 +109,7 @@ class KindDeletion:
         try:
             return _End(victim, is_gone=throttled(self.retry, self.throttle, request))
         except Unknown as error:
-            return _End(victim, refusal=f"{_DOUBT}{self._why(error)}", is_failure=True)
+            return _End(victim, refusal=self._why(error), is_failure=True, is_doubtful=True)
         except Exhausted as error:  # its cause is what was answered, without the number of tries
             why = error.__cause__ if isinstance(error.__cause__, Retryable) else error
             return _End(victim, refusal=str(why), is_failure=True)

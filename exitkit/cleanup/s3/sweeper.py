@@ -1,7 +1,7 @@
 """What a cleanup finds in a bucket and deletes there: listings that overlap, and batches that go with one request."""
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
@@ -13,11 +13,11 @@ from exitkit.cleanup.buckets.shards import Shard
 from exitkit.cleanup.engine.deletion import DeletionOutcome, delete_all
 from exitkit.cleanup.engine.reading import check_asked, read
 from exitkit.clients.deletion import Refusal
-from exitkit.clients.objects import Page, check_advance
-from exitkit.clients.s3 import S3Bucket, Victim, name_of
+from exitkit.clients.objects import Page, check_advance, in_bytes
+from exitkit.clients.s3 import S3Bucket, Victim, key_of, name_of
 from exitkit.clients.s3.xml import Marked, Upload, are_writable
 from exitkit.context import Context
-from exitkit.errors import ActionError, Exhausted
+from exitkit.errors import ActionError, Exhausted, Unknown
 from exitkit.retry.throttle import Throttle, throttled
 
 if TYPE_CHECKING:
@@ -87,15 +87,46 @@ class S3Sweeper:
 
     def _singly(self, victims: Sequence[Victim], context: Context, throttle: Throttle) -> DeletionOutcome:
         """One request for each. One that cannot go does not keep the others."""
-        refused = []
+        refused, unknown = [], []
         for one in victims:
             try:
                 throttled(context.retry, throttle, functools.partial(self.bucket.delete_one, one))
             except Exhausted:
                 raise
+            except Unknown:
+                unknown.append(name_of(one))
             except ActionError as error:
                 refused.append(Refusal(name_of(one), str(error)))
-        return DeletionOutcome(refused=refused)
+        return DeletionOutcome(refused=refused, unknown=unknown)
+
+    def still_there(self, batch: S3Batch, context: Context, most: int) -> Collection[str]:
+        """The names of the first so many of a batch that are listed still. Raises ActionError."""
+        victims = batch.victims[:most]
+        names = {name_of(one) for one in victims}
+        found: set[str] = set()
+        for listed in self._listed_again(victims, batch.prefix, context):
+            found |= names.intersection(map(name_of, listed))
+        return found
+
+    def _listed_again(self, victims: Sequence[Victim], prefix: str, context: Context) -> Iterator[Sequence[Victim]]:
+        """What there is from the first of them to the last, and perhaps a little more."""
+        first, end, more = victims[0], in_bytes(key_of(victims[-1])), True
+        if isinstance(first, str):
+            yield self._asked(functools.partial(self.bucket.page, first), context).keys[:1]  # the next begins after it
+            after = first
+            while more and in_bytes(after) < end:
+                page = self._asked(functools.partial(self.bucket.page, prefix, after), context)
+                yield page.keys
+                after, more = page.keys[-1] if page.keys else "", page.more and bool(page.keys)
+            return
+        if isinstance(first, Upload):
+            raise ActionError("uploads are not looked at again")
+        yield self._asked(functools.partial(self.bucket.versions, first.key), context).entries[:1]
+        at = (first.key, first.id)
+        while more and in_bytes(at[0]) <= end:
+            versions = self._asked(functools.partial(self.bucket.versions, prefix, *at), context)
+            yield versions.entries
+            at, more = (versions.next_key, versions.next_id), versions.more and bool(versions.entries)
 
     def _asked(self, request: Callable[[], T], context: Context) -> T:
         """A request that does no harm if it comes twice, sent when there is room for it."""

@@ -143,7 +143,8 @@ class GCSRequests:
                 headers={**headers, **(extra or {})},
                 body=body,
                 limit=limit or _ANSWER,
-                idempotent=True,  # a generation goes once
+                # A generation goes once; but a deletion without an answer has perhaps gone, and is counted.
+                idempotent=not (method == "DELETE" or path == _BATCH),
             )
             if response.status != 401 or not headers or turn:
                 break

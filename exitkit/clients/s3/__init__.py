@@ -160,6 +160,10 @@ def _sorted(faults: list[S3Fault], victims: Sequence[Victim], what: str) -> Part
     return PartialResult(refused=refused, later=later, slow=any(AGAIN.get(why) == "rate" for why in later.values()))
 
 
+def key_of(victim: Victim) -> str:
+    return victim if isinstance(victim, str) else victim.key
+
+
 def name_of(victim: Victim) -> str:
     """What a key, a version or an upload is called in a report."""
     if isinstance(victim, str):

@@ -120,12 +120,14 @@ class S3Requests:
         asked = "&".join(
             f"{name}={quote(query[name], safe='-_.~', errors='surrogateescape')}" for name in sorted(query)
         )
+        # A deletion without an answer has perhaps gone, which whoever counts them has to know.
+        deletes = method == "DELETE" or "delete" in query
         for _ in range(2):
             region, base = self._place()
             url = f"{base}{path if key or base.count('/') == 2 else ''}{f'?{asked}' if asked else ''}"
             signed = self.account.sign(method, url, {**(headers or {}), **extra}, body, region)
             response = self._client.request(
-                method, url, what=what, headers=signed, body=body, limit=limit, idempotent=True
+                method, url, what=what, headers=signed, body=body, limit=limit, idempotent=not deletes
             )
             if response.status in range(200, 300):
                 if method == "DELETE" and response.body.strip():  # S3 says nothing, and a page is somebody else's word

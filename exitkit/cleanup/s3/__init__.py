@@ -26,7 +26,7 @@ class S3(BucketCleanup):
     under Object Lock, or one that may not be deleted, fails the step and does not keep the others.
 
     Whatever speaks S3's language is a place for it: MinIO, Ceph, R2, versitygw, or Google's interoperable
-    endpoint, all by `endpoint_url`. A server that is too busy gets fewer requests at a time, and those objects again that it left.
+    endpoint, all by `endpoint_url`. How many keys a second the server takes is learnt, and what it left goes again.
 
     With more objects than one pod should delete, `exitkit cleanup s3 ... --shards N` prints a JSON list of ranges
     of keys of like size, for `withParam`; each pod then runs with `--shard`. Together they are all that is below

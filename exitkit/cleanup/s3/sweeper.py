@@ -34,7 +34,7 @@ class S3Batch:
     victims: Sequence[Victim]
     sizes: Sequence[int]
     place: str
-    prefix: str
+    prefix: str = ""
     singly: bool = False
 
     @cached_property

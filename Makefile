@@ -18,7 +18,7 @@ VARIANT ?=
 # For podman and buildah: it asks for no rights on cgroups and namespaces, which machines of CI seldom give.
 BUILDAH_ISOLATION ?= chroot
 ARGS   ?=
-BENCH  ?= startup cleanup ship
+BENCH  ?= startup cleanup ship explain
 
 # The first of these that is new enough and can make environments.
 SUITABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from exitkit.message import Message
     from exitkit.notify import Notify, Refused
+    from exitkit.settings.fields import ADDRESS, Headers
     from exitkit.ship import Ship
 
 
@@ -43,10 +44,12 @@ _WHERE = {
         "Unknown",
     ),
     "exitkit.message": ("Message",),
+    "exitkit.settings.fields": ("ADDRESS", "Headers"),
     "exitkit.argo.workflow": ("Workflow",),
 }
 
 __all__ = [
+    "ADDRESS",
     "Action",
     "ActionError",
     "Cleanup",
@@ -55,6 +58,7 @@ __all__ = [
     "Entry",
     "Exhausted",
     "ExitkitError",
+    "Headers",
     "Message",
     "MissingExtra",
     "Notify",

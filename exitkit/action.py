@@ -40,11 +40,15 @@ class Result:
 
 
 class Right(NamedTuple):
-    """A right in the Kubernetes API, as a Role's rule has it: API group, `""` for the core one, resource, and verbs."""
+    """A right in the Kubernetes API, as a Role's rule has it: API group, `""` for the core one, resource, and verbs.
+
+    `namespace` is where it is needed, if that is not the workflow's own.
+    """
 
     group: str
     resource: str
     verbs: tuple[str, ...]
+    namespace: str = ""
 
 
 class Action(Settings, ABC):
@@ -62,6 +66,11 @@ class Action(Settings, ABC):
 
     notifies: ClassVar[bool] = False
     """Whether it tells people how the workflow ended, so that it is one of those that `exitkit notify` means."""
+
+    @classmethod
+    def wants_record(cls, given: Mapping[str, object]) -> bool:  # noqa: ARG003 - most need no more than the arguments
+        """Whether the workflow's record makes it better, for settings as a plan gives them; it then waits a second for it."""
+        return False
 
     def guard(self, context: "Context") -> None:
         """Refuse, before it runs, what must not be done whatever the plan says. Raises ConfigError."""

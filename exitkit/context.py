@@ -2,13 +2,20 @@
 
 import base64
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from exitkit.argo.workflow import Workflow
 from exitkit.entry import Entry, StepOutcome
-from exitkit.receipts import Nowhere, State
+from exitkit.logreader import Logs, NoLogs
+from exitkit.recordreader import NoRecords, Records
 from exitkit.retry import Retry
 from exitkit.retry.clock import Deadline
+
+if TYPE_CHECKING:
+    from exitkit.argo.record import WorkflowRecord
+    from exitkit.history import History
+    from exitkit.store.bounded import BoundedStore
 
 __all__ = ["Context", "Entry", "StepOutcome"]
 
@@ -18,7 +25,8 @@ class Context:
     """Handed to every action. A new field needs a decision note: this must not become a bag.
 
     `step` is the id of the running step, `because` why it runs if it is a fallback, `entries` what the
-    steps before it came to.
+    steps before it came to. `state` keeps receipts from one run to the next, and `history` is how earlier runs of
+    the same series ended.
     """
 
     workflow: Workflow
@@ -27,11 +35,53 @@ class Context:
     because: str = ""
     dry_run: bool = False
     entries: tuple[Entry, ...] = ()
-    state: State = field(default_factory=Nowhere)
+    state: "BoundedStore | None" = None
+    history: "History | None" = None
+    records: Records = field(default_factory=NoRecords)
+    logs: Logs = field(default_factory=NoLogs)
 
     @property
     def deadline(self) -> Deadline:
         return self.retry.deadline
+
+    def record(self, *, needed: bool = False) -> "WorkflowRecord | None":
+        """The workflow's own record, with all nodes, read once a run; None where there is none. Never raises.
+
+        Whoever can do without waits a second for it at most, whoever `needed` it half of the step's time; why there is
+        none, `records.note` says. It may be a reading in which the workflow's end is not written down yet.
+        """
+        return self.records.record(self.deadline, needed=needed)
+
+    def informed(self) -> "Context":
+        """With the workflow as its record knows it, where there is one; see `record`."""
+        record = self.record()
+        if record is None:
+            return self._lacking()
+        from exitkit.argo.record import joined
+
+        return replace(self, workflow=joined.informed(self.workflow, record))
+
+    def explained(self) -> "Context":
+        """As `informed`, and with the lines of the failed steps' logs that say why; both are read at the same time."""
+        self.logs.begin(self.workflow.failures, self.deadline)
+        context = self.informed()
+        failures = context.workflow.failures
+        told = failures.with_lines(self.logs.lines(failures, self.deadline))
+        return context if told is failures else replace(context, workflow=replace(context.workflow, failures=told))
+
+    def _lacking(self) -> "Context":
+        """Noting what the record would have told, where that is more than details."""
+        workflow = self.workflow
+        if not self.records.note or workflow.told is not None:
+            return self
+        if workflow.failures.truncated:
+            lacks = "what was cut off of the failed steps"
+        elif workflow.step and not workflow.step_ended:
+            lacks = "how the step ended"
+        else:
+            return self
+        note = f"{lacks} is in the workflow's record, which was not read: {self.records.note}"
+        return replace(self, workflow=replace(workflow, notes=(*workflow.notes, note)))
 
     @property
     def delivery(self) -> str:
@@ -40,7 +90,7 @@ class Context:
         Made of the workflow's uid, the handler's node, the step, the status, and when the last failure
         finished, which tells a retried workflow's second end from its first. 26 characters of a-z2-7.
         """
-        workflow = self.workflow
+        workflow = self.workflow.as_told
         created = workflow.creation_timestamp.isoformat() if workflow.creation_timestamp else ""
         finished = max((one.finished_at.isoformat() for one in workflow.failures if one.finished_at), default="")
         identity = workflow.uid or f"{workflow.namespace}/{workflow.name}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-CUT = 0.35
+CUT = 0.5
 """Seconds that requests under way get to come back after a signal."""
 
 PATIENCE = 0.85

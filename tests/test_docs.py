@@ -113,6 +113,8 @@ def test_commands_in_prose_are_taken_by_the_command_line(monkeypatch, tmp_path, 
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "exitkit.yaml").write_text("steps: [{uses: notify.console}]", "utf-8")
+    for name in ("fail.log", "pass.log"):
+        (tmp_path / name).write_text("started\n", "utf-8")
     lines = [
         line.removeprefix("$ exitkit ")
         for path in (ROOT / "README.md", *DOCS.glob("*.md"))
@@ -205,3 +207,53 @@ def schema_validator():
     from exitkit.plan import schema
 
     return jsonschema.Draft202012Validator(schema.plan_schema(BUILTIN))
+
+
+def draw():
+    spec = importlib.util.spec_from_file_location("exitkit_docs_draw", DOCS / "pictures/draw.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_pictures_show_what_is_sent_today():
+    """Each picture bears the digest of the page that it was drawn from; no browser is needed to see that it is stale."""
+    drawing = draw()
+    stale = [
+        name
+        for name in drawing.PICTURES
+        if drawing.digest_in((DOCS / f"pictures/{name}.png").read_bytes()) != drawing.digest(drawing.page(name))
+    ]
+    assert stale == [], "run python docs/pictures/draw.py"
+
+
+def test_every_picture_is_shown_and_can_be_drawn_anew():
+    """A picture that no page shows is nobody's, and one that nothing draws grows old."""
+    shown = {
+        Path(found).name
+        for page in [ROOT / "README.md", *DOCS.rglob("*.md")]
+        for found in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text("utf-8"))
+    }
+    there = {one.name for one in (DOCS / "pictures").iterdir() if one.suffix in (".png", ".svg")}
+    assert shown == there == {"house.svg", *(f"{name}.png" for name in draw().PICTURES)}
+
+
+def test_a_picture_keeps_the_digest_it_was_given():
+    """Also where it is stamped twice."""
+    drawing = draw()
+    picture = (DOCS / "pictures/slack.png").read_bytes()
+    twice = drawing.stamped(drawing.stamped(picture, "old"), "new")
+    assert drawing.digest_in(twice) == drawing.digest("new")
+    assert len(twice) == len(picture)
+
+
+def test_the_kinds_of_settings_that_plugins_are_told_of_are_there():
+    """The lines run as they stand, and what the page says of each field is so."""
+    text = (DOCS / "plugins.md").read_text("utf-8").partition("## Kinds of settings")[2]
+    (block,) = re.findall(r"^```python\n(.*?)^```", text.partition("## ")[0], re.DOTALL | re.MULTILINE)
+    names = {}
+    exec(compile(block, "plugins.md", "exec"), names)
+    pager = names["Pager"]
+    assert fields.addresses_of(pager) == {"room"}
+    assert fields.secrets_of(pager) == ("token",)
+    assert fields.are_headers(pager.model_fields["headers"])

@@ -1,6 +1,8 @@
 """The process: when it started, and that nothing but itself ends it."""
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -29,3 +31,24 @@ def test_what_an_action_calls_to_end_the_process_ends_the_action(monkeypatch):
     process._keep_the_end(Stop())
     with pytest.raises(SystemExit, match=r"os\._exit\(3\) was called"):
         os._exit(3)
+
+
+PLUGINS = """
+import os, sys
+from exitkit import __main__ as process
+process._without_plugins_of_pydantic()
+import pydantic
+class Model(pydantic.BaseModel):
+    number: int
+assert Model(number="3").number == 3
+print("importlib.metadata" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(("disabled", "loaded"), [({}, "False"), ({"PYDANTIC_DISABLE_PLUGINS": "other"}, "True")])
+def test_no_time_goes_into_looking_for_plugins_of_pydantic(disabled, loaded):
+    """Unless somebody has chosen which of them are disabled. Where this fails, pydantic looks for them another way."""
+    environ = {name: value for name, value in os.environ.items() if name != "PYDANTIC_DISABLE_PLUGINS"}
+    script = [sys.executable, "-c", PLUGINS]
+    done = subprocess.run(script, env=environ | disabled, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == loaded

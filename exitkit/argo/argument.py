@@ -7,6 +7,8 @@ import stat
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from exitkit.text import unsafe
+
 MOST: Final = 16 * 2**20
 """Characters of a value, and bytes of a file, that are read. A Workflow object holds about 1.5 MiB (etcd), a ConfigMap 1 MiB."""
 
@@ -17,7 +19,7 @@ _NOTHING = ("", "<nil>", "<no value>")
 # Argo's emissary replaces an argument over 128 KiB by this (workflow/executor/emissary). Nothing else is opened:
 # a value comes from the workflow's author, who must not read the exit pod's token with it.
 _FILE = re.compile(r"@(/tmp/argo_arg_[0-9]+\.txt)")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile(f"[{unsafe.SURROGATES}]")
 
 
 class Argument(NamedTuple):

@@ -10,9 +10,13 @@ from pathlib import Path
 from exitkit.argo.argument import Argument, encodable, is_unset, resolve
 from exitkit.argo.facts import FACTS
 from exitkit.argo.timestamp import parse_moment
+from exitkit.text import unsafe
 
 STATUSES = ("Succeeded", "Failed", "Error", "Running", "Pending", "Skipped", "Omitted")
 """Argo's words for how a workflow or a node stands (workflow_types.go)."""
+
+CUT = "was cut or damaged; what stood at its end is missing"
+"""What is noted of a fact that an argument holds the beginning of."""
 
 # The longest name that Kubernetes allows, for what is a DNS subdomain (RFC 1123). Node names are paths of such names.
 _LONGEST_NAME, _LONGEST_PATH, _LONGEST_WORD = 253, 4096, 64
@@ -21,7 +25,7 @@ _LONGEST_MAPPING = 4 * 2**20
 # A century: beyond it, a number is not what it says.
 _LONGEST_DURATION = 100 * 366 * 86400.0
 _NUMBER = re.compile(r"[0-9]{1,309}(?:\.[0-9]{0,309})?(?:[eE][+-]?[0-9]{1,3})?")
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROLS = re.compile(f"[{unsafe.C0}{unsafe.C1}{unsafe.LINES}]")
 _PAIR = re.compile(r"\s*([^\s=\[{\"'][^=\n]{0,252})=(.*)", re.DOTALL)
 _FACTS = {fact.name: fact for fact in FACTS}
 
@@ -168,7 +172,7 @@ class ArgumentReader:
             self.note(name, f"is no JSON and was not read: {error}")
             return {}
         if not whole:
-            self.note(name, "was cut or damaged; what stood at its end is missing")
+            self.note(name, CUT)
         found = _named(value, name)
         if found is None:
             self.note(name, "is neither an object nor a list of names and values, and was not read")

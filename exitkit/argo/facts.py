@@ -46,7 +46,7 @@ FACTS: Final = (
         "Every fact of Argo's `workflow` in one object, in base64 or as JSON; each one's own flag goes before it.",
     ),
     Fact("failures", "workflow.failures", "The failed nodes, as Argo quotes them; give it as an argument of its own."),
-    Fact("duration", "workflow.duration", "Seconds since the workflow started."),
+    Fact("duration", "workflow.duration", "Seconds that the workflow has run, as Argo counted when it made this pod."),
     Fact("message", "", "What else to say of how it ended, such as a message of your own."),
     Fact("parameters", "workflow.parameters.json", "The workflow's parameters, as JSON or name=value.", repeated=True),
     Fact("labels", "workflow.labels.json", "The workflow's labels, as JSON or name=value.", repeated=True),

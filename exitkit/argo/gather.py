@@ -30,7 +30,7 @@ def gather(given: Given, environ: Mapping[str, str], *, root: Path = Path("/")) 
         duration=read.seconds("duration"),
         message=read.text("message"),
         parameters=read.mapping("parameters"),
-        labels=_labels(read.mapping("labels")),
+        labels=without_running(read.mapping("labels")),
         annotations=read.mapping("annotations"),
         outputs=read.mapping("outputs"),
         creation_timestamp=read.moment("creation_timestamp"),
@@ -54,7 +54,7 @@ def gather(given: Given, environ: Mapping[str, str], *, root: Path = Path("/")) 
     )
 
 
-def _labels(labels: Mapping[str, str]) -> dict[str, str]:
+def without_running(labels: Mapping[str, str]) -> dict[str, str]:
     """Without what the controller says of a workflow that runs, and writes anew only after this handler has ended."""
     return {name: value for name, value in labels.items() if (name, value) not in _STILL_RUNNING}
 

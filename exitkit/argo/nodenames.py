@@ -4,13 +4,17 @@ A node's name is its path (`wf[0].train.onExit`), its id `<workflow>-<fnv32a of 
 """
 
 import re
+from collections.abc import Iterator
 
 _FNV_OFFSET, _FNV_PRIME = 0x811C9DC5, 0x01000193
 _FNV_INVERSE = pow(_FNV_PRIME, -1, 2**32)
 _HASH = re.compile(r"-([0-9]{1,10})\Z")
 _HOOKED = re.compile(r"(.*)\.(?:onExit|hooks\.[^.\[(]+)(?=$|[.\[(])", re.DOTALL)
+_JOINT = re.compile(r"[.\[(]")
 _ATTEMPT = re.compile(r"\([0-9]+\)(?=$|[.\[])")
 _ATTEMPT_AT_END = re.compile(r"\([0-9]+\)\Z")
+_LONGEST_PREFIX = 242
+"""Characters of a pod's name before its hash (ensurePodNamePrefixLength in workflow/util/pod_name.go)."""
 # A retryStrategy's attempts at the workflow's handler that are recognised by their id.
 _MOST_ATTEMPTS = 20
 
@@ -52,6 +56,29 @@ def node_id_of(workflow: str, pod_name: str) -> str:
         return workflow
     digits = node_hash(pod_name)
     return f"{workflow}-{digits}" if digits else ""
+
+
+def pod_name_of(workflow: str, node_name: str, template_name: str, node_id: str) -> str:
+    """The pod's name in Argo's second form, the default since 3.4 (GeneratePodName in workflow/util/pod_name.go)."""
+    if workflow in (node_name, node_id):
+        return workflow
+    prefix = f"{workflow}-{template_name}" if template_name and ".inline" not in node_name else workflow
+    return f"{prefix[:_LONGEST_PREFIX]}-{node_hash(node_id) or fnv32a(node_name)}"
+
+
+def names_above(node_name: str) -> Iterator[str]:
+    """The names of which this one is a continuation, the longest first: `wf[0].a`, `wf[0]` and `wf` of `wf[0].a(1:b)`.
+
+    An item's text may have any sign in it, so that a name among them may be nobody's.
+    """
+    for joint in reversed([match.start() for match in _JOINT.finditer(node_name)]):
+        if joint:
+            yield node_name[:joint]
+
+
+def without_attempt(node_name: str) -> str:
+    """The name of the node of which this is an attempt: `wf[0].fit` of `wf[0].fit(2)`."""
+    return _ATTEMPT_AT_END.sub("", node_name)
 
 
 def handler_name(workflow: str, node_id: str) -> str:

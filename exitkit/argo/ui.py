@@ -3,8 +3,10 @@
 import re
 from urllib.parse import quote, urlencode, urlsplit
 
+from exitkit.text import unsafe
+
 # Spaces, controls and what no address may hold bare (RFC 3986), so that no channel's markup can be broken out of.
-_FORBIDDEN = re.compile(r"""[\x00-\x20\x7f-\xa0<>"'`|\\^{}\ud800-\udfff]""")
+_FORBIDDEN = re.compile(f"""[{unsafe.C0}{unsafe.C1}{unsafe.SPACES}{unsafe.SURROGATES}<>"'`|\\\\^{{}}]""")
 
 
 def clean_base(url: str) -> str:

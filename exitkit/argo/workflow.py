@@ -4,15 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from exitkit.argo import nodenames, ui
 from exitkit.argo.failures import Failure, FailureGroup, Failures, reason
 from exitkit.argo.timestamp import write_moment
 
+if TYPE_CHECKING:
+    from exitkit.argo.record.node import Node
+
 # https://argo-workflows.readthedocs.io/en/latest/workflow-creator/ and workflow/common/common.go
 _LABEL = "workflows.argoproj.io/"
 _ACTORS = ("actor-preferred-username", "actor-email", "actor")
+
+
+COUNTED = ("total", "succeeded", "failed", "skipped", "running", "retried")
+"""What `counts` has: steps with a pod or the like, by how they ended; `retried` are further attempts."""
 
 
 class LastRetry(NamedTuple):
@@ -30,6 +37,10 @@ class Workflow:
 
     `duration` is in seconds. `node_name`, `node_id`, `pod_name`, `container_name` and `template` are those of the
     handler that runs, not of what failed. `notes` says which facts could not be read, and why.
+
+    What only the workflow's record knows is unknown where that was not read: `started_at` and `finished_at`, `counts` of
+    its steps by how they ended, `submitted_by`, and `node`, which is what the handler is for: the workflow's own node,
+    or a step's. `told` is then the workflow as its arguments alone tell it, None where this is that.
     """
 
     name: str = ""
@@ -60,6 +71,17 @@ class Workflow:
     last_retry: LastRetry = field(default_factory=LastRetry)
     argo_url: str = ""
     notes: tuple[str, ...] = ()
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    submitted_by: str = ""
+    node: "Node | None" = field(default=None, compare=False, repr=False)
+    told: "Workflow | None" = field(default=None, compare=False, repr=False)
+
+    @property
+    def as_told(self) -> Self:
+        """By its arguments alone, which are the same in every run of the handler; ids are made of them."""
+        return self.told or self  # type: ignore[return-value]  # of its own kind
 
     @property
     def succeeded(self) -> bool:
@@ -73,15 +95,17 @@ class Workflow:
     def ended_at(self) -> datetime | None:
         """When it ended, by its creation and duration, else when the last failure did; None if no fact tells.
 
-        From the facts alone, so that a second run of the same handler says the same.
+        From the arguments alone, so that a second run of the same handler says the same.
         """
+        if self.told is not None:
+            return self.told.ended_at
         if self.creation_timestamp and self.duration is not None:
             try:
                 if self.duration >= 0:
                     return self.creation_timestamp + timedelta(seconds=self.duration)
             except (OverflowError, ValueError):  # a duration that no calendar holds, or none at all
                 pass
-        return max((one.finished_at for one in self.failures if one.finished_at), default=None)
+        return self.failures.finished_at
 
     @cached_property
     def stopped(self) -> bool:
@@ -150,6 +174,11 @@ class Workflow:
             "duration": self.duration,
             "message": self.message,
             "creationTimestamp": write_moment(self.creation_timestamp),
+            "startedAt": write_moment(self.started_at),
+            "finishedAt": write_moment(self.finished_at),
+            "submittedBy": self.submitted_by,
+            "counts": {**dict.fromkeys(COUNTED, None), **self.counts},
+            "subjectNode": node_facts(self.node),
             "scheduledTime": write_moment(self.scheduled_time),
             "priority": self.priority,
             "mainEntrypoint": self.main_entrypoint,
@@ -193,6 +222,16 @@ class Workflow:
             "container": failure.container,
             "tries": failure.tries,
             "url": self.failure_url(failure),
+            "inputs": dict(failure.inputs),
+            "outputs": dict(failure.outputs),
+            "startedAt": write_moment(failure.node.started_at) if failure.node else None,
+            "duration": failure.node.duration if failure.node else None,
+            "host": failure.node.host if failure.node else "",
+            "limits": dict(failure.limits),
+            "requests": dict(failure.requests),
+            "cure": failure.cure,
+            "platform": failure.platform,
+            "lines": [line.facts() for line in failure.lines],
         }
 
     def _summary_facts(self) -> dict[str, object]:
@@ -207,3 +246,22 @@ class Workflow:
 
     def _group_facts(self, group: FailureGroup) -> dict[str, object]:
         return {"message": group.first.text, "count": group.count, "first": self._failure_facts(group.first)}
+
+
+def node_facts(node: "Node | None") -> dict[str, object]:
+    """A node of the record under Argo's names; all is empty or null where there is none."""
+    return {
+        "name": node.name if node else "",
+        "displayName": node.display_name if node else "",
+        "phase": node.phase if node else "",
+        "message": node.message if node else "",
+        "exitCode": node.exit_code if node else None,
+        "result": node.result if node else None,
+        "templateName": node.template_name if node else "",
+        "inputs": dict(node.inputs) if node else {},
+        "outputs": dict(node.outputs) if node else {},
+        "startedAt": write_moment(node.started_at) if node else None,
+        "finishedAt": write_moment(node.finished_at) if node else None,
+        "duration": node.duration if node else None,
+        "host": node.host if node else "",
+    }

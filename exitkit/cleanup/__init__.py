@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from exitkit.action import Action, Result
 from exitkit.argo.workflow import Workflow
-from exitkit.cleanup.engine import confirm
+from exitkit.cleanup.engine import confirm, laterlist
 from exitkit.cleanup.engine.deletion import Sweeper
 from exitkit.cleanup.engine.globs import Globs, escaped, is_magic
 from exitkit.cleanup.engine.ownership import Uid, is_telling, owners
@@ -19,7 +19,7 @@ from exitkit.cleanup.engine.removal import Removal
 from exitkit.clients.appendfile import Sink, open_file
 from exitkit.context import Context
 from exitkit.errors import ConfigError, Skip
-from exitkit.text.filled import written
+from exitkit.text.filled import Filled, written
 from exitkit.text.units import Bytes, Seconds
 
 _SOMEBODYS = "so it may be somebody else's; say anything: true if it is to be deleted all the same"
@@ -54,6 +54,9 @@ class Cleanup(Action):
 
     globs: ClassVar[tuple[str, ...]] = ("include", "exclude")
     """The settings in which *, ? and [ are wildcards, unless a template put them in."""
+
+    places: ClassVar[tuple[str, ...]] = ()
+    """The settings that are paths, in which nothing at the end is the folder that it stands in."""
 
     reads_in_dry_run: ClassVar[bool] = False
     """Whether a dry run sends requests, which only read."""
@@ -129,6 +132,13 @@ class Cleanup(Action):
     @classmethod
     def literal(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """The settings, in which what templates put into a pattern stands for itself. Raises ConfigError."""
+        for key in given.keys() & set(cls.places):
+            for place in given[key] if isinstance(given[key], list) else [given[key]]:
+                if isinstance(place, Filled) and place.ends_with_nothing and place.endswith("/"):
+                    raise ConfigError(
+                        f"{key}: {str(place)[:200]!r} ends with what a template filled in with nothing, so that it stands "
+                        "for the whole folder: leave the template out if that is meant"
+                    )
         return {key: _literal(value, escaped if key in cls.globs else str) for key, value in given.items()}
 
     def run(self, context: Context) -> Result:
@@ -150,7 +160,10 @@ class Cleanup(Action):
         if self.receipt.startswith("s3://"):
             from exitkit.clients.s3.upload import open_upload
 
-            return open_upload(self.receipt, self.receipt_access(), context)
+            if laterlist.is_first(context):
+                return open_upload(self.receipt, self.receipt_access(), context)
+            own = laterlist.beside(self.receipt)
+            return laterlist.LaterList(lambda: open_upload(own, self.receipt_access(), context))
         return open_file(self.receipt)
 
     def receipt_access(self) -> dict[str, Any]:

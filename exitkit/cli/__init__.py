@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from exitkit.signals import Stop
 
 
-_COMMANDS = ("run", "check", "preview", "actions", "schema", "manifest", "demo", "completion")
+_COMMANDS = ("run", "check", "preview", "explain", "actions", "schema", "manifest", "doctor", "demo", "completion")
 """The commands beside the four kinds of action that do something."""
 
 USAGE = 2
@@ -29,10 +29,10 @@ def run(argv: list[str], stop: "Stop | None" = None, environ: Mapping[str, str] 
         if not line.plainly():
             from exitkit.cli import typerapp
 
-            typerapp.build(line.argv, line.session)(line.argv, prog_name="exitkit", standalone_mode=True)
-    except SystemExit as ended:  # how Typer says that it is done, also with usage errors, which are 2
-        if ended.code == USAGE:
-            return line.refused("what was typed is wrong; the log says what")
+            wrong = typerapp.run(line.argv, line.session)
+            if wrong:
+                return line.refused(wrong)
+    except SystemExit as ended:  # how Typer says that it is done
         if ended.code:
             return ended.code if isinstance(ended.code, int) else 1
     except ExitkitError as error:

@@ -4,7 +4,8 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from exitkit.cli import flags
 from exitkit.errors import ConfigError
@@ -37,8 +38,8 @@ def show_schema() -> None:
     say(json.dumps(schema.plan_schema(), indent=2))
 
 
-def show_preview(report: Report) -> None:
-    """Each step: whether it would run, and what it would do or send."""
+def show_preview(report: Report, made_up: Mapping[str, Sequence[str]] = MappingProxyType({})) -> None:
+    """Each step: whether it would run, and what it would do or send; with which secrets made up, by its id."""
     for entry in report.entries:
         say(f"{entry.step} ({entry.uses}): {redact.printable(redact.redact(entry.summary), 2000)}")
         for key, value in entry.facts.items():
@@ -46,6 +47,8 @@ def show_preview(report: Report) -> None:
                 say(f"  {line}" if key == "payload" else f"  {key}: {line}")
         for note in entry.notes:
             say(f"  note: {redact.printable(note, 400)}")
+        for name in made_up.get(entry.step, ()):
+            say(f"  note: {name} is not known here, and made up to show this")
         say("")
 
 

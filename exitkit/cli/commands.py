@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -15,14 +15,15 @@ from exitkit.argo import executor
 from exitkit.argo.facts import FACTS
 from exitkit.argo.gather import gather
 from exitkit.argo.workflow import Workflow
-from exitkit.cli import flags
+from exitkit.cli import flags, recording
 from exitkit.cli.flags import Command, Flag, Given
 from exitkit.context import Context
 from exitkit.errors import ConfigError
+from exitkit.logreader import LogReader
 from exitkit.plan import check as plan
 from exitkit.plan import find, registry
 from exitkit.plan.check import Plan
-from exitkit.receipts import open_state
+from exitkit.recordreader import RecordReader
 from exitkit.retry import Retry
 from exitkit.run import deadline_for, dispatch, output
 from exitkit.run.output import Format
@@ -44,18 +45,16 @@ class RunOptions(BaseModel):
         "auto", description="How to print the report; auto is a table on a terminal, else JSON."
     )
     output_dir: str = Field("", description="Folder for the files report, outcome, exit-code and summary.")
-    state: str = Field("", description="Folder for receipts, so that a second run does not deliver again.")
-
-
-class PreviewOptions(BaseModel):
-    """With what a preview is made, and how it is shown."""
-
-    model_config = settings.STRICT
-
-    sample: Literal["failed", "succeeded", "many", "bare"] | None = Field(
-        None, description="Take the facts of a workflow that might be: one failed, succeeded, or had many failures."
+    state: str = Field(
+        "",
+        description="Where is kept from run to run what has been done, so that it is done once: a folder, "
+        "s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or configmap://NAMESPACE/NAME; by default the plan's own.",
     )
-    html: bool = Field(False, description="Show the mail's HTML and nothing else, to be opened in a browser.")
+    record: str = Field(
+        "",
+        description="File that holds the Workflow, as `argo get -o json` writes it; without it the record is read from "
+        "argo-server or the Kubernetes API, where they are known and something needs it.",
+    )
 
 
 class CommandSession:
@@ -64,6 +63,7 @@ class CommandSession:
     def __init__(self, environ: Mapping[str, str], stop: Stop | None = None) -> None:
         self.environ, self.stop = environ, stop or Stop()
         self.exit_code = 0
+        self.asks = True  # whether a cluster or server may be asked for the workflow's record
 
     def workflow(self, given: Given) -> Workflow:
         return gather(given.get("facts", {}), self.environ)
@@ -88,9 +88,12 @@ class CommandSession:
         """Run the plan, print the report unless quiet, and keep the exit code. Raises ConfigError."""
         chosen = self.options(given)
         dry_run = chosen.dry_run or dry_run
-        context = Context(
-            workflow=self.workflow(given), dry_run=dry_run, state=open_state("" if dry_run else chosen.state)
-        )
+        workflow, records = recording.of_file(self.workflow(given), chosen.record)
+        context = Context(workflow=workflow, dry_run=dry_run, records=records)
+        if where := "" if dry_run else chosen.state or what.state:
+            from exitkit.cli import remembered  # which is needed with a store alone
+
+            context = remembered.with_store(context, where, what.series)
         place = output.Place(chosen.report_format, chosen.output_dir, output.declared(context.workflow.template))
         report = self.run(what, context, chosen.timeout, place, fail_on=chosen.fail_on)
         if quiet:
@@ -112,6 +115,7 @@ class CommandSession:
         """The report of the plan, which a signal or the deadline ends early. Raises ConfigError."""
         deadline = deadline_for(what, context, timeout, self._spent())
         context = replace(context, retry=Retry(deadline=deadline))
+        context = recording.reading(context, self.environ) if self.asks else context
         self.stop.on_signal = lambda: deadline.cut(CUT)
         self.stop.tell("place", place.form, place.folder, dict(place.declared))
         self.stop.tell("limit", time.monotonic() + deadline.remaining())
@@ -119,6 +123,12 @@ class CommandSession:
         gc.enable()
         with stdout.apart():
             report = dispatch(what, context, self.environ, fail_on=fail_on, because=because, tell=self.stop.tell)
+        for reader in (context.records, context.logs):
+            if isinstance(reader, RecordReader | LogReader):
+                reader.close()
+            if context.history is not None:
+                context.history.keep(deadline)
+                report = replace(report, notes=(*report.notes, *context.history.notes))
         self.stop.over = True
         self.stop.tell("over")
         if number := self.stop.number:
@@ -127,7 +137,11 @@ class CommandSession:
 
     def write(self, report: Report, place: output.Place) -> None:
         """Put the report where it belongs, and keep the exit code that it then tells."""
-        told = output.write(report, place, lambda code: self.stop.tell("code", code))
+        try:
+            told = output.write(report, place, lambda code: self.stop.tell("code", code))
+        except Exception:  # whatever an action has done to what makes it: a watchdog makes one of what it was told
+            self.stop.tell("code", None)
+            raise
         self.exit_code = told.exit_code
 
     def _spent(self) -> float:
@@ -179,17 +193,22 @@ def run_plan(session: CommandSession) -> Command:
 
 
 def preview(session: CommandSession) -> Command:
+    from exitkit.cli.preview import PreviewOptions
+
     def act(given: Given, arguments: list[str]) -> None:
         chosen = settings.load(PreviewOptions, flags.read(PreviewOptions, given["preview"]), {}, "")
         if chosen.sample:
             from exitkit.plan import samples
 
             given = {**given, "facts": {**samples.facts(chosen.sample), **given["facts"]}}
-        what = session.planned(given, lambda: find.find_plan(arguments, session.environ))
-        report = session.act(what, given, dry_run=True, quiet=True)
+            session.asks = False  # there is no such workflow
+        what = session.planned(given, lambda: find.find_plan(arguments, session.environ, care="elsewhere"))
         from exitkit.cli import about
+        from exitkit.plan import secretless
 
-        (about.show_html if chosen.html else about.show_preview)(report)
+        what, made_up = secretless.completed(what, session.workflow(given).facts(), session.environ)
+        report = session.act(what, given, dry_run=True, quiet=True)
+        about.show_html(report) if chosen.html else about.show_preview(report, made_up)
 
     mine = flags.flags("preview", PreviewOptions, "")
     return flags.command("preview", "", [*mine, *run_flags(), *fact_flags()], act, argument="PLAN")
@@ -197,13 +216,27 @@ def preview(session: CommandSession) -> Command:
 
 def check(session: CommandSession) -> Command:
     def act(given: Given, arguments: list[str]) -> None:
-        found = session.planned(given, lambda: find.find_plan(arguments, session.environ, thorough=True))
+        found = session.planned(given, lambda: find.find_plan(arguments, session.environ, care="thorough"))
         count = len(found.each())
         from exitkit.cli import about
 
         about.say(f"{count} {'step' if count == 1 else 'steps'}, nothing wrong")
 
     return flags.command("check", "", [], act, argument="PLAN")
+
+
+def explain(_: CommandSession) -> Command:
+    from exitkit.cli import explainlog
+
+    def act(given: Given, logs: list[str]) -> None:
+        typed = flags.read(explainlog.ExplainOptions, given["explain"])
+        text = explainlog.explained(logs, settings.load(explainlog.ExplainOptions, typed, {}, ""))
+        if text:
+            from exitkit.cli import about
+
+            about.say(text)
+
+    return flags.command("explain", "", flags.flags("explain", explainlog.ExplainOptions, ""), act, argument="LOG")
 
 
 def actions(_: CommandSession) -> Command:
@@ -231,12 +264,27 @@ def manifest(session: CommandSession) -> Command:
         typed = flags.read(manifests.ManifestOptions, given["manifest"])
         options = settings.load(manifests.ManifestOptions, typed, {}, "")
         named = arguments or session.environ.get("EXITKIT_PLAN")
-        plan, text = find.read_plan(arguments, session.environ) if named else (None, "")
+        plan, text = find.read_plan(arguments, session.environ, care="elsewhere") if named else (None, "")
         from exitkit.cli import about
 
         about.say(manifests.manifests(options, plan, text).rstrip("\n"))
 
     return flags.command("manifest", "", flags.flags("manifest", manifests.ManifestOptions, ""), act, argument="PLAN")
+
+
+def doctor(session: CommandSession) -> Command:
+    def act(given: Given, arguments: list[str]) -> None:
+        from exitkit.cli import about
+        from exitkit.cli import doctor as doctors
+
+        chosen = session.options(given)
+        asked = doctors.Asked(arguments, session.workflow(given), chosen.state, chosen.output_dir)
+        with stdout.apart():  # it imports plugins
+            findings = doctors.examine(asked, session.environ)
+        about.say(doctors.told(findings))
+        session.exit_code = 1 if any(one.level == "wrong" for one in findings) else 0
+
+    return flags.command("doctor", "", [*run_flags(), *fact_flags()], act, argument="PLAN")
 
 
 def demo(session: CommandSession) -> Command:
@@ -245,6 +293,7 @@ def demo(session: CommandSession) -> Command:
 
         folder = Path(arguments[0] if arguments else "exitkit-demo")
         what, facts = demo.prepare(folder, session.environ)
+        session.asks = False  # there is no such workflow
         shown = {"report_format": "table", **given["run"]}
         session.act(what, {**given, "facts": {**facts, **given["facts"]}, "run": shown})
 
@@ -264,9 +313,11 @@ BY_NAME: Mapping[str, Callable[[CommandSession], Command]] = {
     "run": run_plan,
     "check": check,
     "preview": preview,
+    "explain": explain,
     "actions": actions,
     "schema": schema,
     "manifest": manifest,
+    "doctor": doctor,
     "demo": demo,
     "completion": completion,
 }

@@ -4,6 +4,7 @@ The workflow has ended all the same, and somebody waits to hear of it: the chann
 files and messages in which the end of a run is told are written as for any other.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 
 from exitkit import settings, stdout
@@ -14,7 +15,6 @@ from exitkit.context import Context
 from exitkit.entry import Entry
 from exitkit.errors import ConfigError
 from exitkit.plan import find
-from exitkit.receipts import Nowhere, State, open_state
 from exitkit.run import output
 from exitkit.run.report import Report, identity
 from exitkit.text import redact
@@ -25,7 +25,12 @@ def tell(session: CommandSession, argv: list[str], text: str) -> int:
     given = _gleaned(argv)
     chosen = _options(session, given)
     dry_run = chosen.dry_run
-    context = Context(workflow=session.workflow(given), dry_run=dry_run, state=_state("" if dry_run else chosen.state))
+    context = Context(workflow=session.workflow(given), dry_run=dry_run)
+    if chosen.state and not dry_run:
+        from exitkit.cli import remembered
+
+        with suppress(ConfigError):  # which may be what is told of here
+            context = remembered.with_store(context, chosen.state)
     place = output.Place(chosen.report_format, chosen.output_dir, output.declared(context.workflow.template))
     name = "plan" if argv[0] == "run" else ".".join(argv[: 2 if argv[1:2] and argv[1][:1] != "-" else 1])
     clock = context.deadline.clock
@@ -74,10 +79,3 @@ def _options(session: CommandSession, given: Given) -> RunOptions:
                 if given["run"].pop(field, None) is None:
                     environ.pop(f"EXITKIT_{field.upper()}", None)
     return RunOptions()
-
-
-def _state(where: str) -> State:
-    try:
-        return open_state(where)
-    except ConfigError:
-        return Nowhere()

@@ -18,9 +18,11 @@ COMMANDS = {
     "run": "Run a plan, by default exitkit.yaml.",
     "check": "Say what is wrong with a plan, and run nothing.",
     "preview": "Show what a plan would do and send, and do nothing.",
+    "explain": "Show the lines of a log that say why its run failed.",
     "actions": "List the actions, or the settings of one.",
     "schema": "Print the JSON Schema of a plan, for editors.",
     "manifest": "Print what puts exitkit into a cluster, with the rights that a plan needs.",
+    "doctor": "Say what of this place would be wrong in a run, and send nothing.",
     "demo": "Run a plan on a failed workflow's facts, to try it out.",
     "completion": "Print a script that completes commands and flags, for bash, zsh or fish.",
     "help": "Show what a command does and takes.",
@@ -29,6 +31,31 @@ COMMANDS = {
 """What stands beside the four kinds of action, and its help."""
 
 _ABOUT = "What should happen when an Argo workflow ends: tell people, clean up, ship the logs, report."
+
+
+# Of the library that Typer stands on, which it brings along under a name of its own.
+_TYPED_WRONG: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+
+def run(argv: list[str], session: "Callable[[], CommandSession]") -> str:
+    """Run the line, and say on standard error and in what is returned what was typed wrong; "" if nothing was.
+
+    Raises SystemExit with the exit code where the line itself asks for an end, as `--help` does.
+    """
+    try:
+        code = build(argv, session)(argv, prog_name="exitkit", standalone_mode=False)
+    except _TYPED_WRONG as error:
+        shown: Any = error
+        shown.show()
+        words: str = shown.format_message()
+        if "Usage:" in words:  # something is missing, and the help is the message
+            return f"more is to be said after {' '.join(['exitkit', *argv])}"
+        return words[:1].lower() + words[1:].rstrip(".")
+    except typer.Abort:
+        code = 1
+    if isinstance(code, int) and code:
+        raise SystemExit(code)
+    return ""
 
 
 def build(argv: list[str], session: "Callable[[], CommandSession]") -> typer.Typer:

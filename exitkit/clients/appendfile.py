@@ -1,10 +1,11 @@
 """A file that lines are added to, each on its way to the disk before what follows."""
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 from exitkit.errors import ActionError
 
@@ -28,14 +29,15 @@ def open_file(where: str, what: str = "receipt", so: str = ", so nothing was del
 
 
 class _File:
-    """A file of which every piece is on its way to the disk before the next deletion."""
+    """A file of which every piece is on its way to the disk before the next deletion, and that keeps none to itself."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: io.RawIOBase) -> None:
         self._file = file
 
     def write(self, data: bytes) -> None:
-        self._file.write(data)
-        self._file.flush()
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) or 0 :]
 
     def close(self) -> None:
         self._file.close()
@@ -49,4 +51,4 @@ def _appended(path: Path) -> Sink:
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         raise OSError(errno.EINVAL, "it is no plain file")
-    return _File(os.fdopen(fd, "ab"))
+    return _File(os.fdopen(fd, "ab", buffering=0))

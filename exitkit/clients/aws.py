@@ -130,9 +130,9 @@ def _send(request: Any, **_: object) -> Any:
         name: value.decode() if isinstance(value, bytes) else str(value) for name, value in request.headers.items()
     }
     body = request.body.encode() if isinstance(request.body, str) else request.body or b""
-    # A role's credentials may be made twice.
+    # A role's credentials may be made twice, and change nothing.
     response = http.request(
-        request.method, request.url, what=_WHAT, headers=headers, body=body, limit=1 << 20, idempotent=True
+        request.method, request.url, what=_WHAT, headers=headers, body=body, limit=1 << 20, idempotent=True, reads=True
     )
     return AWSResponse(request.url, response.status, dict(response.headers), _Raw(response.body))
 

@@ -23,14 +23,16 @@ def parse(url: str) -> Location:
     return Location(scheme, bucket, key)
 
 
-def open_bucket(location: Location, *, connections: int = 8) -> Bucket:
-    """The bucket; close it. Nothing is asked yet."""
+def open_bucket(location: Location, *, connections: int = 8, endpoint_url: str = "", region: str = "") -> Bucket:
+    """The bucket; close it. Nothing is asked yet. Of S3 it may be said where it is served, and in which region."""
     if location.scheme == "s3":
         from exitkit.clients.aws import AWSAccess
         from exitkit.clients.s3 import S3Bucket
         from exitkit.clients.s3.request import S3Options
 
-        return S3Bucket(location.bucket, AWSAccess(), S3Options(connections=connections))
+        return S3Bucket(
+            location.bucket, AWSAccess(endpoint_url=endpoint_url, region=region), S3Options(connections=connections)
+        )
     from exitkit.clients.gcp import GoogleAccess
     from exitkit.clients.gcs import GCSBucket
     from exitkit.clients.gcs.request import GCSOptions

@@ -1,6 +1,6 @@
 """What one request to delete achieved, and what cannot go."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -19,7 +19,7 @@ class Refusal:
 class PartialResult(Generic[T]):
     """What one request achieved of a batch: what cannot go, and what another request may cure.
 
-    `later` has a reason for each victim that is to be tried again, `after` is how many seconds the server asked for.
+    `later` has a reason for each victim that is to be tried again, some of which may have gone, the `doubtful`. `after` is how many seconds the server asked for.
     `slow` says that part of the answer was a word to be slower, such as SlowDown: what is waited for, not what fails.
     """
 
@@ -28,6 +28,7 @@ class PartialResult(Generic[T]):
     later: Mapping[T, str] = field(default_factory=dict)
     after: float | None = None
     slow: bool = False
+    doubtful: Collection[T] = ()
 
 
 def readable(name: str) -> str:

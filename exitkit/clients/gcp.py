@@ -161,6 +161,7 @@ def _fetch(  # noqa: PLR0913 - as google-auth calls it
             body=body.encode() if isinstance(body, str) else body or b"",
             limit=_LIMIT,
             idempotent=True,
+            reads=True,
             timeout=Timeouts(read=timeout if is_ping else None),
             ca_file=verify if isinstance(verify, str) else None,
             client_cert=cert,

@@ -15,12 +15,12 @@ _PIECE = 4 << 20
 class ObjectReader:
     """What is below a URL such as `s3://bucket/prefix/`. Close it."""
 
-    def __init__(self, url: str, context: Context) -> None:
+    def __init__(self, url: str, context: Context, *, endpoint_url: str = "", region: str = "") -> None:
         scheme, _, rest = url.partition("://")
         name, _, self.prefix = rest.partition("/")
         self.url, self.context = url, context
         # The credentials are those of the environment, as the tools of either find them.
-        self._bucket = open_bucket(Location(scheme, name, ""))
+        self._bucket = open_bucket(Location(scheme, name, ""), endpoint_url=endpoint_url, region=region)
 
     def close(self) -> None:
         self._bucket.close()

@@ -10,7 +10,7 @@ from exitkit.errors import ActionError
 PLAIN = "application/octet-stream"
 """The type of a content of which nothing is known."""
 
-_MOST_EMPTY = 100_000  # pages, of a thousand keys each
+_MOST_EMPTY = 250  # pages in a row: a store may have to pass over what was deleted, but not for ever
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,30 @@ class Page:
 
 
 def check_advance(token: object, seen: set[object], what: str) -> None:
-    """Raises ActionError where a page leads to one that has been read, or too many pages have nothing in them."""
-    if token in seen or len(seen) > _MOST_EMPTY:
+    """Raises ActionError where a page leads to one that has been read."""
+    if token in seen:
         raise ActionError(f"{what}: a page leads to itself, or to one before it", reason="server")
     seen.add(token)
+
+
+class Progress:
+    """How a listing goes on from page to page; both methods raise ActionError where it leads nowhere."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self._tokens, self._firsts, self._empty = set[object](), set[object](), 0
+
+    def came(self, first: object | None) -> None:
+        """A page has this as its first, or nothing in it. It comes again where tokens are new, and the pages are not."""
+        self._empty = 0 if first is not None else self._empty + 1
+        if self._empty > _MOST_EMPTY:
+            raise ActionError(f"{self.what}: page after page has nothing in it", reason="server")
+        if first is not None:
+            check_advance(first, self._firsts, self.what)
+
+    def leads_to(self, token: object) -> None:
+        """There is more, behind this token."""
+        check_advance(token, self._tokens, self.what)
 
 
 @dataclass(frozen=True)
@@ -81,15 +101,15 @@ class Bucket(ABC):
         """Write an object, whole, in the place of one that may be there."""
 
     @abstractmethod
-    def add(self, key: str, body: bytes, content_type: str = PLAIN) -> bool:
-        """Write an object that is not there yet; False if one is.
+    def add(self, key: str, body: bytes, content_type: str = PLAIN) -> str:
+        """Write an object that is not there yet: its version, or "" if one is.
 
         A server that does not know the condition replaces it.
         """
 
     @abstractmethod
-    def replace(self, key: str, body: bytes, version: str, content_type: str = PLAIN) -> bool:
-        """Write an object in the place of this version of it; False if it is another one by now, or none."""
+    def replace(self, key: str, body: bytes, version: str, content_type: str = PLAIN) -> str:
+        """Write an object in the place of this version of it: the new one, or "" if it is another by now, or none."""
 
     @abstractmethod
     def remove(self, key: str) -> None:

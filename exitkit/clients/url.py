@@ -6,6 +6,7 @@ import socket
 from urllib.parse import SplitResult, urlsplit
 
 from exitkit.errors import ConfigError
+from exitkit.text import unsafe
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -23,7 +24,8 @@ _METADATA = frozenset(
 # IPv6 ranges that carry an IPv4 address in their last bits (RFC 6052 and 4291).
 _CARRIERS = tuple(ipaddress.ip_network(text) for text in ("::ffff:0:0/96", "64:ff9b::/96", "::/96"))
 
-_UNFIT = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\\]")  # a backslash is read in two ways by two readers
+# A backslash is read in two ways by two readers.
+_UNFIT = re.compile(rf"[{unsafe.C0}{unsafe.C1}{unsafe.SPACES}{unsafe.LINES}\\]")
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
 
 

@@ -5,6 +5,7 @@ Nothing in a Message is markup. Whoever renders it escapes every part for its ch
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
 from exitkit.argo.failures import Failure, FailureGroup
@@ -13,6 +14,7 @@ from exitkit.message import markup
 from exitkit.text import redact
 from exitkit.text.excerpt import excerpt
 from exitkit.text.plain import plain
+from exitkit.text.safe import safe_values
 from exitkit.text.units import human_duration
 
 Level = Literal["rich", "reduced", "text", "line"]
@@ -26,6 +28,8 @@ _MOST_TEXT = 20_000
 _MOST_NAMES = 100  # of the steps with one message; the rest is counted
 _MOST_PLAIN = 2000  # characters of one failure in plain text
 _LONGEST = 20_000  # characters of a message that are kept; Kubernetes itself keeps 4,096 bytes
+_MOST_LINES, _LONGEST_LINE = 3, 300
+_MOST_VALUES, _LONGEST_VALUES = 10, 300
 _VERBS = {
     "Succeeded": "succeeded",
     "Failed": "failed",
@@ -46,7 +50,8 @@ class ShownFailure:
     `step` is what the first one is called and `others` the next, while `count` counts all. `gist` says in one line what
     went wrong, and `message` is the whole in as many lines as it has, or empty if the gist has said it all. `remarks`
     are what stands beside the name, such as the exit code; `reason` and `container` are two of them by themselves, in
-    Kubernetes' words. `link` leads to the first one's logs, or is empty.
+    Kubernetes' words. `link` leads to the first one's logs, or is empty. `advice` is what to do about it, where the cause
+    is a known one. `lines` are those of its log that say why, each with its number and the place in the user's own code.
     """
 
     step: str
@@ -59,6 +64,8 @@ class ShownFailure:
     remarks: tuple[str, ...] = ()
     reason: str = ""
     container: str = ""
+    advice: str = ""
+    lines: tuple[str, ...] = ()
 
     def names(self, limit: int = 200) -> str:
         """`extract-orders, extract-items and 9 more`, in some `limit` characters: what is left out is counted."""
@@ -156,7 +163,9 @@ def redacted(failure: Failure) -> Failure:
 def _paragraph(failure: ShownFailure) -> list[str]:
     """The failure in plain text: a line that says it, and below it, further in, what it is taken from."""
     rest = excerpt(failure.message, _MOST_PLAIN) if failure.message not in ("", failure.gist) else ""
-    return [f"- {failure.line(1000)}", *(f"    {line}".rstrip() for line in rest.split("\n") if rest)]
+    advice = [f"    -> {failure.advice}"] if failure.advice else []
+    shown = [*failure.lines, *(rest.split("\n") if rest else [])]
+    return [f"- {failure.line(1000)}", *advice, *(f"    {line}".rstrip() for line in shown)]
 
 
 def build(  # noqa: PLR0913 - each is one thing that a user may say
@@ -205,8 +214,16 @@ def _shown(workflow: Workflow, group: FailureGroup) -> ShownFailure:
         remarks=tuple(_one_line(remark, 100) for remark in first.remarks),
         reason=_one_line(first.reason, 100),
         container=_one_line(first.container, 100),
+        advice=_one_line(first.advice, 200),
         link=workflow.failure_url(group.first),
+        lines=_lines(first),
     )
+
+
+def _lines(failure: Failure) -> tuple[str, ...]:
+    """The log's best lines, as `42: KeyError: 'price' (/app/load.py:12 in read)`; only the first where no other stands out."""
+    best = [line for place, line in enumerate(failure.lines) if line.stands_out or not place][:_MOST_LINES]
+    return tuple(_one_line(line.shown, _LONGEST_LINE) for line in best)
 
 
 def _silent(failure: Failure) -> str:
@@ -238,21 +255,55 @@ def _summary(workflow: Workflow) -> str:
 
 
 def _facts(workflow: Workflow) -> list[tuple[str, str]]:
-    """Status and times are those of what ended; of a step nobody tells the times."""
-    created, step = workflow.creation_timestamp, workflow.step
+    """Status and times are those of what ended; of a step only the record tells the times."""
+    step = workflow.step
     status = workflow.status if workflow.step_ended else "ended" if step else workflow.status or "unknown"
-    duration = None if step else workflow.duration
+    duration = None if step and workflow.node is None else workflow.duration
+    inputs = workflow.node.inputs if step and workflow.node else {}
     facts = [
         ("Status", status),
         ("Namespace", workflow.namespace),
         ("Cron workflow", workflow.cron),
         ("Template", workflow.workflow_template),
+        ("Submitted by", workflow.submitted_by),
         ("Step", step),
-        ("Duration", human_duration(duration) if duration is not None else ""),
-        # Not its start: a mutex or a retry can lie between.
-        ("Workflow created" if step else "Created", created.strftime("%Y-%m-%d %H:%M:%S %Z") if created else ""),
+        ("Inputs", _values(inputs)),
+        ("Steps", _counted(workflow.counts) if not step else ""),
+        # Argo's goes up to when the controller looked last, not to the end: 20.7 s were told of a run of 3.
+        (
+            "Duration" if workflow.told is not None else "Argo's duration",
+            human_duration(duration) if duration is not None else "",
+        ),
+        *_times(workflow),
     ]
     return [(label, value) for label, value in facts if value]
+
+
+def _times(workflow: Workflow) -> list[tuple[str, str]]:
+    """When it started and finished, where the record knows; else when the workflow was created, named for what it is."""
+    if workflow.started_at:
+        finished = workflow.finished_at if not workflow.step or workflow.step_ended else None
+        return [("Started", _time(workflow.started_at)), ("Finished", _time(finished))]
+    # Not its start: a mutex or a retry can lie between.
+    return [("Workflow created" if workflow.step else "Created", _time(workflow.creation_timestamp))]
+
+
+def _time(time: datetime | None) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S %Z") if time else ""
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    """`3 of 20 failed, 2 skipped`; nothing where nothing failed, or there is but one step."""
+    if counts.get("total", 0) < 2 or not counts.get("failed"):
+        return ""
+    skipped = f", {counts['skipped']} skipped" if counts.get("skipped") else ""
+    return f"{counts['failed']:,} of {counts['total']:,} failed{skipped}"
+
+
+def _values(values: Mapping[str, str]) -> str:
+    """`date=2026-08-20, lr=0.1`, without those whose name says that they are secret."""
+    shown = [f"{name}={value}" for name, value in list(safe_values(values).items())[:_MOST_VALUES]]
+    return excerpt(", ".join(shown), _LONGEST_VALUES)
 
 
 def _one_line(text: str, limit: int) -> str:

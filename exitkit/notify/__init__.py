@@ -1,7 +1,8 @@
 """What every channel shares: the words, the ladder from rich to one line, and delivery once."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
 from pydantic import Field
@@ -11,6 +12,8 @@ from exitkit.context import Context
 from exitkit.errors import ActionError
 from exitkit.message import LEVELS, Level, Message, build
 from exitkit.notify.delivery import PartialDelivery, deliver
+
+_SECOND = "this may be a second copy: an earlier try may have arrived"
 
 
 class Refused(ActionError):
@@ -28,11 +31,18 @@ class Notify(Action):
 
     lenient: ClassVar[bool] = True  # a message with a gap in it is better than none
     notifies: ClassVar[bool] = True
+    sends_again: ClassVar[bool] = True
+    """Whether news of a failure goes out again that an earlier run may have sent, where nobody can tell: better twice
+    than never. What rather does something than tells somebody is held."""
 
     title: str = Field("", description="The first line; by default the workflow's name and how it ended.")
     text: str = Field("", description="Your own words, below the summary.")
     facts: dict[str, str] = Field({}, description="More facts to show, as label and value.")
     link: str = Field("", description="Where the title leads; by default the workflow in the Argo UI.")
+
+    @classmethod
+    def wants_record(cls, given: Mapping[str, object]) -> bool:  # noqa: ARG003 - whatever is set
+        return True
 
     @abstractmethod
     def target(self) -> str:
@@ -72,8 +82,15 @@ class Notify(Action):
             return Result(f"would notify {self.target()}", {"payload": payload})
         sender = self.open(context)
         ladder = _Ladder(self, sender, message, context)
-        part = sender if isinstance(sender, PartialDelivery) else None
-        return deliver(context, ladder.send, safe=self.is_safe_to_resend(), find=self.finder(context), part=part)
+        return deliver(
+            context,
+            ladder.send,
+            safe=self.is_safe_to_resend(),
+            find=self.finder(context),
+            part=sender if isinstance(sender, PartialDelivery) else None,
+            again=self.sends_again and not message.good,
+            flag=ladder.flag,
+        )
 
 
 class _Ladder:
@@ -83,6 +100,11 @@ class _Ladder:
         self.channel, self.sender, self.message, self.context = channel, sender, message, context
         self.rung = 0
         self.refusals: list[str] = []
+
+    def flag(self) -> None:
+        """Say in the message that it may be there already."""
+        if _SECOND not in self.message.notes:
+            self.message = replace(self.message, notes=(_SECOND, *self.message.notes))
 
     def send(self) -> Result:
         while True:

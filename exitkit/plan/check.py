@@ -1,31 +1,32 @@
 """A plan read from YAML and checked as a whole: all that is wrong, with line and column."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from exitkit import settings
 from exitkit.action import Action
 from exitkit.errors import ConfigError
-from exitkit.plan import Parallel, Plan, Status, Step, When, registry, single, template
-from exitkit.retry import RetryPolicy
+from exitkit.plan import Parallel, Plan, Status, Step, When, keys, registry, single, template
 from exitkit.settings import KeyPath, Problem, fields
 
 if TYPE_CHECKING:
     from exitkit.settings.yamltext import Document
 
-__all__ = ["Parallel", "Plan", "Status", "Step", "When", "check", "read", "single"]
+__all__ = ["Care", "Parallel", "Plan", "Status", "Step", "When", "check", "read", "single"]
 
-TEMPLATE_NAMES = ("workflow", "steps")
-"""What templates and conditions can read: Argo's facts, and what earlier steps came to."""
+TEMPLATE_NAMES = ("workflow", "steps", "history")
+"""What templates and conditions can read: Argo's facts, what earlier steps came to, and how earlier runs ended."""
 
 
-def read(text: str, source: str, environ: Mapping[str, str], *, thorough: bool = False) -> Plan:
-    """The plan in a YAML text. Raises ConfigError with all that is wrong, a line each, as source:line:column.
+Care = Literal["run", "elsewhere", "thorough"]
+"""For what a plan is read: to be run here; to be run elsewhere, where its secrets are; or, also there, to be checked for
+what its runs would do wrong."""
 
-    If `thorough`, that is also what its runs would do wrong, and nothing that hangs on secrets which only they have.
-    """
+
+def read(text: str, source: str, environ: Mapping[str, str], *, care: Care = "run") -> Plan:
+    """The plan in a YAML text. Raises ConfigError with all that is wrong, a line each, as source:line:column."""
     from exitkit.settings import yamltext
 
     try:
@@ -33,10 +34,13 @@ def read(text: str, source: str, environ: Mapping[str, str], *, thorough: bool =
     except ConfigError as error:
         raise ConfigError(f"{source}:{error}") from None
     plan, found = _parse(document.data)
-    found += check(plan, environ, thorough=thorough) + _ambiguous(plan)
-    if thorough:
+    found += check(plan, environ, care=care) + _ambiguous(plan)
+    if care == "thorough":
         from exitkit.plan import lint
 
+        lost = yamltext.lost(text)
+        if lost:
+            raise ConfigError("\n".join(f"{source}:{one}" for one in lost))
         told = {one.path for one in found}
         found += [one for one in lint.lint(plan, environ) if one.path not in told]
     if found:
@@ -44,7 +48,7 @@ def read(text: str, source: str, environ: Mapping[str, str], *, thorough: bool =
     return plan
 
 
-def check(plan: Plan, environ: Mapping[str, str], *, thorough: bool = False) -> list[Problem]:
+def check(plan: Plan, environ: Mapping[str, str], *, care: Care = "run") -> list[Problem]:
     """What is wrong with the plan's steps, as far as that can be said before a workflow has ended."""
     found: list[Problem] = []
     ids = [step.id for step in plan.each() if step.id]
@@ -56,8 +60,25 @@ def check(plan: Plan, environ: Mapping[str, str], *, thorough: bool = False) -> 
             for name in step.fallback
             if name not in ids
         ]
-        found += _check_step(step, path, environ, thorough=thorough)
-    return found + _circles(plan)
+        found += _check_step(step, path, environ, care=care)
+    return found + _circles(plan) + _wrong_state(plan)
+
+
+def _wrong_state(plan: Plan) -> list[Problem]:
+    """What is wrong with where the plan is remembered, and as what."""
+    found = []
+    for key, text in (("state", plan.state), ("series", plan.series)):
+        try:
+            unknown = sorted(template.check(text) - {"workflow"})
+            if unknown:
+                raise ConfigError(f"template: only the workflow's facts can be read here, not {unknown[0]!r}")  # noqa: TRY301 - told as all others are
+            if key == "state" and text and not template.is_template(text):
+                from exitkit.store.place import open_store
+
+                open_store(text)
+        except ConfigError as error:
+            found.append(Problem((key,), str(error).removeprefix("state: ")))
+    return found
 
 
 def _parse(data: Any) -> tuple[Plan, list[Problem]]:
@@ -67,7 +88,7 @@ def _parse(data: Any) -> tuple[Plan, list[Problem]]:
     try:
         return Plan.model_validate(data), []
     except ValidationError as error:
-        found = _own(_problems(error, Plan), "steps", data.get("steps"))
+        found = _own(_problems(error, Plan, data), "steps", data.get("steps"))
     steps = data.get("steps")
     for index, item in enumerate(steps if isinstance(steps, list) else []):
         if isinstance(item, dict) and "parallel" in item:
@@ -113,7 +134,7 @@ def _outside(item: Any, path: KeyPath, model: type[Step | Parallel]) -> list[Pro
         model.model_validate(item)
     except ValidationError as error:
         inner = item.get("parallel") if isinstance(item, dict) and model is Parallel else None
-        return [Problem((*path, *one.path), one.text) for one in _own(_problems(error, model), "parallel", inner)]
+        return [Problem((*path, *one.path), one.text) for one in _own(_problems(error, model, item), "parallel", inner)]
     return []
 
 
@@ -123,24 +144,32 @@ def _own(found: list[Problem], key: str, steps: Any) -> list[Problem]:
     return [one for one in found if not (are_there and one.path[:1] == (key,))]
 
 
-def _problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
-    """With YAML's names for keys, and hints for those inside."""
+def _problems(error: ValidationError, model: "type[Plan | Step | Parallel]", data: Any) -> list[Problem]:
+    """With YAML's names for keys, and hints for those that are not there, and for values of another kind."""
     found = []
     for one in settings.problems(error, model):
         if one.text.startswith("unknown key") and one.path:
-            owner = model if len(one.path) == 1 else RetryPolicy
-            keys = [field.alias or name for name, field in owner.model_fields.items()]
-            found.append(Problem(one.path, f"unknown key{settings.nearest(str(one.path[-1]), keys)}"))
+            found.append(keys.unknown(one, model, data))
         else:
-            found.append(one)
+            found.append(keys.misplaced(one, _at(data, one.path)))
     return found
 
 
-def _check_step(step: Step, at: KeyPath, environ: Mapping[str, str], *, thorough: bool) -> list[Problem]:
-    return [Problem((*at, *one.path), one.text) for one in _wrong_settings(step, environ, thorough=thorough)]
+def _at(data: Any, path: KeyPath) -> Any:
+    """What stands there; a single value in the place of a list is its own first member."""
+    for key in path:
+        if isinstance(data, dict):
+            data = data.get(key)
+        elif isinstance(data, list) and isinstance(key, int) and key < len(data):
+            data = data[key]
+    return data
 
 
-def _wrong_settings(step: Step, environ: Mapping[str, str], *, thorough: bool) -> list[Problem]:
+def _check_step(step: Step, at: KeyPath, environ: Mapping[str, str], *, care: Care) -> list[Problem]:
+    return [Problem((*at, *one.path), one.text) for one in _wrong_settings(step, environ, care=care)]
+
+
+def _wrong_settings(step: Step, environ: Mapping[str, str], *, care: Care) -> list[Problem]:
     found = []
     try:
         if step.if_:
@@ -163,12 +192,12 @@ def _wrong_settings(step: Step, environ: Mapping[str, str], *, thorough: bool) -
             found.append(Problem(("with", *path), told))
         if template.is_template(text):
             templated.add(path)
-    wrong = _wrong_values(step, action, environ, thorough=thorough)
+    wrong = _wrong_values(step, action, environ, care=care)
     return found + [Problem(("with", *one.path), one.text) for one in wrong if not _inside(one.path, templated)]
 
 
-def _wrong_values(step: Step, action: type[Action], environ: Mapping[str, str], *, thorough: bool) -> list[Problem]:
-    if thorough:
+def _wrong_values(step: Step, action: type[Action], environ: Mapping[str, str], *, care: Care) -> list[Problem]:
+    if care != "run":
         from exitkit.plan import secretless
 
         return secretless.problems(action, step.with_, environ, registry.prefix(step.uses))
@@ -186,7 +215,9 @@ def _known(text: str, *, expression: bool = False) -> None:
         return
     for name in template.readings(text, expression=expression)[1]:
         raise ConfigError(f"template: a name with a dash is written in brackets: {name.meant}, not {name.written}")
-    raise ConfigError(f"template: there is no {unknown[0]!r}{settings.nearest(unknown[0], TEMPLATE_NAMES)}")
+    from exitkit.plan.template import wording
+
+    raise ConfigError(f"template: {wording.unknown(unknown[0], TEMPLATE_NAMES, expression=expression)}")
 
 
 def _inside(path: KeyPath, templated: set[KeyPath]) -> bool:

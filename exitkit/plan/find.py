@@ -8,7 +8,7 @@ from exitkit import settings
 from exitkit.builtin import BUILTIN
 from exitkit.errors import ConfigError
 from exitkit.plan import check, registry
-from exitkit.plan.check import Plan
+from exitkit.plan.check import Care, Plan
 from exitkit.settings import smallfile
 from exitkit.text import redact
 
@@ -21,12 +21,12 @@ PLANS = ("exitkit.yaml", "/etc/exitkit/exitkit.yaml")
 _MOST_BYTES = 1 << 20
 
 
-def find_plan(arguments: list[str], environ: Mapping[str, str], *, thorough: bool = False) -> Plan:
-    """The plan named, or by EXITKIT_PLAN, or where plans are looked for. Raises ConfigError; `thorough` is check's."""
-    return read_plan(arguments, environ, thorough=thorough)[0]
+def find_plan(arguments: list[str], environ: Mapping[str, str], *, care: Care = "run") -> Plan:
+    """The plan named, or by EXITKIT_PLAN, or where plans are looked for. Raises ConfigError."""
+    return read_plan(arguments, environ, care=care)[0]
 
 
-def read_plan(arguments: list[str], environ: Mapping[str, str], *, thorough: bool = False) -> tuple[Plan, str]:
+def read_plan(arguments: list[str], environ: Mapping[str, str], *, care: Care = "run") -> tuple[Plan, str]:
     """The plan as `find_plan` finds it, and its text. Raises ConfigError."""
     named = arguments[0] if arguments else environ.get("EXITKIT_PLAN", "")
     if len(arguments) > 1:
@@ -40,14 +40,19 @@ def read_plan(arguments: list[str], environ: Mapping[str, str], *, thorough: boo
         raise ConfigError(f"{path}: cannot be read: {(error.strerror or 'i/o error').lower()}") from None
     except ValueError:
         raise ConfigError(f"{path}: is not UTF-8 text") from None
-    return check.read(text, redact.printable(path, 200), environ, thorough=thorough), text
+    return check.read(text, redact.printable(path, 200), environ, care=care), text
 
 
 def everybody(environ: Mapping[str, str]) -> Plan:
     """The notify steps of the plan, else every channel that the environment configures, else the console."""
-    if environ.get("EXITKIT_PLAN") or any(Path(one).is_file() for one in PLANS):
+    if environ.get("EXITKIT_PLAN") or is_there():
         return _only_notify(find_plan([], environ))
     return _together(configured(environ) or ["notify.console"])
+
+
+def is_there() -> bool:
+    """Whether there is a plan where plans are looked for."""
+    return any(Path(one).is_file() for one in PLANS)
 
 
 def without_plan(environ: Mapping[str, str]) -> Plan | None:
@@ -87,6 +92,8 @@ def _only_notify(whole: Plan) -> Plan:
     kept = {step.id for step in steps}
     return Plan(
         timeout=whole.timeout,
+        state=whole.state,
+        series=whole.series,
         steps=tuple(
             step.model_copy(update={"fallback": tuple(one for one in step.fallback if one in kept)}) for step in steps
         ),

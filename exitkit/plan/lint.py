@@ -5,35 +5,11 @@ them.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args
+from typing import Any
 
-from exitkit import settings
-from exitkit.argo.gather import gather
-from exitkit.argo.workflow import Workflow
 from exitkit.errors import ConfigError
-from exitkit.plan import Parallel, Plan, Status, Step, registry, samples, secretless, template
+from exitkit.plan import Parallel, Plan, Step, guarded, misread, registry, secretless, template
 from exitkit.settings import KeyPath, Problem
-
-_OUTCOMES = ("ok", "skipped", "failed", "unknown", "duplicate")
-_WORDS: Mapping[tuple[str, ...], tuple[str, ...]] = {
-    ("workflow", "status"): get_args(Status),
-    ("workflow", "lastRetry", "status"): get_args(Status),
-}
-# What the user's own workflows decide; everything else of a workflow has a known name.
-_OPEN = ("labels", "annotations", "parameters", "outputs")
-_MAY_BE_MISSING = ("labels", "annotations")
-_METHODS = ("items", "keys", "values", "get")
-_STEP_FACTS = {"outcome": "ok", "summary": "done"}
-
-
-class _Open(dict[str, Any]):
-    """Labels or the like: whatever is asked for is there."""
-
-    def __missing__(self, key: str) -> str:
-        return "sample"
-
-    def __contains__(self, key: object) -> bool:
-        return True
 
 
 def lint(plan: Plan, environ: Mapping[str, str]) -> list[Problem]:
@@ -42,11 +18,30 @@ def lint(plan: Plan, environ: Mapping[str, str]) -> list[Problem]:
     for path, step, before in _with_earlier(plan):
         ids = [one.id for one in plan.each()]
         for inner, text, expression in _templates(step):
-            misread = dict.fromkeys(_misread(text, ids, before, expression=expression))
-            found += [Problem((*path, *inner), words) for words in misread]
+            around = misread.Around(step.id, ids, before)
+            found += [
+                Problem((*path, *inner), words)
+                for words in dict.fromkeys(misread.misread(text, around, expression=expression))
+            ]
+        if not any(one.path == (*path, "if") for one in found):
+            found += [Problem((*path, "if"), words) for words in _condition(step)]
         if registry.is_known(step.uses):
             found += [Problem((*path, "with", *one.path), one.text) for one in _wrong(step, environ)]
     return found
+
+
+def _condition(step: Step) -> Iterator[str]:
+    """What cannot be compared, whatever the workflow is: a number with a text, and a parameter, which is a text."""
+    if not step.if_:
+        return
+    facts = {"workflow": misread.facts("failed"), "steps": _Steps()}
+    try:
+        if any(reading.path[0] == "steps" for reading in template.readings(step.if_, expression=True)[0]):
+            return  # whose facts may be of any kind
+        template.evaluate(step.if_, facts)
+    except ConfigError as error:
+        if "not supported between" in str(error):
+            yield "a number is compared with a text: write numbers without quotes, and workflow.parameters.x | int"
 
 
 def _wrong(step: Step, environ: Mapping[str, str]) -> Iterator[Problem]:
@@ -56,11 +51,12 @@ def _wrong(step: Step, environ: Mapping[str, str]) -> Iterator[Problem]:
     except ConfigError:  # which has been told
         return
     yield from secretless.in_plain_text(action, step.with_, prefix)
+    yield from (Problem((), words) for words in guarded.refusals(step, action, environ))
     if not any(template.is_template(text) for _, text in _texts(step.with_)):
         return
     told: list[str] = []
     for sample in ("failed", "succeeded"):
-        facts = {"workflow": _facts(_workflow(sample)), "steps": _Steps()}
+        facts = {"workflow": misread.facts(sample), "steps": _Steps(), "history": misread.HISTORY}
         try:
             given = template.render(step.with_, facts, lenient=action.lenient)
         except ConfigError:
@@ -73,82 +69,10 @@ def _wrong(step: Step, environ: Mapping[str, str]) -> Iterator[Problem]:
 
 class _Steps(dict[str, Any]):
     def __missing__(self, key: str) -> Any:
-        return _Open(_STEP_FACTS)
+        return misread.Open(misread.STEP_FACTS)
 
     def __contains__(self, key: object) -> bool:
         return True
-
-
-def _workflow(sample: str) -> Workflow:
-    return gather(samples.facts(sample), {})
-
-
-def _facts(workflow: Workflow) -> dict[str, Any]:
-    facts: dict[str, Any] = workflow.facts()
-    for name in ("labels", "annotations", "parameters"):
-        facts[name] = _Open(facts[name])
-    return {**facts, "outputs": {"parameters": _Open()}}
-
-
-def _misread(text: str, ids: list[str], before: list[str], *, expression: bool) -> Iterator[str]:
-    """What a template reads that is not there, or will never be what it is compared to."""
-    try:
-        readings, dashed = template.readings(text, expression=expression)
-    except ConfigError:
-        return  # which has been told
-    for name in dashed:
-        yield f"a name with a dash is written in brackets: {name.meant}, not {name.written}"
-    known = _facts(_workflow("failed"))
-    for reading in dict.fromkeys(readings):
-        if reading.path[0] == "steps":
-            yield from _misread_step(reading.path, reading.words, ids, before)
-        else:
-            yield from _misread_fact(reading.path, reading.words, known, guarded=reading.guarded)
-
-
-def _misread_step(
-    path: tuple[str | int, ...], words: tuple[str, ...], ids: list[str], before: list[str]
-) -> Iterator[str]:
-    if len(path) < 2:
-        return
-    name = str(path[1])
-    if name not in ids:
-        whole = next((one for one in ids if one == ".".join(map(str, path[1 : 1 + one.count(".") + 1]))), "")
-        meant = (
-            f"; a name with a dot is written in brackets: steps['{whole}']" if whole else settings.nearest(name, ids)
-        )
-        yield f"there is no step {name!r}{meant}"
-    elif name not in before:
-        yield f"the step {name!r} comes later, so that nothing is known of it here"
-    if len(path) == 3 and path[2] == "outcome":
-        yield from (
-            f"no outcome is {word!r}{settings.nearest(word, _OUTCOMES)}" for word in words if word not in _OUTCOMES
-        )
-
-
-def _misread_fact(
-    path: tuple[str | int, ...], words: tuple[str, ...], known: dict[str, Any], *, guarded: bool
-) -> Iterator[str]:
-    value: Any = known
-    for depth, key in enumerate(path[1:], 1):
-        if isinstance(value, _Open):
-            if path[1] in _MAY_BE_MISSING and not guarded and depth == 2 and key not in _METHODS:
-                where = template.dotted(path)
-                yield f"{where} may be missing; say what stands there then: {where} | default('…')"
-            return
-        if isinstance(value, Mapping) and isinstance(key, str):
-            if key not in value:
-                if key not in _METHODS:
-                    yield f"there is no {template.dotted(path[: depth + 1])}{settings.nearest(key, list(value))}"
-                return
-            value = value[key]
-        elif isinstance(value, list) and isinstance(key, int) and value:
-            value = value[0]
-        else:
-            return
-    choices = _WORDS.get(tuple(map(str, path)), ())
-    if choices:
-        yield from (f"no status is {word!r}{settings.nearest(word, choices)}" for word in words if word not in choices)
 
 
 def _with_earlier(plan: Plan) -> Iterator[tuple[KeyPath, Step, list[str]]]:

@@ -6,7 +6,8 @@ from typing import Any
 
 from exitkit import settings
 from exitkit.action import Action
-from exitkit.plan import template
+from exitkit.errors import ConfigError
+from exitkit.plan import Parallel, Plan, Step, registry, template
 from exitkit.settings import Problem, credentials, fields
 from exitkit.text import redact
 
@@ -20,6 +21,70 @@ _MADE_UP = (
 
 def problems(model: type[Action], given: Mapping[str, Any], environ: Mapping[str, str], prefix: str) -> list[Problem]:
     """What is wrong with the settings, whatever the secrets that are not at hand may be."""
+    best: list[Problem] | None = None
+    for made_up, trial in _trials(model, given, environ, prefix):
+        _, found = _loaded(model, trial, environ, prefix)
+        if any(one.path[:1] in {(name,) for name in made_up} for one in found):
+            continue  # what is made up is of the wrong form, and keeps the rest from being looked at
+        if best is None or len(found) < len(best):
+            best = found
+        if not best:
+            return []
+    return best or []
+
+
+def made(model: type[Action], given: Mapping[str, Any], environ: Mapping[str, str], prefix: str) -> Action | None:
+    """The action with whatever secrets make one of the settings, or None where none do."""
+    for _, trial in _trials(model, given, environ, prefix):
+        action, _ = _loaded(model, trial, environ, prefix)
+        if action is not None:
+            return action
+    return None
+
+
+def completed(
+    plan: Plan, workflow: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[Plan, dict[str, tuple[str, ...]]]:
+    """The plan to be shown where its secrets are not: with some made up, and which, by the ids of their steps."""
+    made_up: dict[str, tuple[str, ...]] = {}
+
+    def whole(step: Step) -> Step:
+        names, given = _completed(step, {"workflow": workflow, "steps": {}}, environ)
+        if names:
+            made_up[step.id] = names
+        return step.model_copy(update={"with_": given})
+
+    items = tuple(
+        item.model_copy(update={"parallel": tuple(map(whole, item.parallel))})
+        if isinstance(item, Parallel)
+        else whole(item)
+        for item in plan.steps
+    )
+    return plan.model_copy(update={"steps": items}), made_up
+
+
+def _completed(
+    step: Step, facts: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The names of the secrets that are made up, none where the settings do as they are, or nothing helps them."""
+    try:
+        action, prefix = registry.find(step.uses), registry.prefix(step.uses)
+        rendered = template.render(step.with_, facts, lenient=True)
+    except ConfigError:
+        return (), step.with_
+    if action.guard is not Action.guard or _loaded(action, rendered, environ, prefix)[0] is not None:
+        return (), step.with_  # what deletes looks at what is there, for which no other secret will do
+    for names, trial in _trials(action, rendered, environ, prefix):
+        if names and _loaded(action, trial, environ, prefix)[0] is not None:
+            kept = {key: value for key, value in step.with_.items() if key.removesuffix("_file") not in names}
+            return names, {**kept, **{name: trial[name] for name in names}}
+    return (), step.with_
+
+
+def _trials(
+    model: type[Action], given: Mapping[str, Any], environ: Mapping[str, str], prefix: str
+) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    """The settings with each choice of secrets made up, and the names of these."""
     secrets = fields.secrets_of(model)
     present = {
         key: value
@@ -30,30 +95,22 @@ def problems(model: type[Action], given: Mapping[str, Any], environ: Mapping[str
     absent = [
         name for name in secrets if name not in given and name not in filed and not _is_set(name, environ, prefix)
     ]
-    best: list[Problem] | None = None
     for chosen in itertools.chain.from_iterable(itertools.combinations(absent, n) for n in range(len(absent) + 1)):
         for made_up in _MADE_UP:
-            trial = {**present, **dict.fromkeys((*filed, *chosen), made_up)}
-            found = _told(model, trial, environ, prefix)
-            if any(one.path[:1] in {(name,) for name in (*filed, *chosen)} for one in found):
-                continue  # what is made up is of the wrong form, and keeps the rest from being looked at
-            if best is None or len(found) < len(best):
-                best = found
-            if not best:
-                return []
-    return best or []
+            yield (*filed, *chosen), {**present, **dict.fromkeys((*filed, *chosen), made_up)}
 
 
 def _is_set(name: str, environ: Mapping[str, str], prefix: str) -> bool:
     return bool(environ.get(prefix + name.upper()))
 
 
-def _told(model: type[Action], given: Mapping[str, Any], environ: Mapping[str, str], prefix: str) -> list[Problem]:
+def _loaded(
+    model: type[Action], given: Mapping[str, Any], environ: Mapping[str, str], prefix: str
+) -> tuple[Action | None, list[Problem]]:
     try:
-        settings.load(model, given, environ, prefix)
+        return settings.load(model, given, environ, prefix), []
     except settings.SettingsError as error:
-        return error.problems
-    return []
+        return None, error.problems
 
 
 def in_plain_text(model: type[Action], given: Mapping[str, Any], prefix: str) -> Iterator[Problem]:
@@ -65,7 +122,10 @@ def in_plain_text(model: type[Action], given: Mapping[str, Any], prefix: str) ->
         if fields.are_headers(field) and isinstance(value, Mapping):
             for header, text in value.items():
                 if isinstance(text, str) and not template.is_template(text) and credentials.authenticates(header, text):
-                    yield Problem((key, header), f"is a secret in plain text; set {prefix}{key.upper()} in its place")
+                    # Not below the header's own name: what follows that one after a colon is cut out as its value.
+                    yield Problem(
+                        (key,), f"{header!r} is a secret in plain text; set {prefix}{key.upper()} in its place"
+                    )
 
 
 def _is_plain_secret(name: str, text: str) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel, Field
 
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
-from exitkit.retry.attempt import GRACE, Abandoned, blocking, bounded, sending, time_left
+from exitkit.retry.attempt import GRACE, Abandoned, Known, blocking, bounded, knowing, sending, time_left
 from exitkit.retry.clock import Deadline
 from exitkit.settings import STRICT
 from exitkit.text.units import Seconds
@@ -23,7 +23,18 @@ from exitkit.text.units import Seconds
 if TYPE_CHECKING:
     import tenacity
 
-__all__ = ["GRACE", "Abandoned", "Retry", "RetryPolicy", "blocking", "parse_retry_after", "sending", "time_left"]
+__all__ = [
+    "GRACE",
+    "Abandoned",
+    "Known",
+    "Retry",
+    "RetryPolicy",
+    "blocking",
+    "knowing",
+    "parse_retry_after",
+    "sending",
+    "time_left",
+]
 
 T = TypeVar("T")
 log = logging.getLogger("exitkit")
@@ -54,9 +65,10 @@ class RetryPolicy(BaseModel):
         20.0, description="Longest wait between two tries; a Retry-After of the server goes before it."
     )
     attempt_timeout: Seconds = Field(15.0, gt=0, description="After this long one request is given up.")
-    resend: bool = Field(
-        False,
-        description="Send again also when an earlier try may have arrived, and risk a duplicate.",
+    resend: bool | None = Field(
+        None,
+        description="Send again also when an earlier try may have arrived, and risk a duplicate; by default only what an "
+        "earlier run may have sent is, if it is news of a failure.",
     )
 
 
@@ -106,7 +118,7 @@ class _Loop:
 
     def __init__(self, policy: RetryPolicy, deadline: Deadline, *, safe: bool, limit: float) -> None:
         self.policy, self.deadline, self.limit = policy, deadline, limit
-        self.resend = safe or policy.resend
+        self.resend = safe or bool(policy.resend)
         self.tries = 0
         self.unlucky = 0  # of them, those that count
         self.is_cut = False  # whether the wait that was drawn is longer than what is left
@@ -196,7 +208,8 @@ class _Loop:
 
     def _exhausted(self) -> ActionError:
         # What an attempt said before the time ran out tells more than that it did.
-        said = [error for error in self.errors if error.reason != "timeout"] or self.errors
+        doubts: list[ActionError] = [error for error in self.errors if isinstance(error, Retryable) and error.doubt]
+        said = doubts or [error for error in self.errors if error.reason != "timeout"] or self.errors
         last = said[-1]
         if self.unlucky >= self.policy.attempts or self.policy.attempts == 1:
             why = f"gave up after {self.tries} tries" if self.tries > 1 else ""
@@ -205,6 +218,9 @@ class _Loop:
             asked = f"; asked to wait {after:.0f} s" if after else ""
             why = f"no time left after {self.tries} {'try' if self.tries == 1 else 'tries'}{asked}"
         message = f"{last}; {why}" if why else str(last)
+        if doubts:
+            told = f"{message}; it may have arrived"
+            return Unknown(told, reason=last.reason, resent=True, facts=last.facts, notes=last.notes)
         exhausted = Exhausted(message, reason=last.reason, tries=self.tries, facts=last.facts, notes=last.notes)
         return self._final(exhausted)
 

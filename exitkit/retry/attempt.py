@@ -7,8 +7,8 @@ waits stops waiting. What has not been sent by then is stopped at `sending()`; w
 import contextlib
 import contextvars
 import threading
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple, TypeVar
 
 from exitkit.errors import ActionError, Reason, Retryable, Unknown
 from exitkit.retry.clock import Deadline
@@ -50,13 +50,17 @@ def bounded(attempt: Callable[[], T], deadline: Deadline, grace: float, *, one: 
 
 
 def _overdue(call: "_Call", seconds: float) -> ActionError:
-    told = f"; before that: {call.last}" if call.last else ""
-    if call.abandon():
-        return Unknown(f"no verdict within {seconds:.1f} s; it may have arrived{told}", reason="timeout")
-    reason: Reason = call.last.reason if call.last else "timeout"
-    if call.under_way:
-        return Retryable(f"{call.under_way[0]} within {seconds:.1f} s{call.under_way[1]}{told}", reason=reason)
-    return Retryable(f"no answer within {seconds:.1f} s{told}", reason=reason)
+    arrived = call.abandon()
+    known = call.known_by_now()
+    told = f"{known.told}; before that: {call.last}" if call.last else known.told
+    if arrived:
+        error: ActionError = Unknown(f"no verdict within {seconds:.1f} s; it may have arrived{told}", reason="timeout")
+    else:
+        what, cure = call.under_way or ("no answer", "")
+        reason: Reason = call.last.reason if call.last else "timeout"
+        error = Retryable(f"{what} within {seconds:.1f} s{cure}{told}", reason=reason)
+    error.facts, error.notes = known.facts, known.notes
+    return error
 
 
 def sending() -> None:
@@ -96,6 +100,32 @@ def blocking(told: str, cure: str) -> Iterator[None]:
             above.under_way = None
 
 
+class Known(NamedTuple):
+    """What is known by now of something under way: words to stand in its error, facts and notes."""
+
+    told: str = ""
+    facts: Mapping[str, object] = {}
+    notes: tuple[str, ...] = ()
+
+
+@contextlib.contextmanager
+def knowing(known: Callable[[], Known]) -> Iterator[None]:
+    """What is done inside can say at any moment how far it is, should nobody wait for it any longer.
+
+    `known` is then called in another thread, while it is still being done in this one.
+    """
+    call = _current.get()
+    chain = list(call.chain()) if call is not None else []
+    before = [above.known for above in chain]
+    for above in chain:
+        above.known = known
+    try:
+        yield
+    finally:
+        for above, earlier in zip(chain, before, strict=True):
+            above.known = earlier
+
+
 class Abandoned(BaseException):
     """Ends the thread of an attempt that nobody waits for any more; nobody sees it."""
 
@@ -111,6 +141,13 @@ class _Call:
         self.sent = False
         self.abandoned = False
         self.last: ActionError | None = None
+        self.known: Callable[[], Known] | None = None
+
+    def known_by_now(self) -> Known:
+        for _ in range(3):  # what it reads changes at the same time
+            with contextlib.suppress(RuntimeError, LookupError):
+                return self.known() if self.known is not None else Known()
+        return Known()
 
     def chain(self) -> "Iterator[_Call]":
         call: _Call | None = self

@@ -1,5 +1,6 @@
 """The time, and the moment by which all must be over: the only place that sleeps."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -45,10 +46,18 @@ CLOCK = Clock()
 class Deadline:
     """A moment after which nothing is begun; a child never ends later than its parent."""
 
-    def __init__(self, seconds: float, clock: Clock = CLOCK, parent: "Deadline | None" = None) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        clock: Clock = CLOCK,
+        parent: "Deadline | None" = None,
+        lead: Callable[[float], float] | None = None,
+    ) -> None:
         self.clock = clock
         self._parent = parent
+        self._lead = lead
         self._end = clock.monotonic() + seconds
+        self._span = seconds
         self._waiters: set[threading.Event] = set() if parent is None else parent._waiters  # noqa: SLF001 - of its own kind
 
     def remaining(self) -> float:
@@ -59,9 +68,18 @@ class Deadline:
         """A deadline so many seconds from now, or this one if that is sooner."""
         return Deadline(seconds, self.clock, self)
 
+    def ahead(self, lead: Callable[[float], float]) -> "Deadline":
+        """A deadline that is over somewhat before this one, also where this one is cut.
+
+        `lead` says how many seconds before, of the seconds that this one lasts, or lasts from where it was cut.
+        """
+        return Deadline(math.inf, self.clock, self, lead)
+
     def cut(self, seconds: float) -> None:
         """Bring the end forward to so many seconds from now, and tell all who wait; a signal does this."""
-        self._end = min(self._end, self.clock.monotonic() + seconds)
+        end = self.clock.monotonic() + seconds
+        if end < self._end:
+            self._end, self._span = end, seconds
         for event in tuple(self._waiters):
             event.set()
 
@@ -97,4 +115,11 @@ class Deadline:
 
     def _left(self) -> float:
         own = self._end - self.clock.monotonic()
-        return own if self._parent is None else min(own, self._parent._left())  # noqa: SLF001 - of its own kind
+        if self._parent is None:
+            return own
+        above = self._parent._left()  # noqa: SLF001 - of its own kind
+        return min(own, above - self._lead(self._parent._lasts()) if self._lead else above)  # noqa: SLF001
+
+    def _lasts(self) -> float:
+        """Seconds from where it began, or was cut, to its end."""
+        return self._span if self._parent is None else min(self._span, self._parent._lasts())  # noqa: SLF001

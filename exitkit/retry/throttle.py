@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from exitkit.errors import Exhausted, Retryable
+from exitkit.errors import Exhausted, Retryable, Unknown
 from exitkit.retry import Retry
 from exitkit.retry.clock import Deadline
 
@@ -91,6 +91,11 @@ class Throttle:
                 self._refused_at = self._requests
             self._free = max(self._free, now + max(refusal.after or 0.0, hold, _BREATH))
 
+    def excused(self) -> None:
+        """What it said was too much may be more than it ever takes at a time: what is smaller may go at once."""
+        with self._lock:
+            self._hold, self._free = _FIRST, self._now()
+
     def pause(self, seconds: float) -> None:
         """Send nothing for so long."""
         with self._lock:
@@ -147,21 +152,39 @@ class Throttle:
 def throttled(retry: Retry, throttle: Throttle, request: Callable[[], T]) -> T:
     """What a request comes to that does no harm if it comes twice; that it was too much is waited for.
 
-    It counts as one. Raises as a Retry.
+    It counts as one. Raises as a Retry, which knows nothing of the tries before a wait: one of them may have arrived.
     """
+    is_open = is_doubtful = False
 
     def attempt() -> tuple[list[T], Retryable | None]:
+        nonlocal is_open, is_doubtful
+        is_doubtful |= is_open  # no answer came to the one before
+        is_open = True
         try:
-            return [request()], None
+            answer = request()
         except Retryable as error:
+            is_open = error.doubt
             if retry.terms.attempts > 1 and error.reason == "rate":
                 return [], error
             raise
+        is_open = False
+        return [answer], None
 
     while True:
-        number = throttle.wait(1)
-        answers, slow = retry(attempt, safe=True)
+        try:
+            number = throttle.wait(1)
+            answers, slow = retry(attempt, safe=True)
+        except Exhausted as error:
+            if is_doubtful:
+                raise unsettled(error) from error
+            raise
         if slow is None:
             throttle.took(1, number)
             return answers[0]
         throttle.refused(slow, number)
+
+
+def unsettled(error: Exhausted) -> Unknown:
+    """The same where a try may have arrived, and no later one told."""
+    told = f"{error}; it may have arrived"
+    return Unknown(told, reason=error.reason, resent=True, facts=error.facts, notes=error.notes)

@@ -13,8 +13,9 @@ from exitkit.context import Context, Entry, StepOutcome
 from exitkit.errors import ActionError, ConfigError, Reason, Skip, Unknown
 from exitkit.plan.check import Parallel, Plan, Step
 from exitkit.retry import GRACE, Retry
+from exitkit.retry.clock import Deadline
 from exitkit.run import reserve, settled
-from exitkit.run.binding import bind, check_extras, check_terms, is_due
+from exitkit.run.binding import bind, check_extras, check_terms, informed, is_due, without_history
 from exitkit.run.report import FailOn, Report, entry_json, identity
 from exitkit.run.spare import with_notes
 from exitkit.run.unfinished import TIME, settle
@@ -22,6 +23,10 @@ from exitkit.text import redact
 from exitkit.text.safejson import dumps
 
 log = logging.getLogger("exitkit")
+
+_AT_THE_END = 0.5
+"""Seconds before the end in which it is the end that what gave up for lack of time gave up for: a shipment keeps some
+time to count what was under way."""
 
 Tell = Callable[..., None]
 """Hears of what happens, for whoever must tell it should this process not be able to: `kind, *what`."""
@@ -42,11 +47,14 @@ def dispatch(  # noqa: PLR0913 - what a run needs
     if every step needs a library that is not installed.
     """
     check_extras(plan)
+    if plan.causes:
+        failures = context.workflow.failures.with_causes(tuple(cause.known for cause in plan.causes))
+        context = replace(context, workflow=replace(context.workflow, failures=failures))
     run = _Run(plan, context, environ, because, tell)
     clock, deadline = context.deadline.clock, context.deadline
     started, began = clock.time(), clock.monotonic()
     known = identity(context.workflow)
-    notes = (*context.workflow.notes, *context.workflow.failures.notes)
+    notes = (*context.workflow.notes, *context.workflow.failures.notes, *without_history(plan, context))
     tell(
         "plan",
         {
@@ -66,10 +74,16 @@ def dispatch(  # noqa: PLR0913 - what a run needs
         entries=settle(plan.each(), dict(run.entries), frozenset(run.begun), run.why or TIME),
         started=started,
         seconds=clock.monotonic() - began,
-        notes=notes,
+        notes=(*notes, *_unread(context)),
         cut=not finished or run.cut,
         fail_on=fail_on,
     )
+
+
+def _unread(context: Context) -> tuple[str, ...]:
+    """What kept the run from the workflow's record and from the failed steps' logs, where they were asked for."""
+    notes = {"the workflow's record": context.records.note, "the logs of what failed": context.logs.note}
+    return tuple(f"{what}: {note}" for what, note in notes.items() if note)
 
 
 class _Turn(NamedTuple):
@@ -93,10 +107,9 @@ class _Run:
         self.steps = {step.id: step for step in plan.each()}
         self.fallbacks = plan.fallbacks()
         self.waiting = {step.id for step in plan.each() if step.required and step.id not in self.fallbacks}
-        left = context.deadline.remaining()
         # The end of each step, and of the patience with it, so that all is told before the run's own end.
-        self.last = context.deadline.within(left - reserve.telling(left))
-        self.patience = context.deadline.within(left - reserve.telling(left) / 2)
+        self.last = context.deadline.ahead(reserve.telling)
+        self.patience = context.deadline.ahead(_half_telling)
         self.turns = {name: threading.Lock() for name in self.fallbacks}
 
     def run(self, done: Callable[[], None]) -> None:
@@ -111,12 +124,12 @@ class _Run:
             self.over = True
             done()
 
-    def _context(self, turn: _Turn, limit: float) -> Context:
-        """What the step is run with; at the end of time it ends a little before whoever waits for it gives up."""
+    def _context(self, turn: _Turn, patience: Deadline) -> Context:
+        """What the step is run with, which ends a little before whoever waits for it gives up."""
         step = turn.step
         return replace(
             self.context,
-            retry=Retry(step.retry, self.last.within(limit)),
+            retry=Retry(step.retry, patience.ahead(_half_telling)),
             step=step.id,
             because=turn.because,
             entries=tuple(self.entries.values()),
@@ -190,7 +203,7 @@ class _Run:
             entry = self._outcome(turn)
         except BaseException as error:  # a bug of the action, SystemExit included, must not stop the others
             log.error("%s: %s", turn.step.id, "".join(traceback.format_exception(error)))  # noqa: TRY400 - as above
-            told = f"bug in {turn.step.uses}: {type(error).__name__}: {settled.said(error)}"
+            told = f"bug in {turn.step.uses}: {type(error).__name__}: {settled.summary(error)}"
             entry = _entry(turn.step, "failed", told, reason="other")
         return replace(entry, seconds=clock.monotonic() - began, because=turn.because)
 
@@ -199,20 +212,19 @@ class _Run:
         if self.last.remaining() <= 0:
             self.cut = True
             return _entry(step, "failed", "not run: no time left", reason="timeout")
-        limit = self._limit(turn)
-        context, deadline = self._context(turn, limit), self.patience.within(limit)
+        deadline = self.patience.within(self._limit(turn))
+        context = self._context(turn, deadline)
         try:
             check_terms(step, context)
             result = Retry(step.retry, deadline).whole(partial(self._done, step, context))
         except Skip as skip:
-            return _entry(step, "skipped", settled.said(skip) or "nothing to do")
+            return _entry(step, "skipped", settled.summary(skip) or "nothing to do")
         except ConfigError as error:
-            return _entry(step, "failed", settled.said(error), reason="client")
+            return _entry(step, "failed", settled.summary(error), reason="client")
         except ActionError as error:
-            # What gave up for lack of time did so at the end, whatever the last digits of two clocks' readings are.
-            self.cut = self.cut or self.last.remaining() <= (GRACE if error.reason == "timeout" else 0)
+            self.cut = self.cut or self.last.remaining() <= (_AT_THE_END if error.reason == "timeout" else 0)
             outcome: StepOutcome = "unknown" if isinstance(error, Unknown) else "failed"
-            failed = _entry(step, outcome, settled.said(error), reason=error.reason)
+            failed = _entry(step, outcome, settled.summary(error), reason=error.reason)
             known = settled.error(error)
             return replace(failed, facts=known.facts, notes=known.notes)
         if result is None:
@@ -222,6 +234,7 @@ class _Run:
 
     def _done(self, step: Step, context: Context) -> Result | None:
         """The step's action, made now and run, within the time of the step: its rules and facts may hang as well."""
+        context = informed(step, context)
         action, left_out = bind(step, context, self.environ)
         try:
             result = settled.result(action.run(with_notes(context, left_out)))
@@ -230,6 +243,10 @@ class _Run:
             known.notes = (*known.notes, *left_out)
             raise known from error.__cause__
         return None if result is None else replace(result, notes=(*result.notes, *left_out))
+
+
+def _half_telling(seconds: float) -> float:
+    return reserve.telling(seconds) / 2
 
 
 def _steps(item: Step | Parallel) -> tuple[Step, ...]:

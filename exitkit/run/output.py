@@ -102,13 +102,17 @@ def say(text: str) -> None:
 
 
 def fill(report: Report, place: Place, root: Path = Path("/")) -> Report:
-    """Write the files, and once more where one failed, as all must tell the same exit code; the report as told there."""
-    problems = _write_all(report, place)
-    if problems and not report.unwritten:
+    """Write the files, all of them or, where one cannot be, those that can with that told; the report as told there.
+
+    So no file tells another exit code than the process does.
+    """
+    problems = [] if report.unwritten else _write_all(report, place)
+    if problems:
         for problem in problems:
             say(problem)
         report = replace(report, unwritten=True, notes=(*report.notes, *problems))
-        _write_all(report, place)
+    if report.unwritten:
+        _write_each(report, place)
     if report.failures or report.refused:  # also where they do not count, as they should still be known
         with contextlib.suppress(OSError):  # Kubernetes makes the file; where it is not, nobody reads it
             wholefile.overwrite(str(root / "dev/termination-log"), report.termination())
@@ -116,16 +120,36 @@ def fill(report: Report, place: Place, root: Path = Path("/")) -> Report:
 
 
 def _write_all(report: Report, place: Place) -> list[str]:
-    """What could not be written, and why."""
-    found = outputs(report) if place.folder or place.declared else {}
-    files = [(name, f"{place.folder}/{name}") for name in FILES] if place.folder else []
+    """Write all files, or none where one cannot be; what could not be written, and why."""
     problems = []
-    for name, path in [*files, *place.declared.items()]:
-        try:
-            wholefile.write(path, found.get(name, ""))
-        except (OSError, ValueError) as error:  # no path at all is a ValueError
-            problems.append(f"{redact.printable(path, 300)} cannot be written: {_why(error)}")
+    with wholefile.WholeFiles() as files:
+        for path, text in _files(report, place):
+            try:
+                files.add(path, text)
+            except (OSError, ValueError) as error:  # no path at all is a ValueError
+                problems.append(_unwritable(path, error))
+        problems += [] if problems else [_unwritable(path, error) for path, error in files.place()]
     return problems
+
+
+def _write_each(report: Report, place: Place) -> None:
+    """Write what can be written, of which nothing that an earlier one told is left."""
+    for path, text in _files(report, place):
+        try:
+            wholefile.write(path, text)
+        except (OSError, ValueError):
+            wholefile.remove(path)
+
+
+def _files(report: Report, place: Place) -> list[tuple[str, str]]:
+    """Each file that is asked for, and what it is to hold."""
+    texts = outputs(report) if place.folder or place.declared else {}
+    named = [(name, f"{place.folder}/{name}") for name in FILES] if place.folder else []
+    return [(path, texts.get(name, "")) for name, path in [*named, *place.declared.items()]]
+
+
+def _unwritable(path: str, error: Exception) -> str:
+    return f"{redact.printable(path, 300)} cannot be written: {_why(error)}"
 
 
 def _print(text: str, plain: str, stream: TextIO) -> OSError | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+from exitkit.builtin import BUILTIN
 from exitkit.entry import Entry
 from exitkit.text import redact
 from exitkit.text.safejson import Word, dumps
@@ -166,6 +167,7 @@ def entries_as_facts(entries: Iterable[Entry]) -> dict[str, object]:
 
 def entry_json(entry: Entry) -> dict[str, object]:
     """An entry for machines; what is empty is left out."""
+    is_builtin = entry.uses in BUILTIN
     told: dict[str, object] = {
         "step": Word(entry.step),
         "uses": Word(entry.uses),
@@ -177,7 +179,8 @@ def entry_json(entry: Entry) -> dict[str, object]:
     told |= {"reason": Word(entry.reason)} if entry.reason else {}
     told |= {"because": entry.because} if entry.because else {}
     told |= {"coveredBy": Word(entry.covered_by)} if entry.covered_by else {}
-    told |= {"facts": dict(entry.facts)} if entry.facts else {}
+    if entry.facts:  # what an action of ours calls its facts is a word of ours as well
+        told["facts"] = {Word(key): value for key, value in entry.facts.items()} if is_builtin else dict(entry.facts)
     told |= {"notes": list(entry.notes)} if entry.notes else {}
     return {Word(key): value for key, value in told.items()}
 

@@ -5,6 +5,7 @@ from itertools import islice
 
 from exitkit.action import Result
 from exitkit.errors import ActionError
+from exitkit.text import redact
 
 _MOST_VALUES = 5_000
 """Values in a step's facts, at any depth; what real steps give is some hundred."""
@@ -15,14 +16,17 @@ _MOST_CHARACTERS = 1 << 20
 _MOST_NOTES, _LONGEST_NOTE = 100, 4_000
 _DEPTH = 30
 
+_BEYOND = 8_192
+"""Characters beyond a cut in which a secret may end that begins before it; a longer one is known line by line."""
+
 
 def result(given: object) -> Result | None:
     """The result with nothing in it that an action could still change, or None where it is none."""
     if not isinstance(given, Result):
         return None
     facts, notes = _taken(given.facts, given.notes)
-    output = said(given.output)[:_MOST_CHARACTERS]
-    return Result(said(given.summary), facts, notes, bool(given.duplicate), output)
+    output = _cut(said(given.output), _MOST_CHARACTERS)
+    return Result(summary(given.summary), facts, notes, bool(given.duplicate), output)
 
 
 def error(given: ActionError) -> ActionError:
@@ -36,13 +40,21 @@ def error(given: ActionError) -> ActionError:
     return given
 
 
+def summary(value: object) -> str:
+    """What stands in the report for the whole of a step: the text, cut visibly where it is much too long for that."""
+    text = said(value)
+    if len(text) <= _LONGEST_NOTE:
+        return text
+    return f"{_cut(text, _LONGEST_NOTE)}… (cut, of {len(text)} characters)"
+
+
 def said(value: object) -> str:
     """The value as text, also where it cannot say what it is."""
     if type(value) is str:
         return value
     try:
         return str.__str__(str(value))
-    except Exception as failure:
+    except BaseException as failure:  # it may be asked anywhere, also where an error is told
         return f"({type(value).__name__} that cannot be shown: {type(failure).__name__})"
 
 
@@ -61,12 +73,17 @@ def _taken(facts: object, notes: object) -> tuple[Mapping[str, object], tuple[st
 def _notes(notes: object) -> tuple[str, ...]:
     """A plugin may call anything notes, one text included."""
     if isinstance(notes, str):
-        return (said(notes)[:_LONGEST_NOTE],)
+        return (_cut(said(notes), _LONGEST_NOTE),)
     try:
-        return tuple(said(note)[:_LONGEST_NOTE] for note in islice(notes, _MOST_NOTES))  # type: ignore[call-overload]
+        return tuple(_cut(said(note), _LONGEST_NOTE) for note in islice(notes, _MOST_NOTES))  # type: ignore[call-overload]
     except Exception as failure:
         wrong = isinstance(notes, Iterable)
         return (f"its notes cannot be read: {type(failure).__name__}",) if wrong else ()
+
+
+def _cut(text: str, most: int) -> str:
+    """So many characters of it, of which none is the beginning of a secret that the cut made unknown."""
+    return text if len(text) <= most else redact.redact(text[: most + _BEYOND])[:most]
 
 
 class _Plain:
@@ -104,7 +121,7 @@ class _Plain:
         room = max(0, _MOST_CHARACTERS - self.characters)
         self.left_out = self.left_out or len(text) > room
         self.characters += len(text)
-        return text[:room]
+        return _cut(text, room)
 
     def _is_full(self) -> bool:
         full = self.values >= _MOST_VALUES or self.characters >= _MOST_CHARACTERS

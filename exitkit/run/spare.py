@@ -1,5 +1,6 @@
 """What a step can go without: a mention or a recipient from a label that cannot be made must not cost the message."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -44,7 +45,7 @@ def without_unusable(action: type[Action], given: Mapping[str, Any], environ: Ma
         for source in (given, completed):
             if name not in source:
                 continue
-            usable, unusable = _split(source[name], checks[name])
+            usable, unusable = _split(source[name], checks[name], several=shape(field) == "list")
             notes += [f"left out: {name} {words}" for words in unusable]
             kept[name] = usable or ([] if shape(field) == "list" else "")
             if usable:
@@ -60,19 +61,39 @@ def with_notes(context: Context, notes: tuple[str, ...]) -> Context:
     return replace(context, workflow=replace(context.workflow, notes=(*context.workflow.notes, *notes)))
 
 
-def _split(value: Any, check: Callable[[str], object]) -> tuple[Any, list[str]]:
-    """The value without what does not pass, and a note for each; what is neither text nor a list is pydantic's to judge."""
+def _split(value: Any, check: Callable[[str], object], *, several: bool) -> tuple[Any, list[str]]:
+    """The value without what does not pass, and a note for each; what is neither text nor a list is pydantic's to judge.
+
+    With `several`, a text that does not pass as a whole may be a list of which a part does.
+    """
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
         return value, []
     usable, unusable = [], []
-    for text in texts:
-        try:
-            if text.strip():
-                check(text)
-                usable.append(text)
-        except ValueError as error:
-            unusable.append(f"{redact.printable(redact.redact(text), 100)!r} {error}")
-    if isinstance(value, str):
+    for text in filter(str.strip, texts):
+        if not (why := _wrong(text, check)):
+            usable.append(text)
+            continue
+        pieces = _pieces(text) if several else [text]
+        for piece in pieces:
+            if wrong := why if len(pieces) == 1 else _wrong(piece, check):
+                unusable.append(f"{redact.printable(redact.redact(piece), 100)!r} {wrong}")
+            else:
+                usable.append(piece)
+    if isinstance(value, str) and not several:
         return value if usable else "", unusable
     return usable, unusable
+
+
+def _pieces(text: str) -> list[str]:
+    """What stands between separators; and between blanks, unless these are a name's before its address."""
+    pieces = [piece.strip() for piece in re.split(r"[;,]", text) if piece.strip()]
+    return [part for piece in pieces for part in ([piece] if "<" in piece else piece.split())] or [text]
+
+
+def _wrong(text: str, check: Callable[[str], object]) -> str:
+    try:
+        check(text)
+    except ValueError as error:
+        return str(error)
+    return ""

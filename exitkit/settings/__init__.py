@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from exitkit.errors import ConfigError
-from exitkit.settings import credentials, secretfile
+from exitkit.settings import credentials, kinds, secretfile
 from exitkit.settings.fields import keys, members, secrets_of, shape
 from exitkit.settings.meant import meant
 
@@ -187,11 +187,9 @@ def _words(error: Any, model: type[BaseModel]) -> str:
         return _of_form(str(error["ctx"]["pattern"]), path, model)
     if kind == "too_short":
         return f"needs at least {error['ctx']['min_length']}"
-    text = str(error["msg"]).removeprefix("Value error, ")
     if kind in ("value_error", "assertion_error"):
-        return text
-    text = text.replace("Input ", "", 1).replace("String ", "", 1).partition(" or instance of ")[0]
-    return text.replace("dictionary", "mapping").replace("tuple", "list")  # YAML's words, not Python's
+        return str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    return kinds.words(kind, error["input"], error.get("ctx", {})) or str(error["msg"]).removeprefix("Input ")
 
 
 def _of_form(pattern: str, path: KeyPath, model: type[BaseModel]) -> str:

@@ -10,9 +10,10 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from pydantic import BaseModel, SecretStr
 
@@ -21,6 +22,9 @@ from exitkit.text import redact
 
 _SHORTEST = 6
 """Characters that a variable's value must have; a word such as `true` or `none` under a secret's name is none."""
+
+_LONGEST = 16_384
+"""Characters that a secret in a file may have at most; what a line without quotes holds beyond is none."""
 
 _TOKEN = 8
 """Characters that follow the scheme in a header of any name that authenticates."""
@@ -34,22 +38,37 @@ _VARIABLES = (
     *("API_KEY", "APIKEY", "APP_KEY", "ACCESS_KEY", "ACCOUNT_KEY", "SECRET_KEY", "PRIVATE_KEY", "SIGNING_KEY"),
     *("ENCRYPTION_KEY", "STORAGE_KEY", "SHARED_KEY", "LICENSE_KEY", "ROUTING_KEY", "INTEGRATION_KEY"),
     *("MYSQL_PWD", "CONNECTION_STRING", "WEBHOOK", "WEBHOOK_URL", "CLEANUP_SQL_URL"),
+    *("_PASS", "_PAT", "_AUTH", "JWT", "SECRET_KEY_BASE", "AUTH_CONFIG"),
 )
 
 # Patterns, each compiled where it is first needed: most runs need none of them.
-_ORDINARY = r"(?i)/[\w./-]*|true|false|none|null|enabled|disabled|required"
+_ORDINARY = (
+    r"(?i)/[\w./-]*|true|false|none|null|enabled|disabled|required|optional|plain|login|cram-md5|xoauth2|basic|digest"
+)
 # A key, and its value in quotes or up to the line's end, as INI, YAML and JSON have them.
-_LINE = r"""(?im)^[\s,{"'-]*(?:%s)["']?\s*[:=]\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^\s#,}]+))"""
+_LINE = (
+    r"""(?im)(?:^|[{,])[\s"'-]*(?:%s)["']?\s*[:=]\s*(?:[>|][-+]?\s*\n\s*)?"""
+    r"""(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|(?=([^\n]*?)(?:\s+#.*)?$)([^\s#,}]+))"""
+)
 _IN_FILES = _LINE % (
     "aws_secret_access_key|aws_session_token|aws_security_token"
     "|token|password|client-key-data|(?:id|access|refresh)-token|client-secret"
 )
 _IN_JSON = (
-    r'"(?:private_key|refresh_token|client_secret|access_token|token|id_token|password|secret)"'
+    r'"(?:private_key|refresh_token|client_secret|access_token|token|id_token|password|secret|auth|identitytoken)"'
     r'\s*:\s*("(?:[^"\\]|\\.)*")'
 )
+# What names a file that holds a secret and nothing else: in a kubeconfig, and in Google's credentials of other clouds.
+_FILES_IN_FILES = _LINE % "tokenFile" + r"""|"credential_source"\s*:\s*\{[^{}]*"file"\s*:\s*"([^"]+)\""""
+# A variable that kubectl's exec plugins are given.
+_PAIRS = r"""(?im)^[\s{-]*name:\s*["']?([\w-]+)["']?\s*[\n,]\s*value:\s*["']?([^\s"',}]+)"""
+_PROXY = r"(?:://|^)[^\s/?#@:]*:([^\s/?#]*)@"
 _USERINFO = r"://[^\s/?#@:]*:([^\s/?#]*)@"
-_IN_QUERY = r"(?i)[?&](?:[\w-]*(?:token|secret|password|signature|credential|api_?key)|sig|key|auth|jwt)=([^&#\s]{6,})"
+# What `key` leads to may be an object's.
+_IN_QUERY = (
+    r"(?i)[?&](?:[\w-]*(?:token|secret|password|signature|credential|api_?key)|sig|jwt)=([^&#\s]{6,})"
+    r"|[?&](?:key|auth)=([\w.~+=-]{16,})"
+)
 
 # API keys under names that do not say so.
 _HEADERS = frozenset({"xhoneycombteam"})
@@ -64,24 +83,47 @@ _SCHEME = r"(?i)(?:basic|bearer|token|apikey|key|digest|negotiate|splunk|dpop|aw
 def learn(environ: Mapping[str, str]) -> None:
     """Have every secret of the environment, and of the files that it points to, cut out from now on."""
     for name, value in environ.items():
-        if len(value) >= _SHORTEST and name.upper().endswith(_VARIABLES) and not re.fullmatch(_ORDINARY, value.strip()):
+        if is_secret(name, value):
             redact.remember(value)
+            _learn_inside(value)
+        elif name.upper().endswith("_PROXY"):
+            _learn_userinfo(value, _PROXY)
         elif "://" in value and ("@" in value or "=" in value):
             learn_url(value)
         elif name.startswith("EXITKIT_") and name.endswith("_FILE") and name.removesuffix("_FILE").endswith(_VARIABLES):
             redact.remember(secretfile.peek(value))
         elif name.endswith("_HEADERS"):
-            for pair in value.split(","):
-                learn_header(*_halves(pair))
+            for header, secret in _headers(value):
+                learn_header(header, secret)
     _learn_files(environ)
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Whether a variable of this name and value holds a secret."""
+    return (
+        len(value) >= _SHORTEST and name.upper().endswith(_VARIABLES) and re.fullmatch(_ORDINARY, value.strip()) is None
+    )
 
 
 def learn_url(url: str) -> None:
     """Have the password of a URL, and what in its query gives access, cut out also where it stands alone."""
-    for match in re.finditer(_USERINFO, url):
-        redact.remember(match[1])
+    _learn_userinfo(url, _USERINFO)
     for match in re.finditer(_IN_QUERY, url):
+        redact.remember(match[1] or match[2])
+
+
+def _learn_userinfo(url: str, pattern: str) -> None:
+    for match in re.finditer(pattern, url):
         redact.remember(match[1])
+
+
+def _learn_inside(value: str) -> None:
+    """What gives access by itself in a value that is one thing as a whole: of a URL, of a query, of JSON."""
+    if "=" in value or "://" in value:
+        learn_url(f"?{value}" if "?" not in value and "://" not in value else value)
+    if value.lstrip().startswith("{"):
+        for match in re.finditer(_IN_JSON, value):
+            _learn_json(match[1])
 
 
 def learn_header(name: str, value: str) -> None:
@@ -114,10 +156,22 @@ def learn_file(path: str) -> None:
     """Have what is secret in a file of credentials cut out, whoever's form it has; one that is not there is none."""
     text = secretfile.peek(path)
     for match in re.finditer(_IN_FILES, text):
-        redact.remember(next((group for group in match.groups() if group), ""))
+        for group in filter(None, match.groups()):  # without quotes, up to a comma and up to the end of the line
+            if len(group) <= _LONGEST and not re.fullmatch(_ORDINARY, group):
+                redact.remember(group)
     for match in re.finditer(_IN_JSON, text):
-        with contextlib.suppress(ValueError):
-            redact.remember(json.loads(match[1], strict=False))
+        _learn_json(match[1])
+    for name, value in re.findall(_PAIRS, text):
+        if is_secret(name, value):
+            redact.remember(value)
+    for match in re.finditer(_FILES_IN_FILES, text):
+        named = next((group for group in match.groups() if group), "")
+        redact.remember(secretfile.peek(str(Path(path).parent / named)))
+
+
+def _learn_json(text: str) -> None:
+    with contextlib.suppress(ValueError):
+        redact.remember(json.loads(text, strict=False))
 
 
 def learn_values(model: type[BaseModel], values: Mapping[str, Any]) -> None:
@@ -182,6 +236,14 @@ def _below(home: str, path: str) -> str:
     return f"{home}/{path}" if home else ""
 
 
-def _halves(pair: str) -> tuple[str, str]:
-    name, _, value = pair.partition("=")
-    return name.strip(), value.strip()
+def _headers(text: str) -> Iterator[tuple[str, str]]:
+    """Headers as a variable has them: a JSON object, or `name=value` with commas, where OpenTelemetry encodes values."""
+    if text.lstrip().startswith("{"):
+        with contextlib.suppress(ValueError):
+            yield from ((str(name), value) for name, value in json.loads(text).items() if isinstance(value, str))
+        return
+    for pair in text.split(","):
+        name, _, value = pair.partition("=")
+        yield name.strip(), value.strip()
+        if "%" in value:
+            yield name.strip(), unquote(value.strip())

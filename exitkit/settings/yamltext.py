@@ -61,6 +61,29 @@ def read(text: str) -> Document:
     return Document(data, reader.places)
 
 
+def lost(text: str) -> list[str]:
+    """What YAML leaves out of a text that was meant to be there, each with line and column first.
+
+    `title: issue #5` is "issue ", and `title: &oncall look` is "look".
+    """
+    anchors: dict[str, yaml.Mark] = {}
+    found, lines = list[tuple[int, int, str]](), text.split("\n")
+    for token in yaml.scan(text, Loader=yaml.SafeLoader):
+        if isinstance(token, yaml.AnchorToken):
+            anchors[token.value] = token.start_mark
+        elif isinstance(token, yaml.AliasToken):
+            anchors.pop(token.value, None)
+        elif isinstance(token, yaml.ScalarToken) and token.plain:
+            mark = token.end_mark
+            if cut := yamlwords.cut_by_comment(lines[mark.line][mark.column :]):
+                words = f"# begins a comment, so that {cut!r} is left out; {yamlwords.QUOTES}"
+                found.append((mark.line, mark.column, words))
+    for name, mark in anchors.items():
+        words = f"& begins an anchor in YAML, so that '&{name}' is left out; {yamlwords.QUOTES}"
+        found.append((mark.line, mark.column, words))
+    return [f"{line + 1}:{column + 1}: {words}" for line, column, words in sorted(found)]
+
+
 class _Loader(yaml.SafeLoader):
     """Resolves null, booleans and numbers, and leaves all else text."""
 
@@ -100,7 +123,7 @@ class _Reader:
         if self.nodes > _MOST_NODES or len(path) > 50:
             raise ConfigError(f"{where[0]}:{where[1]}: too large or nested too deep")
         if isinstance(node, yaml.CollectionNode) and node.tag not in _COLLECTIONS:
-            raise ConfigError(f"{where[0]}:{where[1]}: the tag {node.tag!r} is not known here")
+            raise _tagged(node.tag, where)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
@@ -127,6 +150,8 @@ class _Reader:
                 told = yamlwords.words("", _line(self.text, line - 1))
                 raise ConfigError(f"{line}:{column}: {told or 'a key must be a word'}")
             key = str(key_node.value)
+            if key[:1] == "\xa0":
+                raise ConfigError(f"{line}:{column}: a no-break space stands here; YAML is indented with spaces")
             if key in found:
                 raise ConfigError(f"{line}:{column}: the key {key!r} stands here twice")
             self.places[(*path, key)] = (line, column)
@@ -153,4 +178,8 @@ def _scalar(node: yaml.Node, where: tuple[int, int]) -> Any:
             return text
     if kind == "str":
         return text
-    raise ConfigError(f"{where[0]}:{where[1]}: the tag {node.tag!r} is not known here")
+    raise _tagged(node.tag, where)
+
+
+def _tagged(tag: str, where: tuple[int, int]) -> ConfigError:
+    return ConfigError(f"{where[0]}:{where[1]}: ! begins a tag in YAML, and there is no {tag!r}; {yamlwords.QUOTES}")

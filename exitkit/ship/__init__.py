@@ -19,9 +19,13 @@ class Ship(Target, Selection, Action):
     """A target. It encodes records and posts batches of them, within its limits."""
 
     @classmethod
+    def wants_record(cls, given: Mapping[str, object]) -> bool:
+        """The status and its failures do, and so does the choice of the pods that failed."""
+        return "status" in _sources(given, ("status",)) or given.get("only") == "failed"
+
+    @classmethod
     def rights(cls, given: Mapping[str, object]) -> Sequence[Right]:
-        named = given.get("from", ())
-        wanted = (named,) if isinstance(named, str) else named if isinstance(named, list | tuple) else ()
+        wanted = _sources(given)
         rights = []
         if "pods" in wanted:
             rights += [Right("", "pods", ("list",)), Right("", "pods/log", ("get",))]
@@ -31,8 +35,6 @@ class Ship(Target, Selection, Action):
 
     @model_validator(mode="after")
     def _has_what_it_reads(self) -> "Ship":
-        if "archive" in self.from_ and not self.archive:
-            raise ValueError("from: archive needs the artifact repository in archive")
         if "dead-letter" in self.from_ and not self.dead_letter:
             raise ValueError("from: dead-letter needs the file dead_letter")
         return self
@@ -43,8 +45,14 @@ class Ship(Target, Selection, Action):
         if "archive" in self.from_ and not context.workflow.name:
             raise ConfigError("the workflow's name is not known, so its archived logs cannot be found")
         dead_letter = file_of(self.dead_letter, context.step)
-        resends = self.is_safe_to_resend() or context.retry.terms.resend
+        resends = self.is_safe_to_resend() or bool(context.retry.terms.resend)
         chosen = sources.sources(self, context, sources.ShippedTo(self.target(), dead_letter, self.longest(), resends))
         if context.dry_run:
             return dry_run(self, chosen, context)
         return Shipment(self, context, dead_letter).ship(chosen)
+
+
+def _sources(given: Mapping[str, object], default: Sequence[object] = ()) -> Sequence[object]:
+    """What `from` names in a plan, which may be one word."""
+    named = given.get("from", default)
+    return (named,) if isinstance(named, str) else named if isinstance(named, list | tuple) else ()

@@ -19,8 +19,9 @@ from exitkit.text import redact
 _INDEX = re.compile(r"[^A-Z\\/*?\"<>| ,#:+\-_.][^A-Z\\/*?\"<>| ,#:]{0,254}")
 _PIPELINE = re.compile(r"[\x21-\x7e]{0,255}")
 _AGAIN = frozenset({429, 500, 502, 503, 504})
-# How the answer begins that `filter_path` asks for.
+# How the answer begins that `filter_path` asks for, and what a record has for its result that a pipeline has dropped.
 _ALL_TAKEN = b'{"errors":false,"items":['
+_DROPPED = "noop"
 
 
 class Elasticsearch(HTTPShip):
@@ -28,7 +29,7 @@ class Elasticsearch(HTTPShip):
 
     Each record is created under its own id, so that a second run finds it there; that counts as a duplicate. A data
     stream keeps its ids per backing index, so there a rollover between two runs may let a record in twice; without `ids`
-    every second arrival is let in.
+    every second arrival is let in. What an ingest pipeline drops is not there, and counts as refused.
     """
 
     name: ClassVar[str] = "Elasticsearch"
@@ -39,7 +40,8 @@ class Elasticsearch(HTTPShip):
 
     index: str = Field(
         "logs-exitkit-default",
-        description="The index, alias or data stream; empty for servers that have none, such as VictoriaLogs.",
+        description="The index, alias or data stream; empty for servers that have none, such as VictoriaLogs, and "
+        "keep twice what comes twice.",
     )
     pipeline: str = Field("", description="The ingest pipeline that records go through; by default the index's own.")
     ids: bool | None = Field(
@@ -82,7 +84,8 @@ class Elasticsearch(HTTPShip):
         return self.aws_service != "aoss" if self.ids is None else self.ids
 
     def is_safe_to_resend(self) -> bool:
-        return self._with_ids
+        # A server without indices, which only speaks the language, knows no ids either.
+        return self._with_ids and bool(self.index)
 
     def credentials(self) -> dict[str, str]:
         if self.api_key is not None:
@@ -92,7 +95,7 @@ class Elasticsearch(HTTPShip):
     def endpoint(self) -> str:
         base = super().endpoint().rstrip("/")
         index = f"/{self.index}" if self.index else ""
-        asked = {"filter_path": "errors,items.*.status,items.*.error"}
+        asked = {"filter_path": "errors,items.*.status,items.*.error,items.*.result"}
         asked |= {"pipeline": self.pipeline} if self.pipeline else {}
         # All of it encoded, as AWS does before it compares signatures.
         return f"{base}{index}/_bulk?{urlencode(asked, quote_via=quote)}"
@@ -127,31 +130,39 @@ class Elasticsearch(HTTPShip):
         if response.status == 400:  # a line that it cannot read ends all of it
             raise refused(response)
         http.check(response, f"shipping to {self.target()}", idempotent=self.is_safe_to_resend())
-        if response.body.startswith(_ALL_TAKEN):  # what follows says of each of thousands that it was
-            return Answer()
+        if response.body.startswith(_ALL_TAKEN) and b'"noop"' not in response.body:
+            return Answer()  # what follows says of each of thousands that it was
         found = response.json()
         if not isinstance(found, Mapping) or not isinstance(found.get("errors"), bool):
             told = f"{self.target()} gave no answer of _bulk: {response.excerpt or 'an empty one'}"
             raise ActionError(told, reason="server")
-        if not found["errors"]:
-            return Answer()
         items = found.get("items") or []
+        if not items and not found["errors"]:
+            return Answer()
         if len(items) != len(batch):
             raise ActionError(f"{self.target()} told of {len(items)} of {len(batch)} records", reason="server")
-        duplicate, rejected, again, slow = list[int](), dict[int, str](), dict[int, str](), False
-        for place, one in enumerate(items):
-            (item,) = one.values()
-            status = item.get("status", 0)
-            if status in (200, 201):
-                continue
-            if status == 409:  # it is there under this id
-                duplicate.append(place)
-            elif status in _AGAIN:
-                again[place] = _why(item)
-                slow = slow or status == 429
-            else:
-                rejected[place] = _why(item)
-        return Answer(duplicate, rejected, again, slow=slow)
+        return _by_item(items)
+
+
+def _by_item(items: Sequence[Mapping[str, Any]]) -> Answer:
+    """What _bulk says of each record."""
+    duplicate, rejected, again, slow = list[int](), dict[int, str](), dict[int, str](), False
+    for place, one in enumerate(items):
+        (item,) = one.values()
+        status = item.get("status", 0)
+        if item.get("result") == _DROPPED:
+            rejected[place] = "an ingest pipeline dropped it"
+            continue
+        if status in (200, 201):
+            continue
+        if status == 409:  # it is there under this id
+            duplicate.append(place)
+        elif status in _AGAIN:
+            again[place] = _why(item)
+            slow = slow or status == 429
+        else:
+            rejected[place] = _why(item)
+    return Answer(duplicate, rejected, again, slow=slow)
 
 
 def _why(item: Mapping[str, Any]) -> str:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -11,7 +10,7 @@ from pydantic import Field, field_validator
 
 from exitkit.clients.aws import AWSAccess
 from exitkit.clients.s3 import S3Bucket
-from exitkit.clients.s3.request import PathStyle, S3Options
+from exitkit.clients.s3.request import NotUnderstood, PathStyle, S3Options
 from exitkit.context import Context
 from exitkit.settings.fields import ADDRESS
 from exitkit.ship import Ship
@@ -19,6 +18,7 @@ from exitkit.ship.pipeline.batch import Post
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.pipeline.objects import ObjectLog
 
+_TYPE = "application/x-ndjson"
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 
 
@@ -26,7 +26,7 @@ class S3(Ship):
     """Keep records as gzipped NDJSON in a bucket of S3.
 
     Each batch is an object below `prefix`, a folder for each source, under a name that is the same in every run: what
-    is there already is not written again (`If-None-Match`). `manifest.json` comes last and lists them with their counts
+    is there already is not written again (`If-None-Match`), but on servers without such conditions. `manifest.json` comes last and lists them with their counts
     and checksums. It needs s3:PutObject.
     """
 
@@ -77,9 +77,27 @@ class S3(Ship):
         access = AWSAccess(region=self.region, profile=self.profile, endpoint_url=self.endpoint_url, ca_file=ca_file)
         bucket = S3Bucket(self.bucket, access, S3Options(path_style=self.path_style, connections=self.concurrency))
         try:
-            log = ObjectLog(self.prefix, partial(bucket.add, content_type="application/x-ndjson"))
+            log = ObjectLog(self.prefix, _Objects(bucket).add)
             yield log.post
             key, data = log.manifest()
             context.retry(lambda: bucket.put(key, data, "application/json"), safe=True)
         finally:
             bucket.close()
+
+
+class _Objects:
+    """Adds objects, under conditions as far as the server has them: else what is there is written over, by the same."""
+
+    def __init__(self, bucket: S3Bucket) -> None:
+        self.bucket = bucket
+        self._has_conditions = True
+
+    def add(self, key: str, data: bytes) -> str:
+        """As a bucket's; taken for new where that cannot be known."""
+        if self._has_conditions:
+            try:
+                return self.bucket.add(key, data, _TYPE)
+            except NotUnderstood:
+                self._has_conditions = False
+        self.bucket.put(key, data, _TYPE)
+        return "written"

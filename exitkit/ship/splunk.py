@@ -125,7 +125,9 @@ class _Collector(HTTPPosting):
         body = json.dumps({"acks": sorted(waiting)}).encode()
 
         def ask() -> http.Response:
-            response = self.client.request("POST", url, what=what, headers=headers, body=body, idempotent=True)
+            response = self.client.request(
+                "POST", url, what=what, headers=headers, body=body, idempotent=True, reads=True
+            )
             return http.check(response, what, idempotent=True)
 
         acks = _object(self.context.retry(ask, safe=True)).get("acks")

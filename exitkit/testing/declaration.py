@@ -69,6 +69,9 @@ def name_faults(name: str, action: type[Action]) -> list[str]:
     return found
 
 
+_ASKED_FOR = {"literal", "guard_origin"}  # what whoever binds a step asks of the actions that have it
+
+
 def method_faults(action: type[Action]) -> list[str]:
     # A kind may have several classes to begin with, all in its wing and none an action of its own.
     leaves = {one.where.partition(":")[0] for one in builtin.BUILTIN.values()}
@@ -84,6 +87,7 @@ def method_faults(action: type[Action]) -> list[str]:
         }
         - set(dir(kind))
         - set(action.model_fields)
+        - _ASKED_FOR
     )
     return [f"{name} is public, and nobody calls it: begin it with an underscore" for name in extra]
 

@@ -2,19 +2,43 @@
 
 import re
 
-# Both are compiled where a workflow has failed, and not at each start.
-# Lines that only say where, or that something ended: frames of Python, Java, Node.js and Go, rules, brackets and
-# carets, and the last words of shells, make, npm, Node.js and Argo's own executor.
+# All are compiled where a workflow has failed, and not at each start.
+# Lines that only say where, that something ended, or what to read: of languages, shells, build tools and test runners.
 _SAYS_NOTHING = (
-    r'at \S.*|File ".*|\.{3} [0-9]+ (?:more|common frames omitted)|goroutine [0-9]+ .*|\S+\(0x[0-9a-f, x.]*\)|\S+\.go:[0-9]+(?: \+0x[0-9a-f]+)?'
-    r"|[\W_]*|Node\.js v[0-9.]+|(?:[Ee]rror: )?exit status [0-9]+|(?:command|script) (?:terminated with|exited with|returned) "
-    r"(?:exit )?(?:code|status) [0-9]+|make(?:\[[0-9]+\])?: (?:\*\*\* .*|Leaving directory .*)|npm (?:ERR!|error)(?: code \w+|.*debug.*\.log| A complete log.*)?"
-    r"|.*\bargo=true\b.*|.*\bsub-process exited\b.*|For further information visit .*|note: run with `RUST_BACKTRACE=.*"
+    r"[\W_]*"
+    # Frames: Java and Node.js, Python, IPython, Go, Ruby, PHP, Terraform.
+    r"|at \S.*|\.{3} [0-9]+ (?:more|common frames omitted)"
+    r'|File ".*|(?:Cell )?In ?\[.*|-+> ?[0-9]+ .*'
+    r"|goroutine [0-9]+ .*|\S+\.go:[0-9]+(?: \+0x[0-9a-f]+)?|\S+\((?:0x[0-9a-f, x.]*|\.{3})\)|[\w/]+\.[\w.(*)]+\(\)|created by \S+.*"
+    r"|from \S+:[0-9]+:in .*|#[0-9]+ .*|Stack trace:|thrown in .* on line [0-9]+|on \S+ line [0-9]+.*"
+    # That it ended: shells, their traces and times, make, MPI, Argo's executor.
+    r"|(?:[Ee]rror: )?exit status [0-9]+|[Ee]xit code: *[0-9]+|\++ \S.*|(?:real|user|sys)\s+[0-9]+m[0-9.]+s"
+    r"|(?:command|script|process|container|\S*:)? ?(?:terminated with|exited with|returned) (?:exit )?(?:code|status):? [0-9]+"
+    r"|make(?:\[[0-9]+\])?: (?:\*\*\* .*|Leaving directory .*)"
+    r"|mpirun detected that .*|the job to be terminated\..*|Process name: .*"
+    r"|.*\bargo=true\b.*|.*\bsub-process exited\b.*"
+    # What comes after the error: R, Perl, Node.js, npm, pip, cargo, Maven, Gradle, Snakemake, dbt, pytest, pydantic.
+    r"|Execution halted|Calls: .*|(?:BEGIN|Compilation) failed(?:--.*| in require.*)|Node\.js v[0-9.]+"
+    r"|npm (?:ERR!|error)(?: (?:code|errno|path|syscall|command|dest|cwd|workspace|location)\b.*|.*debug.*\.log| A complete log.*"
+    r"|.*This is related to npm not being able.*)?"
+    r"|\[notice\] .*|WARNING: (?:Running pip as|You are using pip|There was an error checking).*|You should consider upgrading via .*"
+    r"|note: run with `RUST_BACKTRACE=.*|For more information (?:about|on) .*|error: (?:could not compile|aborting due to) .*"
+    r"|\[ERROR\] (?:To see the full|Re-run Maven|For more information|\[Help [0-9]\]).*|\[ERROR\]|> Run with --.*|\* Get more help .*"
+    r"|BUILD FAILED.*|FAILURE: Build failed.*"
+    r"|Shutting down, this might take some time\.|Exiting because a job execution failed.*|Complete log: .*"
+    r"|(?:[0-9:]+ +)?Done\. PASS=.*|compiled (?:code|SQL) at .*|=+ .*\bin [0-9.]+s.* =+|For further information visit .*"
+    r"|\(Background on this error at: .*|.*\bResourceWarning: .*"
 )
 # What a program logs while nothing is wrong: it may follow the line that matters.
-_CALM = r"\b(?:INFO|DEBUG|TRACE)\b|\blevel=\"?(?:info|debug|trace)\b|\"level\": ?\"(?:info|debug)\""
+_CALM = (
+    r"\b(?:INFO|DEBUG|TRACE)\b|\blevel=\"?(?:info|debug|trace)\b"
+    r"|\"(?:level|severity|levelname|lvl)\": ?(?:\"(?:info|debug|trace|notice)\"|[1-3]0\b)"
+)
+# What a box or a tree of errors puts before each line, as Terraform and Python's exception groups do.
+_FRAME = r"\s*[|│╷╵] ?"
 _TRACEBACK = "Traceback (most recent call last)"
 _LONGEST_LOOK = 65_536  # characters from the end in which the line is looked for
+_LONGEST_LINE = 1000
 _MOST_LINES = 400
 
 
@@ -25,10 +49,10 @@ def last_line(text: str) -> str:
     that only say that something ended are passed over, and so is what was logged as information, if there is more.
     """
     tail = text[-_LONGEST_LOOK:]
-    lines = [line for line in tail.splitlines() if line.strip()][-_MOST_LINES:]
+    lines = [re.sub(_FRAME, "", line) for line in tail.splitlines() if line.strip()][-_MOST_LINES:]
     if named := _exception(lines):
         return named
-    said = [line.strip() for line in lines if not re.fullmatch(_SAYS_NOTHING, line.strip())]
+    said = [line.strip() for line in lines if _says_something(line)]
     return next((line for line in reversed(said) if not re.search(_CALM, line)), said[-1] if said else "")
 
 
@@ -58,6 +82,11 @@ def _exception(lines: list[str]) -> str:
     # A log may put something in front of each line; the frames are those that are indented more than the first.
     indent = len(lines[begin]) - len(lines[begin].lstrip())
     for line in lines[begin + 1 :]:
-        if len(line) - len(line.lstrip()) <= indent:
+        if len(line) - len(line.lstrip()) <= indent and _says_something(line):
             return line.strip()
     return ""
+
+
+def _says_something(line: str) -> bool:
+    # None of those lines is long, and a long one could take long.
+    return len(line) > _LONGEST_LINE or re.fullmatch(_SAYS_NOTHING, line.strip()) is None

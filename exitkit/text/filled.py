@@ -15,6 +15,11 @@ class Filled(str):
         made.parts = parts
         return made
 
+    @property
+    def ends_with_nothing(self) -> bool:
+        """Whether a template stands at the end, and nothing came of it."""
+        return bool(self.parts) and self.parts[-1] == ("", True)
+
 
 def written(text: str, write: Callable[[str], str]) -> str:
     """The text with each piece that was put in as `write` gives it, such as with its wildcards escaped."""

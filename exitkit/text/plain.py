@@ -9,7 +9,7 @@ _ESCAPES = re.compile(
     "|\x1b[\\]PX^_][^\x07\x1b\x9c\n]{0,4096}(?:\x07|\x1b\\\\|\x9c)"  # OSC and its kin: titles, links
     "|\x1b[ -/]{0,8}[0-~]"  # the short ones
 )
-_LINE_ENDS = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
+_LINE_ENDS = re.compile(f"\r\n|[\r\v\f\x85{unsafe.LINES}]")
 # All but tab and newline, and but the line ends that have become one.
 _INVISIBLE = re.compile(f"(?![\t\n\v\f\r])[{unsafe.C0}{unsafe.C1}{unsafe.DIRECTION}{unsafe.NO_WIDTH}{unsafe.BOM}]")
 _EMPTY_LINES = re.compile("\n{3,}")

@@ -146,6 +146,10 @@ def _parts(secret: str) -> Iterator[str]:
             url = urlsplit(secret)
             rest = [url.path + "?" + url.query if url.query else url.path, url.path, url.query]
             yield from (one for one in rest if len(one) >= _PATH)
+            # A webhook's last part is its secret, and no word.
+            last = url.path.rpartition("/")[2]
+            if len(last) >= _LINE and any(sign.isdigit() for sign in last):
+                yield last
             query = [value for _, value in parse_qsl(url.query)]
             known = [
                 url.password or "",

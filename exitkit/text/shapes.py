@@ -18,6 +18,9 @@ STRONG = (
     rf'(?:{_NAMED})\\?"{_SPACE}{{0,12}}:',
 )
 
+# A number of a lexer's token, or what says that there is none, under the name of a secret.
+_ORDINARY = r"(?:-?[0-9.]{1,5}|true|false|none|null|nil|undefined)(?![^\s&\"',;<>)\]])"
+
 # What the text must hold in lower case for the shape to be looked for, and the shape; its last group
 # is what is cut out. No shape can match in two ways, so that none goes back and forth.
 SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
@@ -37,6 +40,6 @@ SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
         r"(?s)-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]{0,40}-----|\Z)",
     ),
     (("://",), r"://([^\s/?#\"'<>:@]*:[^\s/?#\"'<>]*|[^\s/?#\"'<>:@]{20,200})@"),
-    (("=",), rf"(?i)(?:{_NAMED}|\bsig|[?&](?:key|auth|jwt))\s{{0,2}}=\s{{0,2}}[\"']?([^\s&\"',;<>]+)"),
+    (("=",), rf"(?i)(?:{_NAMED}|\bsig|[?&](?:key|auth|jwt))\s{{0,2}}=\s{{0,2}}[\"']?(?!{_ORDINARY})([^\s&\"',;<>]+)"),
     (('"',), rf'(?is)(?:{_NAMED})\\?"\s{{0,4}}:\s{{0,4}}\\?"([^"\\]*(?:\\.[^"\\]*)*)'),
 )

@@ -9,6 +9,9 @@ C0 = "\x00-\x1f\x7f"
 C1 = "\x80-\x9f"
 """Controls of Latin-1, which some terminals obey."""
 
+SPACES = " \xa0"
+"""What ends a word for most readers and none for others."""
+
 DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 """Marks that turn the reading direction: https://www.cve.org/CVERecord?id=CVE-2021-42574."""
 

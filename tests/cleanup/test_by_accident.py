@@ -75,6 +75,14 @@ def test_a_uid_may_stand_within_something_longer(uses, given):
     bound(uses, given, uid=UID)
 
 
+@pytest.mark.parametrize("sign", ["0", "f", "F"])
+def test_a_uid_that_nobody_has_is_none(sign):
+    """The one of zeros stands for no uid at all, and so does any other of one sign."""
+    uid = f"{sign * 8}-{sign * 4}-{sign * 4}-{sign * 4}-{sign * 12}"
+    refused("files", {"paths": [f"/scratch/x-{uid}"]}, name="other-1", uid=uid)
+    refused("s3", {**S3, "prefixes": [f"{uid}/"]}, name="other-1", uid=uid)
+
+
 # A name that is a word.
 
 WORDS = [
@@ -101,7 +109,7 @@ def with_name(given, text):
 
 
 @pytest.mark.parametrize(("uses", "given"), WORDS)
-@pytest.mark.parametrize("name", ["data", "shared", "my-data", "prod"])
+@pytest.mark.parametrize("name", ["data", "shared", "my-data", "prod", "2026-11-27", "2026"])
 def test_a_word_that_was_written_out_says_nothing(uses, given, name):
     """A folder called data is not the workflow data's; one that a template calls so is."""
     refused(uses, with_name(given, name), name=name)
@@ -137,6 +145,27 @@ def test_argos_own_label_means_the_workflow_whatever_its_name_is():
 def test_a_bucket_or_a_root_says_nothing_of_what_is_in_it(uses, given):
     """Nor does a prefix without its slash, which is also that of longer names."""
     refused(uses, given)
+
+
+@pytest.mark.parametrize(
+    ("uses", "given"),
+    [
+        ("files", {"paths": ["/scratch/{{ workflow.name }}/{{ workflow.parameters.part }}"]}),
+        ("s3", {**S3, "prefixes": ["{{ workflow.name }}/{{ workflow.parameters.part }}"]}),
+        ("gcs", {**S3, "prefixes": ["x/{{ workflow.name }}/{% if true %}{{ workflow.parameters.part }}{% endif %}"]}),
+    ],
+)
+def test_a_part_that_is_empty_is_not_the_folder_it_stands_in(uses, given):
+    """What was meant is one thing in the workflow's folder, and not all of it."""
+    refused(uses, given, "filled in with nothing", part="")
+    bound(uses, given, part="cache/")
+
+
+@pytest.mark.parametrize("part", [".", "..", "../other", "a/../../other"])
+@pytest.mark.parametrize("uses", ["s3", "gcs"])
+def test_a_prefix_leads_nowhere_else(uses, part):
+    """A server whose bucket is a file system takes two dots for the folder above."""
+    refused(uses, {**S3, "prefixes": ["{{ workflow.name }}/{{ workflow.parameters.part }}/"]}, "holds", part=part)
 
 
 # Databases.

@@ -136,6 +136,30 @@ def test_one_foreign_object_ends_the_step(cluster, tmp_path, selector, labels, n
     assert caught.value.facts["deleted"] == 0
 
 
+@pytest.mark.parametrize(
+    ("fields", "fits"),
+    [
+        ("metadata.name=a", False),
+        ("metadata.name==a,status.phase=Failed", False),
+        ("metadata.name!=b", False),
+        ("metadata.namespace=other", False),
+        ("metadata.name!=c", True),
+        ("status.phase=Failed", True),
+    ],
+)
+def test_a_field_selector_that_is_not_heeded_ends_the_step(cluster, tmp_path, fields, fits):
+    """As far as a name and a namespace tell; what else there is in an object is not asked for."""
+    step = kubernetes(cluster, tmp_path).model_copy(update={"field_selector": fields, "wait": 0})
+    items = [pod("a", {LABEL: NAME}, uid="1"), pod("b", {LABEL: NAME}, uid="2")]
+    cluster.fault("GET", "/pods?", answer_json({"kind": "List", "metadata": {}, "items": items}))
+    if fits:
+        assert step.run(context(dry_run=True)).facts["found"] == 2
+        return
+    with pytest.raises(ActionError, match="does not heed the selector"):
+        step.run(context())
+    assert cluster.sent("DELETE") == []
+
+
 # Listings that never advance.
 
 
@@ -156,17 +180,58 @@ MORE = "<IsTruncated>true</IsTruncated>"
         ),
         ("versions", [MORE + "<NextKeyMarker>x</NextKeyMarker><NextVersionIdMarker>1</NextVersionIdMarker>"]),
         ("versions", [MORE + f"<NextKeyMarker>{key}</NextKeyMarker>" for key in ("x", "y")]),
+        ("uploads", [MORE + f"<NextKeyMarker>{key}</NextKeyMarker>" for key in ("x", "y", "z")]),
     ],
 )
 def test_pages_of_s3_that_lead_nowhere_end_soon(account, kind, pages):
     """With an error of their own; nothing was asked to go, so that nothing is unknown."""
-    with ScriptedHTTP(
-        itertools.islice(endless(*(listing(kind, [], more) for more in pages)), len(pages) + 1)
-    ) as server:
+    first = [answer(200, listing("keys", []))] if kind == "uploads" else []
+    again = itertools.islice(endless(*(listing(kind, [], more) for more in pages)), len(pages) + 1)
+    with ScriptedHTTP(itertools.chain(first, again)) as server:
         with pytest.raises(ActionError, match="leads to itself") as caught:
             s3(server.url, kind).run(context())
     assert not isinstance(caught.value, Unknown)
     assert len(server.requests) <= 5
+
+
+def fresh(number):
+    return f"<NextContinuationToken>{number}</NextContinuationToken><NextKeyMarker>{number}</NextKeyMarker>"
+
+
+@pytest.mark.parametrize("kind", ["keys", "versions", "uploads"])
+@pytest.mark.parametrize("period", [1, 2])
+def test_a_page_of_s3_that_comes_again_ends_the_step(account, kind, period):
+    """Also under a token that is new each time, and nothing is counted twice."""
+    first = [answer(200, listing("keys", []))] if kind == "uploads" else []
+    pages = (
+        answer(200, listing(kind, OWN if number % period == 0 else [f"{HOME}z"], MORE + fresh(number)))
+        for number in range(period + 1)
+    )
+    with ScriptedHTTP(itertools.chain(first, pages)) as server:
+        with pytest.raises(ActionError, match=r"leads to itself|come in no order") as caught:
+            s3(server.url, kind).run(context(dry_run=True))
+    assert caught.value.facts["found"] == 3 + (period > 1)
+
+
+@pytest.mark.parametrize("kind", ["keys", "versions"])
+def test_empty_pages_without_end_end_the_step(account, kind):
+    """However new each token is."""
+    with ScriptedHTTP(answer(200, listing(kind, [], MORE + fresh(number))) for number in range(251)) as server:
+        with pytest.raises(ActionError, match="page after page has nothing in it"):
+            s3(server.url, kind).run(context())
+    assert {request.method for request in server.requests} == {"GET"}
+
+
+@pytest.mark.parametrize("period", [1, 2])
+def test_a_page_of_gcs_that_comes_again_ends_the_step(monkeypatch, period):
+    """The same."""
+    monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
+    pages = (gcs_page(OWN if number % period == 0 else [f"{HOME}z"], f"t{number}") for number in range(period + 1))
+    with ScriptedHTTP(map(answer_json, pages)) as server:
+        step = GCS(bucket="models", prefixes=[HOME], anonymous=True, endpoint_url=server.url, versions=True)
+        with pytest.raises(ActionError, match="leads to itself") as caught:
+            step.run(context(dry_run=True))
+    assert caught.value.facts["found"] == 3 + (period > 1)
 
 
 @pytest.mark.parametrize("tokens", [["x"], ["x", "y"]])

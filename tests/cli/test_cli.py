@@ -160,7 +160,7 @@ def test_every_command_has_help(run, argv):
         ["run", "a.yaml", "b.yaml"],
         ["run", "--timeout", "soon"],
         ["run", "--fail-on", "nothing"],
-        ["notify", "--state", "s3://bucket"],
+        ["notify", "--state", "ftp://bucket"],
         ["notify", "console", "--stream", "stdin"],
         ["notify", "console", "--when", "Faild"],
         ["notify", "console", "--retry", "{attemts: 1}"],
@@ -390,6 +390,33 @@ def test_a_preview_needs_no_facts(run, monkeypatch):
     assert run("preview", "--sample", "odd").code == 2
 
 
+def test_a_preview_and_a_manifest_need_no_secrets(run):
+    """They are in the cluster: what a channel would send is shown all the same, and which secret was made up."""
+    plan("""steps:
+  - {uses: notify.slack, with: {channel: "#ops"}}
+  - {uses: notify.slack, id: hook, with: {webhook_url_file: /etc/slack/url}}
+  - {uses: ship.datadog}
+""")
+    ran = run("preview", "--sample", "failed")
+    assert ran.code == 0
+    for told in ("would notify Slack #ops", "would notify Slack by its webhook", "to Datadog at"):
+        assert told in ran.out
+    assert [line.split()[1] for line in ran.out.splitlines() if "is not known here" in line] == [
+        "token",
+        "webhook_url",
+        "api_key",
+    ]
+    assert "made-up" not in ran.out
+    assert run("manifest", "exitkit.yaml").code == 0
+    assert run("run", "--dry-run", "--status", "Failed").code != 0
+
+
+def test_a_preview_of_a_cleanup_makes_up_no_secret(run):
+    """It looks at what is there, and would ask a server that nobody meant."""
+    plan("steps:\n  - {uses: cleanup.sql, with: {schemas: ['{{ workflow.name }}']}}\n")
+    assert "url: is missing" in run("preview", "--sample", "failed").out
+
+
 def test_a_preview_shows_the_mail(run, tmp_path):
     """As a page for a browser, or in words that a terminal can show."""
     mail = "{uses: notify.email, with: {host: h, sender: a@example.com, to: b@example.com}}"
@@ -458,6 +485,18 @@ def test_a_check_says_what_a_run_would_do_wrong_and_a_run_does_what_it_can(run):
     assert run("run", "--status", "Failed").code == 0
 
 
+def test_mentions_of_a_template_are_told_apart_only_once_it_is_filled_in(run, server):
+    """A blank in a template is none between two mentions."""
+    url, seen = server
+    plan(
+        f"steps:\n  - {{uses: notify.slack, with: {{webhook_url: '{url}', mention: ['{{{{ workflow.labels.who }}}}', here]}}}}\n"
+    )
+    ran = run("run", "--status", "Failed", "--labels", '{"who": "U0ABC, jane"}')
+    assert ran.code == 0
+    assert "left out: mention 'jane'" in json.loads(ran.out)["steps"][0]["notes"][0]
+    assert "<@U0ABC> <!here>" in str(seen)
+
+
 def test_a_gap_in_an_address_is_the_steps_error_and_its_fallback_hears_of_it(run, server):
     """Nothing goes to a channel that nobody named."""
     url, seen = server
@@ -516,6 +555,101 @@ def test_a_receipt_keeps_a_second_run_from_telling_again(run):
     second = run("notify", "--uid", "u", "--status", "Failed", "--state", "receipts")
     assert (first.outcomes, second.outcomes) == ({"notify.console": "ok"}, {"notify.console": "duplicate"})
     assert (second.code, second.err) == (0, "")
+
+
+def test_the_state_is_what_the_flag_the_variable_or_the_plan_says(run):
+    """In this order; a dry run leaves nothing there."""
+    plan("state: by-plan\nsteps: [{uses: notify.console}]")
+    facts = ("--uid", "u", "--status", "Failed")
+    run("run", *facts, "--dry-run")
+    assert not Path("by-plan").exists()
+    for argv, more in (
+        ((), {}),
+        ((), {"EXITKIT_STATE": "by-variable"}),
+        (("--state", "by-flag"), {"EXITKIT_STATE": "x"}),
+    ):
+        assert run("run", *facts, *argv, **more).outcomes == {"notify.console": "ok"}
+    assert run("run", *facts).outcomes == {"notify.console": "duplicate"}
+    assert run("notify", *facts).outcomes == {"notify.console": "duplicate"}, "its notify steps are the same"
+    assert {name for name in ("by-plan", "by-variable", "by-flag", "x") if list(Path(name).glob("*.json"))} == {
+        "by-plan",
+        "by-variable",
+        "by-flag",
+    }
+
+
+def test_a_plan_knows_how_earlier_runs_ended(run):
+    """In its templates, its conditions and its words; the series is the CronWorkflow, or what the plan says."""
+    plan(
+        """
+        state: state
+        steps:
+          - {id: count, uses: notify.console, with: {title: "{{ history.failures_in_a_row }} in a row"}}
+          - {id: many, uses: notify.console, if: history.failures_in_a_row >= 3}
+          - {id: first, uses: notify.console, when: FirstFailure}
+          - {id: still, uses: notify.console, when: [StillFailing]}
+          - {id: fixed, uses: notify.console, when: Fixed}
+        """
+    )
+    labels = '{"workflows.argoproj.io/cron-workflow": "nightly"}'
+    told = []
+    for number, status in enumerate(["Failed", "Error", "Failed", "Succeeded", "Succeeded"]):
+        ran = run("run", "--uid", f"u{number}", "--status", status, "--labels", labels, "--namespace", "ml")
+        assert (ran.code, ran.report["notes"]) == (0, [])
+        told.append([name for name, outcome in ran.outcomes.items() if outcome == "ok"])
+        assert f"{number + 1 if status != 'Succeeded' else 0} in a row" in ran.err
+    assert told == [
+        ["count", "first"],
+        ["count", "still"],
+        ["count", "many", "still"],
+        ["count", "fixed"],
+        ["count"],
+    ]
+    assert run("check").code == 0
+
+
+@pytest.mark.parametrize("state", [(), ("--state", "file"), ("--state", "state")], ids=["none", "broken", "no series"])
+def test_where_nothing_is_known_of_earlier_runs_argos_words_count(run, state):
+    """And the report says so."""
+    Path("file").write_text("x")
+    plan(
+        """
+        steps:
+          - {id: first, uses: notify.console, when: FirstFailure}
+          - {id: still, uses: notify.console, when: StillFailing}
+          - {id: fixed, uses: notify.console, when: Fixed}
+        """
+    )
+    labels = () if state[1:] == ("state",) else ("--labels", "workflows.argoproj.io/cron-workflow=nightly")
+    ran = run("run", "--uid", "u", "--status", "Failed", *labels, *state)
+    assert ran.outcomes == {"first": "ok", "still": "ok", "fixed": "skipped"}
+    assert any("nothing is known of earlier runs" in note for note in ran.report["notes"])
+    assert run("run", "--uid", "v", "--status", "Succeeded", *labels, *state).outcomes["fixed"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("state: ftp://x", "state: ftp:// is no place for it"),
+        ("state: '{{ steps.a }}'", "state: template: only the workflow's facts can be read here, not 'steps'"),
+        ("series: '{{ workflow'", "series: template:"),
+        ("steps: [{uses: notify.console, if: history.failures > 1}]", "there is no history.failures"),
+    ],
+)
+def test_check_knows_what_is_remembered(run, text, told):
+    """A place that is none, a template that reads what there never is."""
+    plan(text if text.startswith("steps") else f"{text}\nsteps: [{{uses: notify.console}}]")
+    ran = run("check")
+    assert ran.code == 2
+    assert told in ran.err
+
+
+def test_a_state_that_cannot_be_kept_stops_no_delivery(run):
+    """It is told what is not promised now, and the exit code is that of the delivery."""
+    Path("file").write_text("x")
+    ran = run("notify", "--uid", "u", "--status", "Failed", "--state", "file")
+    assert (ran.code, ran.outcomes) == (0, {"notify.console": "ok"})
+    assert "no receipt kept, so another run may deliver again: file: " in ran.out
 
 
 def test_control_characters_in_an_error_do_not_reach_the_terminal(run):

@@ -69,6 +69,35 @@ def test_the_workflows_own_account_gets_what_the_plan_needs(printed):
     assert documents[1]["subjects"] == [{"kind": "ServiceAccount", "name": "trainer"}]
 
 
+def test_the_record_is_a_right_that_is_asked_for(printed):
+    """Beside what the plan needs, and once where a step needs it anyway."""
+    documents = printed("--record")
+    assert [one["kind"] for one in documents] == ["Role", "RoleBinding", "WorkflowTemplate"]
+    assert rules(documents) == [("argoproj.io", "workflows", ["get"])]
+    assert documents[1]["subjects"][0]["name"] == "default"
+    both = rules(printed("exitkit.yaml", "--account", "exitkit", "--record"))
+    assert both.count(("argoproj.io", "workflows", ["get"])) == 1
+
+
+def test_rights_in_another_namespace_are_a_role_there(printed, tmp_path):
+    """Bound to the account where that is; in its own namespace, or where only the run knows it, there is none to bind."""
+    step = "steps: [{{uses: cleanup.kubernetes, with: {{kinds: [pods], selector: 'w={{{{ workflow.uid }}}}', in_namespace: {}}}}}]"
+    (tmp_path / "exitkit.yaml").write_text(step.format("scratch"), "utf-8")
+    role, binding, *_ = printed("exitkit.yaml", "--namespace", "ml")
+    assert {role["metadata"]["namespace"], binding["metadata"]["namespace"]} == {"scratch"}
+    assert rules([role]) == [("", "pods", ["list", "delete"])]
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "default", "namespace": "ml"}]
+    assert "say --namespace" in printed("exitkit.yaml", code=2)
+    (tmp_path / "exitkit.yaml").write_text(step.format("ml"), "utf-8")
+    assert [
+        one["metadata"]["namespace"] for one in printed("exitkit.yaml", "--namespace", "ml") if one["kind"] == "Role"
+    ] == ["ml"]
+    (tmp_path / "exitkit.yaml").write_text(step.format("'{{ workflow.namespace }}'"), "utf-8")
+    assert [one for one in printed("exitkit.yaml") if one["kind"] == "Role"]
+    (tmp_path / "exitkit.yaml").write_text(step.format("'{{ workflow.parameters.ns }}'"), "utf-8")
+    assert "write it out" in printed("exitkit.yaml", code=2)
+
+
 def test_for_the_cluster_it_says_how_every_workflow_gets_it(printed, capsys):
     """A ClusterWorkflowTemplate, without a namespace, and the block for the controller."""
     documents = [one for one in printed("--cluster", "--namespace", "ml") if one]

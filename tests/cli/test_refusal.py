@@ -44,12 +44,14 @@ def refused(tmp_path, monkeypatch, capsys):
         (["run"], "plan", "there is no plan"),
         (["run", "bad.yaml"], "plan", "there is no action 'notify.slak'"),
         (["run", "--timeout", "soon"], "plan", "timeout: a duration is"),
-        (["run", "--nonsense"], "plan", "what was typed is wrong"),
+        (["run", "--nonsense"], "plan", "no such option: --nonsense"),
         (["run", "a", "b"], "plan", "one plan at a time"),
         (["notify", "console", "--stream", "x"], "notify.console", "--stream: is not one of"),
         (["notify", "slack"], "notify.slack", "channel"),
-        (["notify", "--state", "s3://b"], "notify", "only a folder can keep receipts"),
+        (["notify", "--state", "ftp://b"], "notify", "ftp:// is no place for it"),
         (["cleanup", "files"], "cleanup.files", "paths"),
+        (["notify", "slak"], "notify.slak", "no such command 'slak'"),
+        (["cleanup"], "cleanup", "more is to be said after exitkit cleanup"),
     ],
 )
 def test_it_fills_the_files_and_the_channels_of_the_environment_are_told(refused, argv, name, told):

@@ -169,7 +169,19 @@ EXAMPLES = {
     "notify.email": [email],
     "notify.slack": [slack_by_webhook, slack_by_bot],
     "notify.webhook": [webhook_signed, webhook_bearer],
+    "process.lineage": [lambda folder: {"url": "https://marquez.invalid", "bearer": "bearer-made-up-for-this"}],
+    "process.metrics": [
+        lambda folder: {"url": "https://push.invalid", "username": "m", "password": "password-made-up"}
+    ],
+    "process.query": [
+        lambda folder: {
+            "files": {"rows": str(folder / "scratch" / "rows.csv")},
+            "sql": "FROM rows",
+            "scratch": str(folder / "scratch"),
+        }
+    ],
     "process.report": [lambda folder: {"folder": str(folder / "report")}],
+    "process.trace": [lambda folder: {"url": "https://otel.invalid", "bearer": "bearer-made-up-for-this"}],
     "ship.cloudwatch": [
         lambda folder: {
             "group": "argo",
@@ -213,6 +225,9 @@ class TestBuiltin(ActionContract):
             scratch.mkdir(parents=True)
             for number in range(3):
                 (scratch / f"{number}.bin").write_bytes(bytes(100))
+        elif self.name == "process.query":
+            (folder / "scratch").mkdir(exist_ok=True)
+            (folder / "scratch" / "rows.csv").write_text("a,b\n1,2\n")
 
 
 def test_every_action_has_an_example():

@@ -9,10 +9,11 @@ from exitkit.builtin import BUILTIN
 # From the ground up. Rooms of one floor may know each other, but no module needs itself, however indirectly.
 FLOORS = (
     {"errors", "text", "builtin", "version", "entry", "stdout"},
-    {"settings", "argo"},
-    {"retry", "message", "signals", "receipts"},
+    {"settings", "argo", "explain"},
+    {"retry", "message", "signals", "recordreader", "logreader"},
     {"context"},
     {"action", "clients"},
+    {"store", "history"},
     {"notify", "cleanup", "ship", "process", "plan"},
     {"run"},
     {"cli"},
@@ -24,6 +25,8 @@ WINGS = {"notify", "cleanup", "ship", "process"}
 
 # Doors for people outside, which stand above everything and are used by nothing inside.
 OUTSIDE = {"exitkit", "exitkit.testing"}
+# Rooms that stand on the ground alone: what they are made of, and nothing else.
+ALONE = {"explain": {"text"}}
 
 
 def room(name):
@@ -49,6 +52,8 @@ def climbs(sources):
                 found.append(f"{where}: {why}")
             elif FLOOR_OF[there] > FLOOR_OF[here]:
                 found.append(f"{where}: that is {FLOOR_OF[there] - FLOOR_OF[here]} up")
+            elif there not in ALONE.get(here, {there}) | {here}:
+                found.append(f"{where}: {here} is made of {', '.join(ALONE[here])} alone")
             elif there != here and there in WINGS and here in WINGS | {"plan"}:
                 found.append(f"{where}: a wing is known by none beside it")
     return found
@@ -119,6 +124,15 @@ def test_the_guard_sees_a_climb(source):
     harmless = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from exitkit.cli import app"
     assert climbs([*tree, source("exitkit.retry", harmless)]) == []
     assert climbs([*tree, source("exitkit.cli", "from exitkit.errors import Skip")]) == []
+
+
+def test_the_guard_sees_a_room_that_stands_on_more_than_it_may(source):
+    """`explain` is lines in and lines out: it knows texts, and neither settings nor Argo."""
+    tree = [source("exitkit.text.redact", ""), source("exitkit.argo.workflow", ""), source("exitkit.errors", "")]
+    assert climbs([*tree, source("exitkit.explain", "from exitkit.argo import workflow")])
+    assert climbs([*tree, source("exitkit.explain", "from exitkit.errors import Skip")])
+    fine = source("exitkit.explain", "from exitkit.text import redact\nfrom exitkit.explain import scan")
+    assert climbs([*tree, fine, source("exitkit.explain.scan", "")]) == []
 
 
 def test_the_guard_sees_the_door_used_inside_and_a_module_without_floor(source):

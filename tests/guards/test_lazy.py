@@ -78,9 +78,15 @@ def test_a_plain_line_loads_what_it_needs(words, tmp_path):
         found
         & {
             "exitkit.cli.typerapp",
+            "exitkit.store",
+            "exitkit.history",
             "exitkit.argo.failures.parse",
             "exitkit.argo.failures.rootcause",
             "exitkit.argo.loosejson",
+            "exitkit.argo.record",
+            "exitkit.clients.argo",
+            "exitkit.clients.kubernetes",
+            "orjson",
         }
         == set()
     )
@@ -92,7 +98,13 @@ def test_shipping_the_status_loads_no_other_source(tmp_path):
     found = modules(command(*words), tmp_path)
     assert "exitkit.ship.sources" in found
     assert (
-        found & {"exitkit.ship.sources.workflowlogs", "exitkit.clients.kubernetes", "exitkit.clients.objectreader"}
+        found
+        & {
+            "exitkit.ship.sources.workflowlogs",
+            "exitkit.clients.kubernetes",
+            "exitkit.clients.objectreader",
+            "exitkit.store",
+        }
         == set()
     )
 

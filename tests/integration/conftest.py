@@ -46,12 +46,12 @@ def serve(tmp_path_factory):
     """Starts a program that listens on a port, and waits until it does; all of them end with the session."""
     running = []
 
-    def start(words, port, **more):
+    def start(words, port, *, seconds=30, **more):
         log = tmp_path_factory.mktemp("log") / Path(words[0]).name
         with log.open("wb") as out:
             process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=out, **more)
         running.append(process)
-        for _ in range(600):
+        for _ in range(20 * seconds):
             with socket.socket() as one:
                 if one.connect_ex(("127.0.0.1", port)) == 0:
                     return process
@@ -68,6 +68,7 @@ def serve(tmp_path_factory):
             process.wait(20)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
 
 
 class VictoriaLogs:
@@ -183,3 +184,62 @@ def fake_gcs(program, serve, free_port):
     words = ["-scheme", "http", "-host", "127.0.0.1", "-port", str(port), "-backend", "memory", "-log-level", "error"]
     serve([program("fake-gcs-server"), *words, "-public-host", f"127.0.0.1:{port}"], port)
     return f"http://127.0.0.1:{port}"
+
+
+_COLLECTOR = """
+receivers:
+  otlp: {{protocols: {{http: {{endpoint: "127.0.0.1:{otlp}"}}}}}}
+  otlp/small: {{protocols: {{http: {{endpoint: "127.0.0.1:{small}", max_request_body_size: 40000}}}}}}
+  otlp/full: {{protocols: {{http: {{endpoint: "127.0.0.1:{full}"}}}}}}
+  syslog/octets: {{protocol: rfc5424, enable_octet_counting: true, tcp: {{listen_address: "127.0.0.1:{octets}"}}}}
+  syslog/lines: {{protocol: rfc5424, tcp: {{listen_address: "127.0.0.1:{lines}"}}}}
+exporters: {{file: {{path: "{out}", flush_interval: 50ms}}}}
+processors: {{memory_limiter: {{check_interval: 50ms, limit_mib: 1, spike_limit_mib: 0}}}}
+service:
+  telemetry: {{metrics: {{level: none}}, logs: {{level: error}}}}
+  pipelines:
+    logs: {{receivers: [otlp, otlp/small, syslog/octets, syslog/lines], exporters: [file]}}
+    logs/full: {{receivers: [otlp/full], processors: [memory_limiter], exporters: [file]}}
+"""
+
+
+class Collector:
+    """A running OpenTelemetry collector. `ports` are those of its receivers: OTLP's otlp, small (40,000 bytes at a time)
+    and full (with no memory left), syslog's octets and lines.
+    """
+
+    def __init__(self, ports, out):
+        self.ports, self.out = ports, out
+
+    def url(self, case):
+        return f"http://127.0.0.1:{self.ports[case.get('door', 'otlp')]}"
+
+    def records(self):
+        """All that it has written, each as OTLP's JSON with its resource's attributes; a moment after the last came."""
+        size = -1
+        while size != (size := self.out.stat().st_size if self.out.exists() else 0):
+            time.sleep(0.15)  # three times as long as it keeps what it writes
+        lines = self.out.read_text().splitlines() if size else []
+        return [
+            {**record, "resource": resource["resource"].get("attributes", [])}
+            for line in lines
+            for resource in json.loads(line)["resourceLogs"]
+            for scope in resource["scopeLogs"]
+            for record in scope["logRecords"]
+        ]
+
+    def messages(self, case):
+        from .recording import workflow_of
+
+        own = {"key": "cicd.pipeline.name", "value": {"stringValue": workflow_of(case)}}
+        return [record["body"].get("stringValue", "") for record in self.records() if own in record["resource"]]
+
+
+@pytest.fixture(scope="session")
+def collector(program, serve, free_port, tmp_path_factory):
+    """An OpenTelemetry collector that writes what it takes to a file."""
+    folder = tmp_path_factory.mktemp("collector")
+    ports = {name: free_port() for name in ("otlp", "small", "full", "octets", "lines")}
+    (folder / "yaml").write_text(_COLLECTOR.format(**ports, out=folder / "out"))
+    serve([program("collector"), "--config", f"file:{folder}/yaml"], ports["lines"])
+    return Collector(ports, folder / "out")

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -642,7 +643,7 @@ def test_a_commit_that_never_arrives(server):
 def test_rows_that_are_lost_on_the_way_are_asked_for_again(server):
     """Nothing has happened as long as COMMIT was not sent."""
     server.fill()
-    with proxy(server.port, once(b"DELETE", "cut")) as port:
+    with proxy(server.port, once(b"DELETE FROM", "cut")) as port:
         assert metrics(server, port).run(ours()).facts["deleted"] == 10
     assert server.rows() == 3
 
@@ -651,7 +652,7 @@ def test_rows_of_an_engine_that_cannot_undo_are_not_asked_for_twice(maria):
     """What was sent to it may have happened in part."""
     maria.fill()
     maria.run("ALTER TABLE metrics ENGINE = MyISAM")
-    with proxy(maria.port, once(b"DELETE", "mute")) as port:
+    with proxy(maria.port, once(b"DELETE FROM", "mute")) as port:
         with pytest.raises(Unknown):
             metrics(maria, port).run(ours())
 
@@ -966,3 +967,79 @@ def test_a_schema_of_four_thousand_tables_goes_at_default_locks(pg):
     result = pg.step(schemas=[f"{OWN}_a"]).run(ours(seconds=200, attempt_timeout=60))
     assert (result.facts["deleted"], result.facts["inside"]) == (1, 4001)
     assert f"{OWN}_a" not in pg.schemas()
+
+
+# What goes along without being named.
+
+
+@pytest.mark.parametrize("part", ["PARTITION OF metrics FOR VALUES FROM (0) TO (100)", "() INHERITS (metrics)"])
+def test_what_refers_to_a_part_of_a_table_is_counted(pg, part):
+    """A foreign key may lead to one partition, or to a table that inherits, of which a deletion takes rows too."""
+    whole = " PARTITION BY RANGE (id)" if part.startswith("PARTITION") else ""
+    pg.run(f"CREATE TABLE metrics (id INT NOT NULL, workflow TEXT){whole}")
+    pg.run(f"CREATE TABLE below {part}", "ALTER TABLE below ADD PRIMARY KEY (id)")
+    pg.run(
+        f"INSERT INTO below VALUES (1, '{NAME}'), (2, 'other')",
+        "CREATE TABLE detail (metric INT REFERENCES below (id) ON DELETE CASCADE)",
+        "INSERT INTO detail VALUES (1), (1), (1), (2)",
+    )
+    given = {"rows": "metrics", "where": "workflow = :w", "values": {"w": NAME}}
+    assert pg.step(**given).run(rehearsal()).facts["found"] == 4
+    with pytest.raises(ActionError, match="nothing was deleted"):
+        pg.step(**given, limit=3).run(ours())
+    assert (pg.rows(), pg.run("SELECT count(*) FROM detail")[0][0]) == (2, 4)
+    assert pg.step(**given).run(ours()).facts["deleted"] == 4
+    assert (pg.rows(), pg.run("SELECT count(*) FROM detail")[0][0]) == (1, 1)
+
+
+def test_a_trigger_is_told_and_a_rule_refused(server):
+    """Nobody counts what a trigger changes; what a rule makes of a deletion may be something else altogether."""
+    server.fill()
+    server.run("CREATE TABLE kept (id INT)", "INSERT INTO kept VALUES (1)")
+    given = {"rows": "metrics", "where": "workflow = :w", "values": {"w": NAME}}
+    if server.kind == "mysql":
+        server.run("CREATE TRIGGER clears AFTER DELETE ON metrics FOR EACH ROW DELETE FROM kept")
+    else:
+        body = "BEGIN DELETE FROM kept; RETURN NULL; END"
+        server.run(
+            "CREATE RULE away AS ON DELETE TO metrics DO INSTEAD DELETE FROM kept",
+            f"CREATE FUNCTION clear() RETURNS trigger LANGUAGE plpgsql AS $${body}$$",
+            "CREATE TRIGGER clears AFTER DELETE ON metrics FOR EACH ROW EXECUTE FUNCTION clear()",
+        )
+        with pytest.raises(ActionError, match="its rule away"):
+            server.step(**given).run(ours())
+        assert server.run("SELECT count(*) FROM kept")[0][0] == 1
+        server.run("DROP RULE away ON metrics")
+    notes = server.step(**given).run(rehearsal()).notes
+    assert [note.endswith("has the trigger clears, and what that changes is not counted") for note in notes] == [True]
+    assert server.step(**given).run(ours()).notes == notes
+
+
+def test_a_default_schema_of_the_search_path_is_everybodys(pg):
+    """A workflow may be called as a user's own schema is, which goes by its name only where somebody says so."""
+    pg.run("CREATE SCHEMA ml", "CREATE TABLE ml.users (id INT)")
+    here = ours()
+    here = replace(here, workflow=replace(here.workflow, name="ml", uid=""))
+    for given in ({"schemas": ["ml"]}, {"tables": ["ml.*"]}, {"tables": ["ml.users"]}):
+        with pytest.raises(ActionError, match="default schema"):
+            pg.step(**given).run(here)
+    assert pg.tables() == ["ml.users"]
+    assert pg.step(schemas=["ml"], anything=True).run(here).facts["deleted"] == 1
+
+
+def test_the_limit_counts_partitions(pg):
+    """They go with what they are part of; one that is named as well counts once."""
+    pg.run(f"CREATE TABLE {OWN}_all (id INT) PARTITION BY RANGE (id)")
+    names = [f"{OWN}_0", "part_1", "part_2"]
+    pg.run(
+        *(
+            f"CREATE TABLE {name} PARTITION OF {OWN}_all FOR VALUES FROM ({at}) TO ({at + 1})"
+            for at, name in enumerate(names)
+        )
+    )
+    with pytest.raises(ActionError, match="more than limit=3"):
+        pg.step(tables=[f"{OWN}_*"], limit=3).run(ours())
+    assert f"public.{OWN}_all" in pg.tables()
+    result = pg.step(tables=[f"{OWN}_*"]).run(ours()).facts
+    assert result["deleted"] + result.get("inside", 0) in (3, 4)
+    assert pg.tables() == []

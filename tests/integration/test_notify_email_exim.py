@@ -14,8 +14,8 @@ import pytest
 
 from exitkit.errors import ActionError, Exhausted
 from exitkit.notify.email import Email
-from exitkit.receipts import Folder
 from exitkit.retry import RetryPolicy
+from exitkit.store.place import open_store
 from exitkit.testing import context
 from exitkit.testing.certificates import certificate_file
 
@@ -136,7 +136,7 @@ def test_who_has_it_and_who_has_not(exim, tmp_path):
     """Greylisted and refused neighbours: a second run with a receipt writes to nobody twice."""
     (exim.folder / "slow").touch()
     everybody = "ops@example.com; slow@example.com; Gone <gone@example.com>"
-    state = Folder(tmp_path / "state")
+    state = open_store(str(tmp_path / "state"))
     with pytest.raises(Exhausted) as caught:
         mail(exim, to=everybody).run(context(terms=RetryPolicy(attempts=1), state=state))
     assert caught.value.facts["recipients"] == ["ops@example.com"]

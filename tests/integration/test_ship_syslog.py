@@ -58,3 +58,42 @@ def test_a_certificate_that_nobody_knows_is_refused(start_rsyslog):
     with pytest.raises(ActionError, match="certificate"):
         ship({"host": server.host, "port": server.port, "tls": True}, "status")
     assert server.rows(0) == []
+
+
+def test_lines_are_told_apart_by_line_feeds(start_rsyslog, tmp_path):
+    """A server that counts no octets gets all of them too; what is inside of a message is a space then."""
+    server = start_rsyslog()
+    (tmp_path / "log").write_text("".join(f"number {number}\n" for number in range(5000)) + "Traceback:\n  of two\n")
+    given = {"host": server.host, "port": server.port, "tls": False, "framing": "newline", "multiline": True}
+    facts = ship({key: given[key] for key in given if key in Syslog.model_fields}, str(tmp_path / "log")).facts
+    rows = server.rows(facts["read"])
+    assert (facts["accepted"], len(rows)) == (facts["read"], facts["read"])
+    assert [one["message"] for one in rows[:5000]] == [f"number {number}" for number in range(5000)]
+
+
+@pytest.mark.parametrize("framing", ["octets", "newline"])
+def test_a_strict_reader_has_what_was_accepted(collector, tmp_path, framing):
+    """A collector's parser of RFC 5424, also of an empty message, which it would break at a space; each record is there
+    once with its id.
+    """
+    door = {"octets": "octets", "newline": "lines"}[framing]
+    (tmp_path / "log").write_text("".join(f"{line}\n" for line in [*LINES, *(f"n{n}" for n in range(2000))]))
+    given = {"host": "127.0.0.1", "port": collector.ports[door], "tls": False, "framing": framing, "app_name": door}
+    facts = ship(given, "status", str(tmp_path / "log")).facts
+    for _ in range(50):
+        parsed = [_attributes(one["attributes"]) for one in collector.records() if one.get("attributes")]
+        mine = [one for one in parsed if one.get("appname") == door]
+        if len(mine) >= facts["accepted"]:
+            break
+    assert len(mine) == facts["accepted"] == facts["read"]
+    assert [one.get("message", "") for one in mine if one["msg_id"] == "log"][: len(LINES)] == LINES
+    assert len({one["structured_data"]["exitkit@32473"]["id"] for one in mine}) == len(mine)
+
+
+def _attributes(found):
+    """OTLP's list of attributes as what it says."""
+    values = {one["key"]: one["value"] for one in found}
+    return {
+        key: _attributes(value["kvlistValue"]["values"]) if "kvlistValue" in value else next(iter(value.values()))
+        for key, value in values.items()
+    }

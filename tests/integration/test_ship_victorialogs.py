@@ -101,3 +101,18 @@ def test_a_long_log_arrives_whole(victorialogs, tmp_path):
     assert result.facts["accepted"] == 50_000
     rows = victorialogs.query('{workflow="w-long"}')
     assert sorted(int(row["_msg"].rpartition(" ")[2]) for row in rows) == list(range(50_000))
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_what_comes_twice_is_there_once_where_that_is_claimed(victorialogs, tmp_path, log, name):
+    """VictoriaLogs keeps both, whatever their ids are, and by none of its ways in is anything else said."""
+    path, _ = log
+    settings, whose, _, _ = WAYS[name]
+    here = {"url": victorialogs.url, "syslog_port": victorialogs.syslog_port}
+    given = {key: value.format(**here) if isinstance(value, str) else value for key, value in settings.items()}
+    workflow = failed_workflow(name=f"twice-{name.replace('.', '-')}")
+    facts = [ship(name, {**given, "from": [path], "dead_letter": ""}, workflow).facts for _ in range(2)]
+    accepted = sum(each["accepted"] for each in facts)
+    rows = victorialogs.query(f'"{whose}":="{workflow.name}"', accepted)
+    assert len(rows) == accepted == 2 * len(LINES)
+    assert not any(each["idempotent"] for each in facts)

@@ -124,6 +124,13 @@ def test_an_action_that_calls_os_exit_ends_only_itself(run, tmp_path):
     assert outcomes == ["ok", "failed", "ok"]
 
 
+def test_an_action_that_breaks_what_makes_the_report_leaves_one(run, tmp_path):
+    """By the process that watches, and of what that one was told."""
+    report, outcomes = ended(run("import json; json.dumps = None"), tmp_path, 1)
+    assert outcomes == ["ok", "unknown", "failed"]
+    assert report["notes"] == ["the process was ended from within, exit code 1"]
+
+
 def test_what_an_action_prints_is_not_on_standard_output(run, tmp_path):
     """Neither from Python nor from C, nor from a program that it starts."""
     _, outcomes = ended(run(PRINTS), tmp_path, 0)

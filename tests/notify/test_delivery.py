@@ -1,6 +1,9 @@
 """What has been delivered is not delivered again, and where nobody can tell, that is said."""
 
+import subprocess
+import sys
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -9,9 +12,13 @@ from exitkit.argo.workflow import Workflow
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
 from exitkit.notify.delivery import deliver
-from exitkit.receipts import Folder, Receipt
 from exitkit.retry import Retry, RetryPolicy
 from exitkit.retry.clock import Deadline
+from exitkit.store import Store, owner
+from exitkit.store.bounded import BoundedStore
+from exitkit.store.claim import Claim
+from exitkit.store.place import open_store
+from exitkit.store.receipt import Receipt, decode, encode, name_of
 from exitkit.testing.clock import FakeClock
 
 
@@ -34,16 +41,18 @@ class Channel:
         return Result("found", {"number": self.arrived[0]}, duplicate=True) if self.arrived else None
 
 
-class Broken:
-    """A memory that fails in its own way each time."""
+class BrokenStore(Store):
+    """A store that fails in the same way whatever is asked."""
+
+    where = "broken"
 
     def __init__(self, error):
         self.error = error
 
-    def read(self, delivery):
+    def get(self, name):
         raise self.error
 
-    claim = write = forget = lambda self, *_: self.read("")
+    put_if_absent = put_if_unchanged = delete = list = lambda self, *_: self.get("")
 
 
 @pytest.fixture
@@ -53,13 +62,24 @@ def context(tmp_path):
         Workflow(name="w", uid="u", status="Failed"),
         Retry(RetryPolicy(attempts=4), Deadline(300, clock)),
         step="tell",
-        state=Folder(tmp_path),
+        state=open_store(str(tmp_path)),
     )
 
 
+def receipt(context):
+    value = context.state.get(context.deadline, name_of(context.delivery))
+    return value and decode(value.data, context.delivery)
+
+
 def stage(context):
-    receipt = context.state.read(context.delivery)
-    return receipt and receipt.stage
+    there = receipt(context)
+    return there and there.stage
+
+
+def leave(context, stage="intent", facts=None, **more):
+    """A receipt of an earlier run."""
+    data = encode(Receipt(stage, 1.0, facts or {}, **more), context.delivery)
+    context.state.overwrite(context.deadline, name_of(context.delivery), data)
 
 
 def test_it_is_delivered_once(context):
@@ -101,13 +121,14 @@ def test_intent_is_written_before_the_first_byte(context):
 
 
 def test_what_failed_for_good_may_be_tried_by_a_later_run(context):
-    """No receipt stays of what has certainly not arrived."""
+    """The receipt says that it has certainly not arrived."""
     with pytest.raises(ActionError, match=r"no such channel"):
         deliver(context, Channel(ActionError("no such channel")).send)
-    assert stage(context) is None
+    assert stage(context) == "failed"
     with pytest.raises(Exhausted):
         deliver(context, Channel(Retryable("503")).send)
-    assert stage(context) is None
+    assert stage(context) == "failed"
+    assert deliver(context, Channel(None).send).summary == "sent"
 
 
 def test_what_may_have_arrived_is_not_sent_by_a_later_run(context):
@@ -126,7 +147,7 @@ def test_a_later_run_sends_again_where_that_is_safe_or_asked_for(context):
         one = replace(context, step=f"step-{number}")
         if not options:
             one = replace(one, retry=Retry(RetryPolicy(resend=True), context.deadline))
-        one.state.write(one.delivery, Receipt("intent", 1.0))
+        leave(one, "intent")
         assert deliver(one, Channel(None).send, **options).summary == "sent"
         assert stage(one) == "confirmed"
 
@@ -143,7 +164,7 @@ def test_the_channel_is_asked_only_in_doubt(context):
 
 def test_what_the_channel_has_is_not_sent_again(context):
     """A message that arrived without a verdict is found."""
-    context.state.write(context.delivery, Receipt("intent", 1.0))
+    leave(context, "intent")
     channel = Channel(None)
     channel.arrived.append(7)
     result = deliver(context, channel.send, find=channel.find)
@@ -161,7 +182,7 @@ def test_doubt_stays_through_later_failures(context):
 
 def test_doubt_of_an_earlier_run_outlives_a_failure_of_this_one(context):
     """Where the channel cannot be asked just now, the next run must still be careful."""
-    context.state.write(context.delivery, Receipt("intent", 1.0))
+    leave(context, "intent")
 
     def find():
         raise ActionError("missing scope", reason="auth")
@@ -174,7 +195,7 @@ def test_doubt_of_an_earlier_run_outlives_a_failure_of_this_one(context):
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("odd")])
 def test_a_memory_that_fails_never_stops_a_delivery(context, error):
     """It is told once, and the message leaves."""
-    result = deliver(replace(context, state=Broken(error)), Channel(None).send)
+    result = deliver(replace(context, state=BoundedStore(BrokenStore(error))), Channel(None).send)
     assert result.summary == "sent"
     assert len(result.notes) == 1
     assert "another run may deliver again" in result.notes[0]
@@ -192,66 +213,149 @@ def test_a_second_delivery_is_never_silent(context):
     (note,) = deliver(resend, Channel(Unknown("lost"), None).send).notes
     assert note.startswith("an earlier try may have arrived as well")
     later = replace(resend, step="later")
-    later.state.write(later.delivery, Receipt("intent", 1.0))
+    leave(later, "intent")
     (note,) = deliver(later, Channel(None).send).notes
     assert note.startswith("an earlier run may have arrived as well")
-    for number, content in enumerate(
-        ('{"half', '{"version": 1, "delivery": "x", "stage": "confirmed", "at": 1, "facts": {}}')
-    ):
+    other = b'{"version": 1, "delivery": "x", "stage": "confirmed", "at": 1, "facts": {}}'
+    for number, content in enumerate((b'{"half', other)):
         strange = replace(context, step=f"strange-{number}")
-        (context.state.path / f"{strange.delivery}.json").write_text(content)
+        context.state.overwrite(context.deadline, name_of(strange.delivery), content)
         result = deliver(strange, Channel(None).send)
         assert (result.summary, result.duplicate) == ("sent", False)
         assert "may be a second delivery" in result.notes[0]
         assert stage(strange) == "confirmed"
     with pytest.raises(ActionError) as caught:
         strange = replace(context, step="failing")
-        (context.state.path / f"{strange.delivery}.json").write_text("{")
+        context.state.overwrite(context.deadline, name_of(strange.delivery), b"{")
         deliver(strange, Channel(ActionError("no")).send)
     assert "may be a second delivery" in caught.value.notes[0]
 
 
 def test_of_two_runs_at_once_one_sends(context):
-    """The other waits for it, and takes over only where it gave up."""
-    other = Folder(context.state.path)
-    claim = other.claim(context.delivery)
+    """The other waits for it, and says what the first did; it takes over only where that one gave up."""
+    clock = context.deadline.clock
 
-    def confirm():
-        context.deadline.clock.sleep(3)
-        other.write(context.delivery, Receipt("confirmed", 1.0, {"by": "other"}))
-        claim.release()
+    def other(step):
+        claim = Claim(open_store(context.state.where), context.deadline, replace(context, step=step).delivery)
+        claim.take(1.0)
+        return claim
 
-    context.deadline.clock.spawn(confirm, "other")
+    def end(claim, seconds, stage, facts):
+        clock.sleep(seconds)
+        claim.write(stage, facts, over=True)
+
     channel = Channel(None)
+    clock.spawn(partial(end, other("tell"), 13, "confirmed", {"by": "other"}), "other")
     result = deliver(context, channel.send)
     assert (result.duplicate, result.facts, channel.sent) == (True, {"by": "other"}, 0)
-    failing = replace(context, step="b")
-    held = other.claim(failing.delivery)
-
-    def give_up():
-        context.deadline.clock.sleep(1)
-        held.release()
-
-    context.deadline.clock.spawn(give_up, "other")
-    assert deliver(failing, channel.send).summary == "sent"
-    stuck = replace(context, step="c")
-    other.claim(stuck.delivery)
+    clock.spawn(partial(end, other("b"), 1, "failed", {}), "other")
+    assert deliver(replace(context, step="b"), channel.send).summary == "sent"
+    stuck = other("c")
     with pytest.raises(Unknown, match=r"another run is delivering this"):
-        deliver(stuck, channel.send)
+        deliver(replace(context, step="c"), channel.send)
+    stuck.release()
     assert channel.sent == 1
-    assert [path.name for path in context.state.path.iterdir() if path.suffix == ".lock"] == [f".{stuck.delivery}.lock"]
 
 
-def test_a_folder_that_takes_no_lock_is_still_read(context):
-    """What an earlier run confirmed there is not sent again."""
-    deliver(context, Channel(None).send)
-    (context.state.path / f".{context.delivery}.lock").symlink_to("/nowhere")
+@pytest.mark.parametrize("owner", ["elsewhere/1/2", "no name at all"])
+def test_a_run_that_falls_silent_is_taken_for_killed(context, owner):
+    """After a while without a sign of life, and by the clock of whoever waits; then it is in doubt."""
+    leave(context, owner=owner, sign="x")
+    began = context.deadline.clock.monotonic()
     channel = Channel(None)
-    assert deliver(context, channel.send).duplicate
-    assert channel.sent == 0
-    other = replace(context, step="b")
-    (context.state.path / f".{other.delivery}.lock").symlink_to("/nowhere")
-    assert "two runs at once may both deliver" in deliver(other, channel.send).notes[0]
+    with pytest.raises(Unknown, match="an earlier run may have delivered this"):
+        deliver(context, channel.send)
+    assert 9 < context.deadline.clock.monotonic() - began < 15
+    leave(context, owner=owner, sign="y")
+    assert deliver(context, channel.send, again=True).summary == "sent"
+
+
+def test_a_process_of_this_machine_that_has_ended_is_not_waited_for(context):
+    """It is known to be gone."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        name = owner.this_process().rpartition("/")[0].rpartition("/")[0]
+        gone = f"{name}/{process.pid}/{owner._started(process.pid)}"
+        assert not owner.is_gone(gone)
+        process.kill()
+        process.wait()
+    assert owner.is_gone(gone)
+    leave(context, owner=gone)
+    assert deliver(context, Channel(None).send, again=True).summary == "sent"
+    assert context.deadline.clock.monotonic() == 0
+
+
+def test_a_store_that_only_can_be_read_is_believed(context):
+    """What an earlier run confirmed there is not sent again; what is not there is, with a note."""
+    deliver(context, Channel(None).send)
+
+    class ReadOnly(BrokenStore):
+        def get(self, name):
+            return context.state.store.get(name)
+
+        put_if_absent = put_if_unchanged = lambda self, *_: BrokenStore.get(self, "")
+
+    closed = replace(context, state=BoundedStore(ReadOnly(PermissionError(13, "Permission denied"))))
+    channel = Channel(None)
+    assert deliver(closed, channel.send).duplicate
+    (note,) = deliver(replace(closed, step="b"), channel.send).notes
+    assert note == "no receipt kept, so another run may deliver again: broken: permission denied"
+    assert channel.sent == 1
+
+
+def test_a_receipt_of_a_newer_exitkit_is_left_alone(context):
+    """It is not understood, so the channel is asked where it can be, and the report says so."""
+    data = b'{"version": 2, "state": "new words"}'
+    context.state.overwrite(context.deadline, name_of(context.delivery), data)
+    channel = Channel(None)
+    result = deliver(context, channel.send, find=channel.find)
+    assert (result.summary, channel.asked) == ("sent", 1)
+    assert "of a newer exitkit (version 2), so this may be a second delivery" in result.notes[0]
+    assert context.state.get(context.deadline, name_of(context.delivery)).data == data
+
+
+def test_what_may_be_a_second_copy_is_flagged(context):
+    """Before it is sent; not where the channel has a memory, and not where there is no doubt."""
+    flags = []
+    leave(context)
+    deliver(context, Channel(None).send, again=True, flag=lambda: flags.append("resent"))
+    for number, options in enumerate(({"safe": True}, {"find": lambda: None}, {"again": True})):
+        one = replace(context, step=f"step-{number}")
+        if "again" not in options:
+            leave(one)
+        deliver(one, Channel(None).send, flag=lambda: flags.append("wrong"), **options)
+    assert flags == ["resent"]
+
+
+def test_what_is_held_stays_in_doubt(context):
+    """However often it is run again, until somebody asks for it."""
+    leave(context)
+    for _ in range(2):
+        with pytest.raises(Unknown):
+            deliver(context, Channel(None).send)
+        assert (stage(context), receipt(context).owner) == ("intent", "")
+    never = replace(context, step="b", retry=Retry(RetryPolicy(resend=False), context.deadline))
+    leave(never)
+    with pytest.raises(Unknown):
+        deliver(never, Channel(None).send, again=True)
+
+
+def test_a_delivery_takes_two_writes_and_nothing_more(context):
+    """Intent and verdict."""
+    asked = []
+
+    class Counted(Store):
+        where = "counted"
+
+        def __getattribute__(self, name):
+            if name in ("get", "put_if_absent", "put_if_unchanged", "delete", "list"):
+                asked.append(name)
+                return getattr(context.state.store, name)
+            return super().__getattribute__(name)
+
+        get = put_if_absent = put_if_unchanged = delete = list = None
+
+    deliver(replace(context, state=BoundedStore(Counted())), Channel(None).send)
+    assert asked == ["put_if_absent", "put_if_unchanged"]
 
 
 def test_a_bug_while_sending_leaves_the_doubt(context):

@@ -1,13 +1,16 @@
 """The kind: a message is built once, rendered richly first and more simply where that is refused, and delivered once."""
 
+from dataclasses import replace
+
 import pytest
 from pydantic import Field, PrivateAttr
 
 from exitkit.action import Result
 from exitkit.errors import ActionError, Retryable, Unknown
 from exitkit.notify import Notify, Refused
-from exitkit.receipts import Folder
 from exitkit.retry import RetryPolicy
+from exitkit.store.place import open_store
+from exitkit.store.receipt import Receipt, encode, name_of
 from exitkit.testing.scene import context, failed_workflow
 
 
@@ -115,18 +118,62 @@ def test_a_doubt_is_settled_where_the_channel_can(given, terms, sends):
 def test_what_was_delivered_is_not_delivered_again(tmp_path):
     """A second run of the same exit handler finds the receipt."""
     first, second = Pigeon(), Pigeon()
-    assert not first.run(context(state=Folder(tmp_path))).duplicate
-    again = second.run(context(state=Folder(tmp_path)))
+    assert not first.run(context(state=open_store(str(tmp_path)))).duplicate
+    again = second.run(context(state=open_store(str(tmp_path))))
     assert again.duplicate
     assert again.facts == {"ring": 7}
     assert second.sent() == []
 
 
+def interrupted(tmp_path, scene):
+    """An earlier run has left its intent."""
+    state = open_store(str(tmp_path))
+    state.overwrite(scene.deadline, name_of(scene.delivery), encode(Receipt("intent", 1.0), scene.delivery))
+    return replace(scene, state=state)
+
+
+def test_news_of_a_failure_goes_out_again_where_nobody_can_tell_and_says_so(tmp_path):
+    """Better twice than never; a line of the message and a note of the report say that it may be a second copy."""
+
+    class Reading(Pigeon):
+        def render(self, message, level, context):
+            return message.as_text()
+
+    pigeon = Reading()
+    result = pigeon.run(interrupted(tmp_path, context()))
+    (payload,) = pigeon.sent()
+    assert "this may be a second copy: an earlier try may have arrived" in payload
+    assert any("an earlier run may have arrived as well" in note for note in result.notes)
+    first = Reading()
+    first.run(context())
+    assert "second copy" not in first.sent()[0]
+
+
+@pytest.mark.parametrize("given", [{"safe": True}, {"knows": True}])
+def test_where_the_channel_can_tell_nothing_is_said_of_a_second_copy(tmp_path, given):
+    """There is none."""
+    pigeon = Pigeon(**given)
+    assert not [note for note in pigeon.run(interrupted(tmp_path, context())).notes if "twice" in note]
+
+
+def test_what_does_no_harm_to_miss_and_what_does_something_is_held(tmp_path):
+    """The news of a success, and a channel that rather acts than tells."""
+
+    class Lever(Pigeon):
+        sends_again = False
+
+    good = failed_workflow(status="Succeeded", failures="null")
+    for pigeon, scene in ((Pigeon(), context(workflow=good)), (Lever(), context())):
+        with pytest.raises(Unknown, match=r"an earlier run may have delivered this; with retry\.resend"):
+            pigeon.run(interrupted(tmp_path, scene))
+        assert pigeon.sent() == []
+
+
 def test_another_end_of_the_workflow_is_another_delivery(tmp_path):
     """A receipt for its failure does not keep back the news of its success."""
-    Pigeon().run(context(state=Folder(tmp_path)))
+    Pigeon().run(context(state=open_store(str(tmp_path))))
     pigeon = Pigeon()
-    pigeon.run(context(state=Folder(tmp_path), workflow=failed_workflow(status="Succeeded", failures="null")))
+    pigeon.run(context(state=open_store(str(tmp_path)), workflow=failed_workflow(status="Succeeded", failures="null")))
     assert len(pigeon.sent()) == 1
 
 

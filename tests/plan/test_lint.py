@@ -11,7 +11,7 @@ SLACK = "  - uses: notify.slack\n    with: {token_file: /etc/slack/token, channe
 def told(text, environ=None):
     """What is wrong with the plan, without where it stands."""
     try:
-        check.read(text, "plan.yaml", environ or {}, thorough=True)
+        check.read(text, "plan.yaml", environ or {}, care="thorough")
     except ConfigError as error:
         return [line.partition(": ")[2] for line in str(error).splitlines()]
     return []
@@ -69,6 +69,31 @@ def test_what_is_read_and_is_not_there_is_told(text, words):
         ("!workflow.failed", "write not"),
         ("workflow.status = 'Failed'", "write == to compare"),
         ("workflow.duration > 60 ? true : false", "write a if condition else b"),
+        ("workflow.status == 'Failed' AND true", "write and"),
+        ("workflow.status eq 'Failed'", "write == to compare"),
+        ("workflow.duration > 60s", "a number of seconds"),
+        ("workflow.duration > '60'", "write the number without quotes"),
+        ("workflow.parameters.count > 3", "workflow.parameters.x | int"),
+        ("workflow.stopped == 'true'", "write it alone"),
+        ("workflow.name startsWith 'x'", "workflow.name.startswith('x')"),
+        ("workflow.name =~ 'x'", "patterns are not known here"),
+        ("workflow.status == Failed", "a text needs quotes: 'Failed'"),
+        ("workflow.status is Failed", "write == 'Failed' to compare"),
+        ("workflow.status == \u2018Failed\u2019", "typographic quote"),
+        ("status == 'Failed'", "write workflow.status"),
+        ("failed()", "write workflow.status == 'Failed'"),
+        ("always()", "leave if: out"),
+        ("len(workflow.failures) > 3", "write workflow.failures | length"),
+        ("workflow.failures.length > 3", "write workflow.failures | length"),
+        ("workflow.failures.message == 'x'", "write workflow.failures[0].message"),
+        ("workflow.failures[0].phase == 'failed'", "no phase is 'failed'; did you mean 'Failed'?"),
+        ("workflow.status.phase == 'Failed'", "workflow.status is a text and has no 'phase'"),
+        ("workflow.priority == null", "write none"),
+        ("steps['a-1'].status == 'Failed'", "write steps['a-1'].outcome"),
+        ("steps['a-1'].outcom == 'ok'", "did you mean 'outcome'?"),
+        ("steps['notify.console'].outcome == 'ok'", "is this one, of which nothing is known"),
+        ("inputs.parameters.x == 'a'", "workflow.parameters"),
+        ("workflow.status == 'Failed' or true fine", "join its parts"),
     ],
 )
 def test_a_condition_that_can_never_be_meant_is_told(expression, words):
@@ -135,7 +160,7 @@ def test_a_secret_in_plain_text_is_told_and_not_shown(settings, words):
     assert words in problems[0]
     assert "abcdefgh" not in problems[0]
     header = "steps:\n  - uses: notify.webhook\n    with: {headers: {X-Api-Key: abcdefgh}}\n"
-    assert "X-Api-Key: is a secret in plain text" in told(header)[0]
+    assert "headers: 'X-Api-Key' is a secret in plain text" in told(header)[0]
 
 
 @pytest.mark.parametrize(
@@ -152,6 +177,12 @@ def test_a_secret_in_plain_text_is_told_and_not_shown(settings, words):
         ("text: failed: badly", "quotes"),
         ("text: 'failed", "a quote is opened and not closed"),
         ('mention: "@oncall"', "ids of users"),
+        ("text: 'a' == 'b'", "put the whole text in double quotes"),
+        ('text: "a" or "b"', "put the whole text in single quotes"),
+        ("text: see issue #5", "'#5' is left out"),
+        ("text: &oncall look", "'&oncall' is left out"),
+        ("text: !important news", "! begins a tag in YAML"),
+        ("text: > 5", "on the lines below"),
     ],
 )
 def test_yaml_is_told_in_words_of_the_plan(text, words):
@@ -159,6 +190,89 @@ def test_yaml_is_told_in_words_of_the_plan(text, words):
     problems = told(f"steps:\n  - uses: notify.slack\n    with:\n      {text}\n")
     assert any(words in problem for problem in problems), problems
     assert not any(word in "".join(problems) for word in ("scalar", "token", "pattern", "^("))
+
+
+def test_a_comment_and_an_anchor_that_is_used_are_left_alone():
+    """A # with a space behind it is a comment, in quotes and in a text of several lines it is text."""
+    plan = """steps:
+  - uses: notify.console  # what it is for
+    with: &shared
+      text: "issue #5"  # and this
+      title: |
+        see #6
+  - uses: notify.console
+    with: *shared
+"""
+    assert told(plan) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("on: Failed", "when: has the statuses"),
+        ("needs: [a]", "from the top down"),
+        ("title: x", "title is a setting, which stands below with:"),
+        ("args: {title: x}", "settings stand below with:"),
+        ("continueOn: {failed: true}", "never stops the next"),
+        ("retry: 3", "write retry: {attempts: 3}"),
+        ("retry: {limit: 3}", "write attempts: 3"),
+        ("retry: {attempts: three}", "is not a whole number"),
+        ("required: maybe", "is not true or false"),
+        ("if: [Failed]", "or when: for statuses"),
+        ("when: workflow.status == 'Failed'", "a condition stands in if:"),
+        ("when: Failed, Error", "several are written [Failed, Error]"),
+        ("when: always", "leave when: out"),
+    ],
+)
+def test_a_key_of_another_tool_is_told_with_ours(key, words):
+    """What to write instead, where people bring habits along."""
+    problems = told(f"steps:\n  - uses: notify.console\n    {key}\n")
+    assert len(problems) == 1, problems
+    assert words in problems[0]
+
+
+@pytest.mark.parametrize("item", ["notify.console", "uses notify.console", "uses:notify.console"])
+def test_a_step_that_is_a_word_is_told_as_a_step_is_written(item):
+    assert "a step is written - uses: notify.console" in told(f"steps:\n  - {item}\n")[0]
+
+
+@pytest.mark.parametrize(
+    ("uses", "settings"),
+    [
+        ("cleanup.files", "{paths: [/data/x], roots: [/data]}"),
+        ("cleanup.files", "{paths: ['/data/x-{{ workflow.name }}'], roots: [/data]}"),
+        ("cleanup.files", "{paths: ['/data/{{ workflow.parameters.date }}'], roots: [/data]}"),
+        ("cleanup.files", "{paths: [/data/x], roots: [/data], keep_on: [Failed, Error]}"),
+        ("cleanup.s3", "{bucket: scratch, prefixes: [tmp/]}"),
+        ("cleanup.s3", "{bucket: scratch, prefixes: ['tmp/{{ workflow.name }}/', 'other/{{ workflow.namespace }}/']}"),
+        ("cleanup.gcs", "{bucket: scratch, prefixes: ['{{ workflow.name }}-']}"),
+        ("cleanup.kubernetes", "{kinds: [pods], selector: app=train}"),
+        ("cleanup.kubernetes", "{kinds: [pods], in_namespace: others, selector: 'run={{ workflow.name }}'}"),
+        ("cleanup.sql", "{schemas: [scratch]}"),
+    ],
+)
+def test_what_a_guard_will_refuse_is_told_before(uses, settings):
+    """A cleanup that would do nothing at night is a plan that is wrong, and says so when it is written."""
+    problems = told(f"steps:\n  - uses: {uses}\n    with: {settings}\n")
+    assert len(problems) == 1, problems
+    assert "steps[0].with: would be refused: " in problems[0]
+
+
+@pytest.mark.parametrize(
+    ("uses", "settings"),
+    [
+        ("cleanup.files", "{paths: ['/data/{{ workflow.name }}/x'], roots: [/data]}"),
+        ("cleanup.files", "{paths: [/data/x], roots: [/data], anything: true}"),
+        ("cleanup.files", "{paths: ['{{ steps.made.path }}'], roots: [/data]}"),
+        ("cleanup.files", "{paths: ['/data/{{ workflow.outputs.parameters.scratch }}'], roots: [/data]}"),
+        ("cleanup.s3", "{bucket: scratch, prefixes: ['tmp/{{ workflow.uid }}/']}"),
+        ("cleanup.kubernetes", "{kinds: [pods], selector: 'workflows.argoproj.io/workflow={{ workflow.name }}'}"),
+        ("cleanup.sql", "{rows: runs, where: 'run = :run', values: {run: '{{ workflow.uid }}'}}"),
+    ],
+)
+def test_what_bears_the_workflows_name_is_not_refused(uses, settings):
+    """Nor what only an earlier step, or the workflow's outputs, can say."""
+    assert told(f"steps:\n  - {{uses: notify.console, id: made}}\n  - uses: {uses}\n    with: {settings}\n") == []
 
 
 @pytest.mark.parametrize("sample", samples.SAMPLES)

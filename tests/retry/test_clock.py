@@ -35,6 +35,20 @@ def test_cutting_brings_every_child_forward_and_never_back(clock):
     assert inner.remaining() == 0.5
 
 
+def test_what_ends_ahead_ends_ahead_of_a_cut_as_well(clock):
+    """Whoever tells how far it came has time for it before it is given up, after a signal too."""
+    whole = Deadline(100, clock)
+    early = whole.ahead(lambda seconds: seconds / 4)
+    earlier = early.within(90).ahead(lambda seconds: 1)
+    assert (early.remaining(), earlier.remaining()) == (75, 74)
+    clock.advance(50)
+    assert early.remaining() == 25
+    whole.cut(8)
+    assert (whole.remaining(), early.remaining(), earlier.remaining()) == (8, 6, 5)
+    clock.advance(5)
+    assert (whole.remaining(), early.remaining(), earlier.remaining()) == (3, 1, 0)
+
+
 def test_cutting_wakes_who_waits_in_real_time():
     """Nobody sleeps on towards an end that has been brought forward."""
     whole = Deadline(60)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
-from exitkit.retry import Retry, RetryPolicy, parse_retry_after, sending
+from exitkit.retry import Known, Retry, RetryPolicy, knowing, parse_retry_after, sending
 from exitkit.retry.clock import Deadline
 from exitkit.testing.clock import FakeClock
 
@@ -294,6 +294,65 @@ def test_a_request_in_flight_at_the_end_is_unknown():
 
     with pytest.raises(Unknown, match=r"no verdict within 5.0 s; it may have arrived"):
         retry.whole(lambda: retry(attempt))
+
+
+@pytest.mark.parametrize("last", [Retryable("reset", doubt=True), Retryable("503", reason="server"), None])
+def test_what_may_have_arrived_and_could_come_twice_is_unknown_in_the_end(last):
+    """It is tried again, because that does no harm; where no try got a verdict, nobody says that it failed."""
+    _, retry = fresh(attempts=2)
+    answers = [Retryable("no answer", reason="timeout", doubt=True), last]
+
+    def attempt():
+        if (error := answers.pop(0)) is not None:
+            raise error
+        return "done"
+
+    if last is None:
+        assert retry(attempt, safe=True) == "done"
+    else:
+        with pytest.raises(Unknown, match="; gave up after 2 tries; it may have arrived") as caught:
+            retry(attempt, safe=True)
+        assert caught.value.resent
+
+
+def test_a_verdict_settles_what_was_in_doubt():
+    """The same request, refused when it came again, has not done anything."""
+    _, retry = fresh(attempts=2)
+    answers = [Retryable("no answer", doubt=True), ActionError("403", reason="auth")]
+
+    def attempt():
+        raise answers.pop(0)
+
+    with pytest.raises(ActionError, match="403") as caught:
+        retry(attempt, safe=True)
+    assert type(caught.value) is ActionError
+
+
+@pytest.mark.parametrize("sent", [False, True])
+def test_what_nobody_waited_for_tells_how_far_it_came(sent):
+    """By the thread that gave it up, while it goes on; what cannot be read then is left out."""
+    clock, retry = fresh(seconds=10)
+    for broken in (False, True):
+
+        def known(broken=broken):
+            if broken:
+                raise RuntimeError("dictionary changed size during iteration")
+            return Known("; 3 of 5 are there", {"there": 3}, ("slow",))
+
+        def step(known=known):
+            with knowing(known):
+                if sent:
+                    sending()
+                clock.sleep(100)
+
+        clock.advance(0)
+        with pytest.raises(ActionError) as caught:
+            Retry(retry.terms, Deadline(10, clock)).whole(step)
+        error = caught.value
+        assert isinstance(error, Unknown) is sent
+        assert ("; 3 of 5 are there" in str(error), error.facts, error.notes) == (
+            (False, {}, ()) if broken else (True, {"there": 3}, ("slow",))
+        )
 
 
 def test_what_was_answered_is_not_in_flight():

@@ -181,16 +181,18 @@ def test_a_full_disk_is_exit_code_1_in_all_places(root, capsys, monkeypatch):
     """The files that can be written, the report and the process say the same, and the report is on stderr as well."""
     decided = []
 
-    def write_some(path, text):
+    def add_some(files, path, text):
         if path.endswith("/outcome"):
             raise OSError(28, "No space left on device")
-        whole(path, text)
+        add(files, path, text)
 
-    whole = wholefile.write
-    monkeypatch.setattr(wholefile, "write", write_some)
+    add = wholefile.WholeFiles.add
+    wholefile.write(f"{root}/out/outcome", "ok")  # by an earlier run
+    monkeypatch.setattr(wholefile.WholeFiles, "add", add_some)
     told = write(report(), Place("json", str(root / "out"), {"code": str(root / "code")}), decided.append, root=root)
     assert (told.exit_code, decided) == (1, [1])
     assert (root / "out/exit-code").read_text() == "1"
+    assert not (root / "out/outcome").exists()
     out, err = capsys.readouterr()
     for text in (out, err.splitlines()[-1], (root / "out/report").read_text()):
         assert json.loads(text)["exitCode"] == 1

@@ -21,7 +21,34 @@ def slack(server, **settings):
     return {"token": "xoxb-for-this-test", "channel": "#ops", "api_url": f"{server.url}/api/", **settings}
 
 
-@pytest.mark.parametrize("mention", [GAP, "jane", "<!channel>", "U0ABC|x", "@here and there"])
+@pytest.mark.parametrize(
+    ("mention", "pinged", "left"),
+    [
+        ("U0ABC,S0DEF", "<@U0ABC> <!subteam^S0DEF>", []),
+        ("U0ABC; here", "<@U0ABC> <!here>", []),
+        ("U0ABC jane", "<@U0ABC>", ["left out: mention 'jane'"]),
+        (["jane, U0ABC", "channel"], "<@U0ABC> <!channel>", ["left out: mention 'jane'"]),
+    ],
+)
+def test_several_mentions_may_stand_in_one_text(mention, pinged, left):
+    """As a label holds them; one that cannot be made costs none of the others."""
+    with ScriptedHTTP([answer_json(OK)]) as server:
+        report = run("notify.slack", slack(server, mention=mention))
+    assert pinged in server.requests[0].json()["text"]
+    assert [note[: len(told)] for note, told in zip(report.entries[0].notes, left, strict=True)] == left
+
+
+@pytest.mark.parametrize("to", ["{{ workflow.labels.a }}; ops@example.com", "nobody; Ops <ops@example.com>"])
+def test_one_recipient_of_a_text_that_cannot_be_made_costs_no_other(to):
+    """A list by comma or semicolon is several."""
+    with ScriptedSMTP([Session()], implicit_tls=True) as server:
+        settings = {"host": "127.0.0.1", "port": server.port, "tls": "implicit", "ca_file": server.ca_file}
+        report = run("notify.email", {**settings, "sender": "argo@example.com", "to": to})
+    assert server.envelopes[0].recipients == ["ops@example.com"]
+    assert report.entries[0].notes[0].startswith("left out: to ")
+
+
+@pytest.mark.parametrize("mention", [GAP, "jane", "<!channel>", "U0ABC|x", "@jane"])
 def test_a_mention_that_cannot_be_made_is_left_out(mention):
     """The message goes with those that can, and both the report and the message say what is missing."""
     with ScriptedHTTP([answer_json(OK)]) as server:

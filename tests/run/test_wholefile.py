@@ -31,6 +31,55 @@ def test_a_link_is_replaced_and_not_followed(tmp_path):
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_a_folder_that_is_a_link_is_not_followed(tmp_path):
+    """Wherever in the path it stands; what it leads to stays as it is, and the link is told."""
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "theirs")
+    for below in ("report", "a/b/report"):
+        with pytest.raises(OSError, match=f"{tmp_path}/out is a symbolic link"):
+            wholefile.write(f"{tmp_path}/out/{below}", "text")
+    assert list((tmp_path / "theirs").iterdir()) == []
+
+
+def test_a_link_of_the_systems_own_is_followed(tmp_path, monkeypatch):
+    """As /var/run is one of many; only root can put one there."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "var").symlink_to(tmp_path / "run")
+    monkeypatch.setattr(wholefile, "_SYSTEMS", (str(tmp_path),))
+    wholefile.write(f"{tmp_path}/var/report", "text")
+    assert (tmp_path / "run/report").read_text() == "text"
+
+
+def test_every_folder_that_is_made_can_be_entered_by_others(tmp_path):
+    """Not only the last one."""
+    before = os.umask(0o077)
+    try:
+        wholefile.write(f"{tmp_path}/a/b/c/report", "text")
+    finally:
+        os.umask(before)
+    assert {(tmp_path / below).stat().st_mode & 0o777 for below in ("a", "a/b", "a/b/c")} == {0o755}
+
+
+def test_several_files_are_written_all_or_none(tmp_path, monkeypatch):
+    """One that cannot be leaves the others as they were, and nothing beside them."""
+    wholefile.write(f"{tmp_path}/a", "before")
+    write = wholefile._write
+    calls = []
+
+    def full(fd, content):
+        calls.append(fd)
+        if len(calls) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(fd, content)
+
+    monkeypatch.setattr(wholefile, "_write", full)
+    with wholefile.WholeFiles() as files:
+        files.add(f"{tmp_path}/a", "after")
+        with pytest.raises(OSError, match=r"No space"):
+            files.add(f"{tmp_path}/b", "after")
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"a": "before"}
+
+
 def test_a_pipe_is_replaced_and_not_waited_for(tmp_path):
     """Nobody may ever read from it."""
     os.mkfifo(tmp_path / "report")
@@ -70,9 +119,20 @@ def test_a_file_that_is_mounted_by_itself_is_written_where_it_is(tmp_path, monke
     def refuse(*_):
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(wholefile, "_replace", refuse)
+    def fill_up(fd, content):
+        os.write(fd, content[:5])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(wholefile, "_beside", refuse)
     wholefile.write(str(path), "after")
     assert path.read_text() == "after"
+    monkeypatch.setattr(wholefile, "_write", fill_up)
+    with pytest.raises(OSError, match="No space"):
+        wholefile.write(str(path), "never half of it")
+    assert path.read_text() == ""
+    monkeypatch.undo()
+    monkeypatch.setattr(wholefile, "_beside", refuse)
+    wholefile.write(str(path), "after")
     (tmp_path / "link").symlink_to(path)
     with pytest.raises(OSError):
         wholefile.write(str(tmp_path / "link"), "through")

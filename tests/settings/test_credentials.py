@@ -117,6 +117,56 @@ def test_files_of_credentials_are_read_where_their_tools_look(tmp_path):
     assert not is_known("idididid")
 
 
+def test_what_a_kubeconfig_leads_to_is_read_as_well(tmp_path):
+    """In flow style or folded, in another file, in what an exec plugin is given; and what says that there is none is no secret."""
+    (tmp_path / "token").write_text("file-token-1\n")
+    (tmp_path / "kube").write_text(
+        'users:\n- {name: a, user: {username: x, password: "p@ss w0rd,x"}}\n- name: b\n  user:\n    tokenFile: token\n'
+        "- name: c\n  user:\n    token: >-\n      folded-token-1\n- name: d\n  user:\n    token: null\n"
+        "- name: e\n  user:\n    exec:\n      env:\n      - name: MY_TOKEN\n        value: exec-token-1\n"
+        "      - name: AWS_PROFILE\n        value: production\n"
+    )
+    (tmp_path / "google").write_text(json.dumps({"credential_source": {"file": str(tmp_path / "oidc")}}))
+    (tmp_path / "oidc").write_text("oidc-token-1")
+    credentials.learn(
+        {"KUBECONFIG": str(tmp_path / "kube"), "GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "google")}
+    )
+    for secret in ("p@ss w0rd,x", "file-token-1", "folded-token-1", "exec-token-1", "oidc-token-1"):
+        assert is_known(secret), secret
+    assert not is_known("null")
+    assert not is_known("production")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "secret"),
+    [
+        ("HTTPS_PROXY", "http://me:pr%40xy-pw@proxy:3128", "pr@xy-pw"),
+        ("all_proxy", "me:proxy-pw-1@proxy:3128", "proxy-pw-1"),
+        ("SMTP_PASS", "smtp-pass-1", "smtp-pass-1"),
+        ("GITHUB_PAT", "pat-123456", "pat-123456"),
+        ("AZURE_STORAGE_SAS_TOKEN", "sv=1&sig=abcdefgh1", "abcdefgh1"),
+        ("DOCKER_AUTH_CONFIG", '{"auths": {"x": {"auth": "dXNlcjpwYXNz"}}}', "dXNlcjpwYXNz"),
+        ("EXITKIT_SHIP_HTTP_HEADERS", '{"X-Api-Key": "header-key-1", "X-Tenant": "search"}', "header-key-1"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "tenant=search,authorization=Basic%20bWU6aHVudGVyMjIyMg==", "hunter2222"),
+    ],
+)
+def test_what_is_secret_in_a_variable_is_known_alone(name, value, secret):
+    """A part of a URL, of a query, of JSON or of headers gives access by itself."""
+    credentials.learn({name: value})
+    assert is_known(secret)
+    assert not is_known("search")
+
+
+@pytest.mark.parametrize(
+    "link", ["https://ui/x?key=production", "https://ui/x?author=somebody", "https://ui/x?id=12345678"]
+)
+def test_a_link_to_an_object_makes_no_secret_of_its_name(link):
+    """It would be missing wherever people read of it."""
+    credentials.learn_url(link)
+    for word in ("production", "somebody", "12345678"):
+        assert not is_known(word)
+
+
 def test_a_password_in_a_url_is_known_as_it_is_written_and_as_it_is_meant():
     """A database tells the decoded form, a log the encoded one."""
     credentials.learn(

@@ -250,11 +250,11 @@ def test_all_problems_are_told_at_once(secret):
     """Whoever repairs a plan needs one look, not five."""
     given_ = {"number": "x", "mood": "laud", "txt": 1, "token_file": secret(b"")}
     assert wrong(given_, counts="1,b") == {
-        "number": "should be a valid integer, unable to parse string as an integer",
+        "number": "is not a whole number",
         "mood": "is not one of calm, loud; did you mean 'loud'?",
         "txt": "unknown key; did you mean 'text'?",
         "token_file": "is empty",
-        "counts[1]": "should be a valid integer, unable to parse string as an integer, in EXITKIT_PLAY_IT_COUNTS",
+        "counts[1]": "is not a whole number, in EXITKIT_PLAY_IT_COUNTS",
     }
 
 
@@ -275,9 +275,21 @@ def test_what_is_missing_says_how_it_can_be_given():
 def test_words_are_those_of_yaml():
     """A list is a list, whatever Python takes it into."""
     assert wrong({"counts": {"a": 1}, "named": [1]}) == {
-        "counts": "should be a valid list",
-        "named": "should be a valid mapping",
+        "counts": "is a mapping, not a list",
+        "named": "is a list, not a mapping (key: value)",
     }
+
+
+def test_a_bound_is_told_with_its_number():
+    """What fits, not what a library calls it; nothing of the value, which may be a secret."""
+    for value, words in (
+        (0, "must be at least 1"),
+        (99, "must be at most 9"),
+        (True, "true or false, not a whole number"),
+    ):
+        problem = wrong({"count": value}, model=Bounded)["count"]
+        assert problem.endswith(words)
+    assert wrong({"name": "x" * 9}, model=Bounded) == {"name": "must have at most 3 characters"}
 
 
 @given(
@@ -349,6 +361,13 @@ def test_any_variable_makes_an_action_configured():
     ]:
         environ = {PREFIX + name: value for name, value in variables.items()}
         assert settings.configured(It, environ, PREFIX) is expected, variables
+
+
+class Bounded(BaseModel):
+    model_config = settings.STRICT
+
+    count: int = Field(1, ge=1, le=9, strict=True)
+    name: str = Field("", max_length=3)
 
 
 class Shapes(BaseModel):

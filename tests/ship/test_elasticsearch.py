@@ -46,7 +46,9 @@ def test_each_record_is_created_under_its_id(tmp_path, log):
         for _ in range(2):
             search(server, tmp_path, log, index="logs-argo-prod").run(context())
     first, second = server.requests
-    assert first.path == "/logs-argo-prod/_bulk?filter_path=errors%2Citems.%2A.status%2Citems.%2A.error"
+    assert (
+        first.path == "/logs-argo-prod/_bulk?filter_path=errors%2Citems.%2A.status%2Citems.%2A.error%2Citems.%2A.result"
+    )
     assert first.headers["content-type"] == "application/x-ndjson"
     assert sent(first) == sent(second)
     action, document = sent(first)[0]
@@ -198,3 +200,22 @@ def test_a_400_for_a_whole_request_is_divided(tmp_path, log):
             search(server, tmp_path, log).run(context())
     assert [len(sent(request)) for request in server.requests] == [4, 2, 2, 1, 1]
     assert told.value.facts["accepted"] == 3
+
+
+@pytest.mark.parametrize("errors", [False, True])
+def test_what_a_pipeline_drops_is_not_accepted(tmp_path, log, errors):
+    """Its status is a success; only its result says that nothing of it is there."""
+    taken, dropped = {"result": "created", "status": 201}, {"result": "noop", "status": 200}
+    bad = {"status": 400, "error": {"type": "t", "reason": "r"}} if errors else taken
+    said = {"errors": errors, "items": [{"create": one} for one in (taken, dropped, taken, bad)]}
+    with ScriptedHTTP([answer_json(said)]) as server:
+        with pytest.raises(ActionError, match="an ingest pipeline dropped it") as told:
+            search(server, tmp_path, log).run(context())
+    assert (told.value.facts["accepted"], told.value.facts["rejected"]) == (3 - errors, 1 + errors)
+
+
+def test_a_server_without_indices_is_not_taken_to_know_ids(tmp_path, log):
+    """VictoriaLogs takes the same records twice: what may have arrived is not sent again to such a server."""
+    with ScriptedHTTP([reset()]) as server, pytest.raises(ActionError, match="may or may not") as told:
+        search(server, tmp_path, log, index="").run(context())
+    assert told.value.facts["idempotent"] is False

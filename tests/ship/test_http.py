@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import ssl
 
 import pytest
 
@@ -9,6 +10,7 @@ from exitkit.errors import ActionError, Unknown
 from exitkit.settings import SettingsError, load
 from exitkit.ship.http import HTTP
 from exitkit.testing import ScriptedHTTP, context
+from exitkit.testing.certificates import certificate_file
 from exitkit.testing.http import answer, reset
 
 
@@ -114,4 +116,26 @@ def test_a_page_for_people_is_no_success(tmp_path, log):
     with ScriptedHTTP([answer(200, b"<!doctype html><title>Sign in</title>")]) as server:
         with pytest.raises(ActionError, match="page for people") as told:
             http(server, tmp_path, log).run(context())
+    assert told.value.facts["accepted"] == 0
+
+
+class Picky(ScriptedHTTP):
+    """Takes only who shows the certificate of the tests."""
+
+    def context(self):
+        context = super().context()
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.maximum_version = ssl.TLSVersion.TLSv1_2  # with 1.3 it is a matter of chance when it says so
+        context.load_verify_locations(certificate_file())
+        return context
+
+
+def test_a_certificate_tells_who_ships(tmp_path):
+    """As every HTTP target of ship takes one; without it such a server takes nothing, and all is left."""
+    with Picky([answer(200)], tls=True) as server:
+        who = {"ca_file": server.ca_file, "client_cert": certificate_file()}
+        assert http(server, tmp_path, "status", **who).run(context()).facts["left"] == 0
+        with pytest.raises(ActionError, match="client certificate") as told:
+            http(server, tmp_path, "status", ca_file=server.ca_file).run(context())
+    assert told.value.reason == "auth"
     assert told.value.facts["accepted"] == 0

@@ -100,3 +100,16 @@ def test_places_that_cannot_be(tmp_path, more):
     """As a template leaves them."""
     with pytest.raises(SettingsError):
         s3(tmp_path, **more)
+
+
+@pytest.mark.parametrize("status", [400, 501])
+def test_a_server_without_conditions_has_it_all_the_same(account, tmp_path, status):
+    """It is asked once whether it knows them; then what is there is written over, by the same bytes."""
+    (tmp_path / "log").write_text("a\nb\n")
+    no = answer(status, "<Error><Code>NotImplemented</Code><Message>A header you provided</Message></Error>")
+    yes = answer(200, headers={"ETag": '"e"'})
+    with ScriptedHTTP([no, yes, yes, yes]) as server:
+        given = {"endpoint_url": server.url, "concurrency": 1, "batch_records": 1}
+        result = s3(tmp_path, str(tmp_path / "log"), **given).run(context())
+    assert (result.facts["accepted"], result.facts["idempotent"]) == (2, True)
+    assert [one.headers.get("if-none-match") for one in server.requests] == ["*", None, None, None]

@@ -1,5 +1,7 @@
 """The line that says most, and long text with what lies between left out visibly."""
 
+import time
+
 import pytest
 
 from exitkit.text.excerpt import excerpt, last_line
@@ -80,6 +82,63 @@ def test_a_long_text_keeps_its_beginning_and_more_of_its_end():
     left_out = int(gap.split()[1].replace(",", ""))
     assert left_out == len(text) - (len(short) - len(gap) - 2)
     assert lines.index(gap) < len(lines) / 2
+
+
+IPYTHON = (
+    'Exception encountered at "In [2]":\nZeroDivisionError          Traceback (most recent call last)\n'
+    "Cell In[2], line 1\n----> 1 1/0\n\nZeroDivisionError: division by zero"
+)
+GROUP = (
+    '  + Exception Group Traceback (most recent call last):\n  |   File "x.py", line 1, in <module>\n'
+    "  | ExceptionGroup: unhandled errors in a TaskGroup\n  +-+---------------- 1 ----------------\n"
+    '    | Traceback (most recent call last):\n    |   File "x.py", line 1, in f\n'
+    "    | ValueError: bad row 7\n    +------------------------------------"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (IPYTHON, "ZeroDivisionError: division by zero"),
+        (GROUP, "ValueError: bad row 7"),
+        (
+            "panic: index out of range\n\ngoroutine 1 [running]:\nmain.main()\n\t/app/x.go:8 +0x1d\nexit status 2",
+            "panic: ",
+        ),
+        ("+ psql -c x\npsql: error: no password\n+ exit 1", "psql: error: "),
+        (
+            "ERROR: No matching distribution found for foo\n[notice] To update, run: pip install -U pip",
+            "ERROR: No matching",
+        ),
+        (
+            "npm ERR! enoent no such file\nnpm ERR! enoent This is related to npm not being able to find a file.",
+            "npm ERR! enoent no",
+        ),
+        ("╷\n│ Error: Invalid provider\n│ \n│   on main.tf line 3\n╵", "Error: Invalid provider"),
+        ("07:00:00  Database Error\n  column x does not exist\n07:00:00  Done. PASS=3 WARN=0 ERROR=1", "column x"),
+        ("FAILED t.py::a - assert 1 == 2\n======= 1 failed in 0.05s =======", "FAILED t.py"),
+        ("Error in library(foo) : there is no package\nCalls: main\nExecution halted", "Error in library"),
+        ("x.rb:3:in `foo': no bar (NoMethodError)\n\tfrom x.rb:5:in `<main>'", "x.rb:3"),
+        ("PHP Fatal error: no db\nStack trace:\n#0 {main}\n  thrown in /x.php on line 3", "PHP Fatal error"),
+        ("Can't locate Foo.pm\nBEGIN failed--compilation aborted at x.pl line 1.", "Can't locate"),
+        ("error[E0308]: mismatched types\nerror: could not compile `x` due to 1 previous error", "error[E0308]"),
+        ("[ERROR] Failed to execute goal\n[ERROR] \n[ERROR] Re-run Maven using the -X switch", "[ERROR] Failed"),
+        ('{"level":50,"msg":"no disk"}\n{"level":30,"msg":"bye"}', '{"level":50'),
+        ('{"severity":"ERROR","message":"no disk"}\n{"severity":"INFO","message":"bye"}', '{"severity":"ERROR"'),
+    ],
+)
+def test_what_languages_and_tools_say_last_is_passed_over(text, line):
+    """Frames, hints and summaries follow the line that matters, with every tool in its own words."""
+    assert last_line(text).startswith(line)
+
+
+def test_a_line_made_to_take_long_does_not():
+    """A message is data, and may be anything."""
+    begun = time.process_time()
+    for unit in ("debug", "argo=true ", "(", "0x", "in 1s "):
+        last_line("npm ERR! " + unit * (60_000 // len(unit)))
+        last_line("= " + unit * (900 // len(unit)))
+    assert time.process_time() - begun < 1
 
 
 @pytest.mark.parametrize("limit", range(0, 300, 7))

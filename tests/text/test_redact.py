@@ -76,6 +76,16 @@ def test_a_secret_url_is_known_by_its_path_alone():
     assert redact.redact("no route for /services/AAAA/BBBB") == "no route for ***"
 
 
+def test_the_last_part_of_a_secret_url_is_known_alone():
+    """As that of a webhook, which some write without the rest; one that is a word is none."""
+    redact.remember("https://hooks.example.com/services/T0AB/B0CD/x1y2z3x1y2z3x1y2")
+    redact.remember("https://hooks.example.com/notifications-of-production")
+    assert (
+        redact.redact("got x1y2z3x1y2z3x1y2, of notifications-of-production")
+        == "got ***, of notifications-of-production"
+    )
+
+
 def test_a_line_of_a_secret_with_several_is_known_alone():
     """A log that breaks a key into lines gives none of them away."""
     redact.remember("first-line-of-the-key\nsecond-line-of-the-key\n")
@@ -138,7 +148,18 @@ def test_the_words_around_a_secret_stay(text, told):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "workflow hello-x failed: exit code 1", "https://argo.example.com/workflows/ns/a", "a = b", "a@b.c"]
+    "text",
+    [
+        *("", "workflow hello-x failed: exit code 1", "https://argo.example.com/workflows/ns/a", "a = b", "a@b.c"),
+        *(
+            "max_tokens=512",
+            "the token=5 of the lexer",
+            "pad_token=-100)",
+            "password=None",
+            "x?token=null&y=1",
+            "secret=false",
+        ),
+    ],
 )
 def test_harmless_text_stays_as_it_is(text):
     """What is no secret is told."""

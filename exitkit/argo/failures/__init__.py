@@ -1,14 +1,19 @@
 """`workflow.failures` decoded and cleaned: which steps failed, how often the same way, and which was first."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exitkit.argo.argument import resolve
 from exitkit.argo.failures import reason
+from exitkit.argo.failures.causes import Cause
 from exitkit.argo.failures.failure import Failure
+
+if TYPE_CHECKING:
+    from exitkit.explain import LogLine
 
 __all__ = ["Failure", "FailureGroup", "Failures", "decode"]
 
@@ -45,6 +50,24 @@ class Failures:
     handlers: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
     truncated: bool = False
+    causes: tuple[Cause, ...] = ()
+
+    def with_causes(self, causes: tuple[Cause, ...]) -> "Failures":
+        """These, where a plan knows more causes than exitkit does."""
+        if not causes:
+            return self
+        all_, recovered, handlers = (
+            tuple(replace(failure, causes=causes) for failure in failures)
+            for failures in (self.all, self.recovered, self.handlers)
+        )
+        return replace(self, all=all_, recovered=recovered, handlers=handlers, causes=causes)
+
+    def with_lines(self, lines: "Mapping[tuple[str, str], tuple[LogLine, ...]]") -> "Failures":
+        """These, with what the logs say of some of them, by the names of pod and container."""
+        if not any(lines.values()):
+            return self
+        told = (replace(failure, lines=lines.get(failure.log, ())) for failure in self.all)
+        return replace(self, all=tuple(told))
 
     def __len__(self) -> int:
         return len(self.all)
@@ -52,10 +75,17 @@ class Failures:
     def __iter__(self) -> Iterator[Failure]:
         return iter(self.all)
 
+    @property
+    def finished_at(self) -> datetime | None:
+        """When the last of them finished; None if no fact tells."""
+        return max((failure.finished_at for failure in self.all if failure.finished_at), default=None)
+
     @cached_property
     def groups(self) -> tuple[FailureGroup, ...]:
         """Alike failures together; the group of the root cause first, the others by when they began."""
-        from exitkit.argo.failures.fingerprint import fingerprint  # only where something has failed
+        if not self.all:
+            return ()
+        from exitkit.argo.failures.fingerprint import fingerprint
 
         alike: dict[tuple[str, str], list[Failure]] = {}
         for failure in sorted(self.all, key=_precedence):

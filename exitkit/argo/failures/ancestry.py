@@ -38,7 +38,7 @@ def fold(nodes: Sequence[Failure]) -> Folded:
             containers[parent].append(child)
     instead: dict[int, list[Failure]] = {}
     for pod, inside in containers.items():
-        told = _of_pod(nodes[pod], [nodes[one] for one in inside])
+        told = of_pod(nodes[pod], [nodes[one] for one in inside])
         instead |= {pod: told, **{one: [] for one in inside}}
     repeated = {
         above
@@ -58,7 +58,7 @@ def _is_pod(parent: Failure, child: Failure) -> bool:
     return ended and child.template_name == parent.template_name
 
 
-def _of_pod(pod: Failure, containers: Sequence[Failure]) -> list[Failure]:
+def of_pod(pod: Failure, containers: Sequence[Failure]) -> list[Failure]:
     """What of a pod and its containers is to be told: each container that failed by itself, else the pod.
 
     What they are called and where their logs are is the pod's, because that is the step that people know.

@@ -2,20 +2,35 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
+from exitkit.argo.failures.causes import Cause, known
 from exitkit.argo.failures.meaning import meaning
-from exitkit.argo.failures.reason import CONTAINER_DELETED, DEPENDENCY, PARENT, POD_DELETED, STOPPED, Termination, read
+from exitkit.argo.failures.reason import (
+    CONTAINER_DELETED,
+    DEADLINE,
+    DEPENDENCY,
+    PARENT,
+    POD_DELETED,
+    STOPPED,
+    Termination,
+    read,
+)
 from exitkit.argo.timestamp import parse_moment
 from exitkit.text.excerpt import last_line
 from exitkit.text.plain import plain
 
+if TYPE_CHECKING:
+    from exitkit.argo.record.node import Node
+    from exitkit.explain import LogLine
+
 # What a retryStrategy adds to a node's name; an item of a loop is `(0:a)`.
 _ATTEMPT = re.compile(r"(?<=.)\([0-9]{1,9}\)\Z", re.DOTALL)
 _NAME, _GIST = 200, 500  # characters in a line about it
+_BEGAN = ("OOMKilled", DEADLINE, "Evicted", "Error")  # without an exit code, and yet a log
 _STEP_GROUP = re.compile(r"\[[0-9]{1,9}\]")
 
 
@@ -25,6 +40,9 @@ class Failure:
 
     `tries` counts the attempts that failed, this one included. `finished_at` is aware, or None while unknown.
     `container_name` is the container of a containerSet that this tells of, whose node is told under its pod's name.
+    `node` is what the workflow's record says of it, None where that was not read, and `requests` and `limits` are what
+    its container asked for and was allowed. `causes` are those that the plan knows beside exitkit's own. `lines` are those
+    of its log that say why, best first, as far as it was read.
     """
 
     display_name: str = ""
@@ -35,6 +53,11 @@ class Failure:
     finished_at: datetime | None = None
     tries: int = 1
     container_name: str = ""
+    node: "Node | None" = field(default=None, compare=False, repr=False)
+    requests: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    limits: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    causes: tuple[Cause, ...] = field(default=(), compare=False, repr=False)
+    lines: tuple["LogLine", ...] = field(default=(), compare=False, repr=False)
 
     @classmethod
     def of(cls, entry: Mapping[str, str]) -> Self:
@@ -63,7 +86,39 @@ class Failure:
     @property
     def exit_code(self) -> int | None:
         """The container's, or None for what ended in another way."""
-        return self.termination.exit_code
+        if self.termination.exit_code is not None or self.node is None:
+            return self.termination.exit_code
+        return self.node.exit_code or None  # 0 is no reason: something else failed
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        """Its input parameters, as far as the record was read."""
+        return self.node.inputs if self.node else {}
+
+    @property
+    def outputs(self) -> Mapping[str, str]:
+        """Its output parameters, as far as the record was read."""
+        return self.node.outputs if self.node else {}
+
+    @cached_property
+    def cause(self) -> Cause | None:
+        """The known cause that it has, or None."""
+        return known(self.causes, self.reason, self.exit_code, self.message)
+
+    @property
+    def cure(self) -> str:
+        """What to do about it, in half a line; "" where nobody knows."""
+        return self.cause.cure if self.cause else ""
+
+    @property
+    def platform(self) -> bool:
+        """Whether it is known to be the platform's and not the user's."""
+        return self.cause is not None and self.cause.platform
+
+    @property
+    def advice(self) -> str:
+        """The cure for people, with a word on whose it is where that is not the step's."""
+        return f"the platform, not the step: {self.cure}" if self.platform else self.cure
 
     @property
     def reason(self) -> str:
@@ -78,7 +133,17 @@ class Failure:
     @property
     def is_pod(self) -> bool:
         """Whether there may be a pod, and so a log; a step group has neither."""
-        return not _STEP_GROUP.fullmatch(self.display_name)
+        return not _STEP_GROUP.fullmatch(self.display_name) and not (self.node is not None and self.node.is_parent)
+
+    @property
+    def log(self) -> tuple[str, str]:
+        """The names of the pod and the container whose log may say why."""
+        return self.pod_name, self.container or "main"
+
+    @property
+    def has_log(self) -> bool:
+        """Whether its container began, so that it may have said something."""
+        return self.is_pod and bool(self.pod_name) and (self.exit_code is not None or self.reason in _BEGAN)
 
     @cached_property
     def text(self) -> str:
@@ -101,9 +166,16 @@ class Failure:
         """What went wrong, in one line: the last line of the message that says it, or what its end means; "" if nothing does."""
         if self.reason == PARENT:
             return self.line
-        said = " ".join(last_line(self.detail).split())
+        said = " ".join(last_line(self.detail).split()) or self.said
         meant = "" if self.reason == DEPENDENCY else meaning(self.reason, self.exit_code, self.container, said=said)
+        if self.reason == "OOMKilled" and (limit := self.limits.get("memory")):
+            meant = f"{meant} of {limit}"
         return f"{said} ({meant})" if said and meant else said or meant
+
+    @property
+    def said(self) -> str:
+        """What the log's best line says, without the time and level before it; "" where none stands out."""
+        return self.lines[0].said if self.lines and self.lines[0].stands_out else ""
 
     @property
     def remarks(self) -> tuple[str, ...]:

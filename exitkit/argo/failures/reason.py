@@ -27,9 +27,10 @@ class Termination(NamedTuple):
 
 
 # "main: Error (exit code 1): text"; up to 3.6 without the container; a runtime may leave the reason empty.
+# What the container wrote may begin with a line end, and then no space is left before it.
 _EXIT = re.compile(
     r"(?:(?P<container>[a-z0-9][-a-z0-9]{0,62}): )?(?P<reason>[A-Za-z]{0,64}) ?\(exit code (?P<code>-?[0-9]{1,10})\)"
-    r"(?:: (?P<detail>.*))?",
+    r"(?::\s(?P<detail>.*))?",
     re.DOTALL,
 )
 # The emissary of a container that waits for another (cmd/argoexec/commands/emissary.go), which ends with 64.
@@ -39,13 +40,13 @@ _DEPENDENCY = re.compile(
     re.DOTALL,
 )
 _NEVER_STARTED = re.compile(
-    r"Pod failed before (?P<container>[-a-z0-9]{1,63}) container starts due to (?P<reason>[A-Za-z]{1,64})(?:: (?P<detail>.*))?",
+    r"Pod failed before (?P<container>[-a-z0-9]{1,63}) container starts due to (?P<reason>[A-Za-z]{1,64})(?::\s(?P<detail>.*))?",
     re.DOTALL,
 )
 # The reasons for which a kubelet lets a container wait (kubernetes pkg/kubelet/images, kuberuntime).
 _WAITING = re.compile(
     r"(?P<reason>ImagePullBackOff|ErrImagePull|ErrImageNeverPull|InvalidImageName|ImageInspectError|RegistryUnavailable"
-    r"|CreateContainerConfigError|CreateContainerError|RunContainerError|CrashLoopBackOff|Unschedulable)(?:: (?P<detail>.*))?",
+    r"|CreateContainerConfigError|CreateContainerError|RunContainerError|CrashLoopBackOff|Unschedulable)(?::\s(?P<detail>.*))?",
     re.DOTALL,
 )
 # The whole message; a user's text cannot come before these.

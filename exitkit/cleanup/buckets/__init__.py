@@ -47,6 +47,8 @@ class BucketCleanup(Cleanup):
     reads_in_dry_run: ClassVar[bool] = True
     looks_again: ClassVar[bool] = True
 
+    places: ClassVar[tuple[str, ...]] = ("prefixes",)
+
     scheme: ClassVar[str]
     """What a name begins with in a report: `s3`."""
 
@@ -61,6 +63,8 @@ class BucketCleanup(Cleanup):
                 raise ValueError("a prefix is empty, which is the whole bucket: was a template filled in with nothing?")
             if one.startswith("/") or "//" in one:
                 raise ValueError(f"{one!r} has an empty part: was a template filled in with nothing?")
+            if {".", ".."} & set(one.split("/")):  # a key to S3, and to a server on a file system the folder above
+                raise ValueError(f"{one!r} holds '.' or '..': give the prefix that is meant")
         return prefixes
 
     @field_validator("shard")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 
 from exitkit.cleanup.buckets.alphabet import Alphabet
-from exitkit.clients.objects import Page, check_advance, in_bytes
+from exitkit.clients.objects import Page, Progress, in_bytes
 from exitkit.retry.clock import Clock
 from exitkit.retry.workers import Workers
 
@@ -26,7 +26,7 @@ class _Range:
     after: str
     last: str | None
     token: str = ""  # how a page without keys goes on
-    tokens: set[object] = field(default_factory=set)  # those since the last key
+    progress: Progress = field(default_factory=lambda: Progress("listing"))  # since the last key
     pages: int = 0
     listing: bool = False
     over: bool = False
@@ -132,11 +132,12 @@ class _Listing:
         page = _cut(came.page, found.last)
         if page.keys:
             found.after = page.keys[-1]
-            found.tokens.clear()
+            found.progress = Progress("listing")
         elif not came.page.keys:
             found.token = came.page.token
+            found.progress.came(None)
             if came.page.more:
-                check_advance(found.token, found.tokens, "listing")
+                found.progress.leads_to(found.token)
         found.over = not came.page.more or len(page.keys) < len(came.page.keys) or found.after == found.last
         if found.over:
             self.ranges.remove(found)

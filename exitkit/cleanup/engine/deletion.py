@@ -3,14 +3,14 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol
 
 from exitkit.clients.deletion import PartialResult, Refusal, T, readable
 from exitkit.context import Context
 from exitkit.errors import Exhausted, Reason, Retryable, Unknown
 from exitkit.retry import Retry
-from exitkit.retry.throttle import Throttle
+from exitkit.retry.throttle import Throttle, unsettled
 from exitkit.text.units import human_size
 
 EXAMPLES = 10
@@ -36,15 +36,18 @@ class DeletionOutcome:
     """What became of a batch.
 
     All of it was deleted but for `gone`, which were not there any more and need not be; `again`, which are
-    left for a later batch; `refused`, whose names are those of the batch; and `unknown`, which were asked to go
-    without an answer. `along` is what went with them and was not in the batch.
+    left for a later batch; `refused`, whose names are those of the batch; `unknown`, which may have gone; and `left`,
+    which were not asked to go, because of the `error` that ends the run. `along` is what went with them and was not in
+    the batch.
     """
 
     gone: Sequence[str] = ()
     again: Sequence[str] = ()
     refused: Sequence[Refusal] = ()
-    unknown: Sequence[str] = ()
     along: Sequence[str] = ()
+    unknown: Sequence[str] = ()
+    left: Sequence[str] = ()
+    error: Exhausted | None = None
 
 
 def delete_all(
@@ -57,8 +60,8 @@ def delete_all(
     """Delete all of them, and those that fail once more by themselves, as often as the terms allow.
 
     `once` sends one request for those it is given. What it raises ends the whole; a victim that fails for
-    as long as there are tries is refused, with the last reason. A word that it was too much is no failure: it is
-    waited for by the throttle, which counts victims, as long as there is time.
+    as long as there are tries is refused, with the last reason, or unknown where a request for it got no answer. A word
+    that it was too much is no failure: it is waited for by the throttle, which counts victims, as long as there is time.
     """
     deletion = _Deletion(victims, name, once, is_patient=retry.terms.attempts > 1)
     try:
@@ -69,9 +72,8 @@ def delete_all(
                 throttle.took(went, request)
             if slow is not None:
                 throttle.refused(slow, request)
-    except (Exhausted, Unknown):
-        if not deletion.give_up():
-            raise
+    except (Exhausted, Unknown) as error:
+        return deletion.give_up(error)
     return DeletionOutcome(gone=deletion.gone, refused=deletion.refused)
 
 
@@ -90,8 +92,8 @@ class _Deletion(Generic[T]):
         self.gone: list[str] = []
         self.refused: list[Refusal] = []
         self._why: Mapping[T, str] = {}  # why those of the rest are there still
-        self._answered = True  # whether the last request was
-        self._in_doubt = False  # whether one that asked for all of the rest was not
+        self._doubtful = set[T]()  # those of the rest that a request without an answer may have taken away
+        self._answered = True  # whether it is known what became of the last request
         self._turn, self._lock = 0, threading.Lock()
 
     def attempt(self) -> tuple[int, Retryable | None]:
@@ -99,22 +101,23 @@ class _Deletion(Generic[T]):
         with self._lock:
             self._turn += 1
             turn, asked = self._turn, self.rest
-            self._in_doubt |= not self._answered
+            if not self._answered:
+                self._doubtful.update(asked)
             self._answered = False
+        if not asked:  # the answer for the last of them came when the request had been given up
+            return 0, None
         try:
             done = self.once(asked)
         except Retryable as error:
+            with self._lock:
+                self._answered = turn == self._turn and not error.doubt
             if self.is_patient and error.reason == "rate":
-                self._answered = True  # it says that nothing happened
                 return 0, error
             raise
         with self._lock:
             if turn != self._turn:  # it was given up, and a later request tells what became of these
                 return 0, None
-            if not self._in_doubt:  # else it may be the request without an answer that took it away
-                self.gone.extend(done.gone)
-            self.refused.extend(done.refused)
-            self.rest, self._why, self._answered = list(done.later), done.later, True
+            self._settle(done)
         went = len(asked) - len(done.later)
         if not done.later:
             return went, None
@@ -126,12 +129,29 @@ class _Deletion(Generic[T]):
             return went, busy
         raise busy
 
-    def give_up(self) -> bool:
-        """Refuse those that are left, if it is known why; an answer that comes later changes nothing."""
+    def _settle(self, done: PartialResult[T]) -> None:
+        """What an answer tells. One that is gone by now may have gone by a request that got none: it was deleted."""
+        taken = {self.name(victim) for victim in self._doubtful} if done.gone else set()
+        self.gone.extend(name for name in done.gone if name not in taken)
+        self.refused.extend(done.refused)
+        self.rest, self._why, self._answered = list(done.later), dict(done.later), True
+        self._doubtful = {victim for victim in self.rest if victim in self._doubtful} | set(done.doubtful)
+
+    def give_up(self, error: Exhausted | Unknown) -> DeletionOutcome:
+        """What is known of them; an answer that comes later changes nothing. Raises the error where nothing is."""
         with self._lock:
             self._turn += 1
-            self.refused += [Refusal(self.name(victim), why) for victim, why in self._why.items()]
-            return bool(self._why)
+            if isinstance(error, Unknown) and not self._answered:
+                self._doubtful.update(self.rest)
+            if not self._why:
+                if self._doubtful and isinstance(error, Exhausted):
+                    raise unsettled(error) from error
+                raise error
+            refused = [
+                Refusal(self.name(victim), why) for victim, why in self._why.items() if victim not in self._doubtful
+            ]
+            unknown = tuple(self.name(victim) for victim in self._why if victim in self._doubtful)
+            return DeletionOutcome(gone=self.gone, refused=[*self.refused, *refused], unknown=unknown)
 
 
 class Sweeper(Protocol):
@@ -154,7 +174,7 @@ class Sweeper(Protocol):
 class DeletionTally:
     """The counts so far; `bytes` of what was deleted, or would be, as far as sizes are known.
 
-    `unknown` is how many were asked to go without an answer, and are not known to be there or gone.
+    `unknown` were asked to be deleted, and no answer came.
     `inside` is how many things went with what was deleted without being counted one by one, as tables in a schema.
     """
 
@@ -167,6 +187,15 @@ class DeletionTally:
     refused: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
+
+    def copy(self) -> "DeletionTally":
+        """As it is now, by a thread that does not count."""
+        return replace(self, refused=Counter(self.refused), examples=list(self.examples), why=list(self.why))
+
+    def doubt(self, count: int) -> None:
+        """So many of those that are not counted yet may have gone."""
+        counted = self.deleted + self.gone + self.unknown + self.refused.total()
+        self.unknown += max(0, min(count, self.found - counted))
 
     def refuse(self, refusals: Iterable[Refusal]) -> None:
         for one in refusals:
@@ -184,17 +213,15 @@ class DeletionTally:
     def facts(self, *, dry_run: bool) -> dict[str, object]:
         counts: dict[str, object] = {"found": self.found}
         if not dry_run:
-            counts |= {"deleted": self.deleted, "gone": self.gone}
-        if self.unknown:
-            counts["unknown"] = self.unknown
+            counts |= {"deleted": self.deleted, "gone": self.gone, "unknown": self.unknown}
         if self.inside:
             counts["inside"] = self.inside
         return counts | {"refused": dict(self.refused), "bytes": self.bytes, "examples": list(self.examples)}
 
     def __str__(self) -> str:
         gone = f", {self.gone} were gone already" if self.gone else ""
-        unknown = f", {self.unknown} may be gone or not" if self.unknown else ""
-        return f"deleted {self.deleted}{self.size}{gone}{unknown}"
+        doubt = f", {self.unknown} may have gone" if self.unknown else ""
+        return f"deleted {self.deleted}{self.size}{gone}{doubt}"
 
     @property
     def size(self) -> str:

@@ -23,7 +23,7 @@ def owners(workflow: Workflow) -> Iterator[str]:
     if workflow.name:
         yield workflow.name
     if workflow.uid:
-        yield Uid(workflow.uid) if _UID.fullmatch(workflow.uid) else workflow.uid
+        yield Uid(workflow.uid) if _is_uid(workflow.uid) else workflow.uid
 
 
 def is_unmistakable(own: str) -> bool:
@@ -36,4 +36,11 @@ def is_unmistakable(own: str) -> bool:
 
 def is_telling(own: str) -> bool:
     """Whether it means the workflow where somebody wrote it out; `data`, `public` and `my-logs` may just be words."""
-    return is_unmistakable(own) or ("-" in own and any(sign.isdigit() for sign in own))
+    # Without a letter it is a date such as 2026-11-27, and many a folder's name.
+    has_all = "-" in own and any(sign.isdigit() for sign in own) and any(sign.isalpha() for sign in own)
+    return is_unmistakable(own) or has_all
+
+
+def _is_uid(text: str) -> bool:
+    """Not the one of zeros, nor any other of one sign, which stand in for one that nobody has."""
+    return _UID.fullmatch(text) is not None and len({*text.lower()} - {"-"}) > 1

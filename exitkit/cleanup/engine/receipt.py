@@ -62,7 +62,7 @@ class DeletionReceipt:
         if self._sink is not None:
             with self._telling():
                 try:
-                    if self._zip and not self.failure:
+                    if self._zip and not self.failure and not getattr(self._sink, "unopened", False):
                         self._put(self._zip.flush())
                 finally:
                     self._sink.close()

@@ -2,8 +2,8 @@
 
 import contextlib
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exitkit.action import Result
 from exitkit.cleanup.engine.deletion import EXAMPLES, DeletionBatch, DeletionOutcome, DeletionTally, Sweeper
@@ -11,15 +11,15 @@ from exitkit.cleanup.engine.receipt import DeletionReceipt
 from exitkit.clients.deletion import Refusal
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted, Unknown
-from exitkit.retry import Retry, sending
+from exitkit.retry import Known, Retry, knowing, sending
 from exitkit.retry.workers import Workers
 from exitkit.text.units import human_size
 
 if TYPE_CHECKING:
     from exitkit.cleanup import Cleanup
 
-_LOOK = 5.0
-"""Seconds before the deadline in which nothing is deleted any more, but only looked at."""
+_LOOK, _SHARE = 5.0, 10
+"""Seconds before the deadline in which nothing is deleted any more, but only looked at, and the part of it they are at most."""
 
 
 class Removal:
@@ -30,6 +30,7 @@ class Removal:
         self.deleting = _early(context) if cleanup.looks_again and not context.dry_run else context
         self.tally = DeletionTally()
         self.notes: tuple[str, ...] = ()
+        self._flight: _Flight | None = None
 
     def dry_run(self) -> Result:
         """Find all of it, and say what would go."""
@@ -59,27 +60,33 @@ class Removal:
                 self._delete_all(sweeper, receipt)
             return self._result(receipt)
 
-    def _certain(self, error: ActionError) -> ActionError:
-        """The error, which is Unknown exactly if anything is not known to be there or gone."""
-        tally = self.tally
-        if tally.unknown:
-            told = str(error) if str(error) == str(tally) else f"{tally}: {error}"
-            return Unknown(told, reason=error.reason, resent=True, facts=error.facts, notes=error.notes)
-        if isinstance(error, _LookedAt):
-            return Exhausted(f"{tally}: {error}", reason=error.reason, facts=error.facts, notes=error.notes)
-        return error
-
     @contextlib.contextmanager
     def _counting(self, receipt: DeletionReceipt | None = None) -> Iterator[None]:
         """Whatever ends it, what was achieved is told with it, and what is missing in the list of it."""
-        try:
-            yield
-        except ActionError as error:
-            known = self._certain(error)
-            known.facts = {**error.facts, **self._facts(complete=False)}
+
+        def notes() -> tuple[str, ...]:
             failure = [receipt.failure] if receipt is not None and receipt.failure else []
-            known.notes = (*error.notes, *failure, *self.notes)
-            raise known from error.__cause__
+            return (*failure, *self.notes)
+
+        def known() -> Known:
+            """What an error tells where nobody waited for what was under way."""
+            tally = self.tally.copy()
+            tally.doubt(self._flight.asked if self._flight is not None else 0)
+            return Known(_doubt(tally), self._facts(tally, complete=False), notes())
+
+        try:
+            with knowing(known):
+                yield
+        except ActionError as error:
+            facts = {**error.facts, **self._facts(complete=False)}
+            told, noted = f"{error}{_doubt(self.tally)}", (*error.notes, *notes())
+            if isinstance(error, _LookedAt) and not self.tally.unknown:
+                told = f"{self.tally}: {told}"
+                raise Exhausted(told, reason=error.reason, tries=error.tries, facts=facts, notes=noted) from error
+            if self.tally.unknown and not isinstance(error, Unknown):  # whatever else ended it
+                raise Unknown(told, reason=error.reason, facts=facts, notes=noted) from error
+            error.args, error.facts, error.notes = (told,), facts, noted
+            raise
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[Sweeper]:
@@ -90,8 +97,8 @@ class Removal:
             finally:
                 self.notes = tuple(getattr(sweeper, "notes", ()))
 
-    def _facts(self, *, complete: bool) -> dict[str, object]:
-        return {**self.tally.facts(dry_run=self.context.dry_run), "complete": complete}
+    def _facts(self, tally: DeletionTally | None = None, *, complete: bool) -> dict[str, object]:
+        return {**(tally or self.tally).facts(dry_run=self.context.dry_run), "complete": complete}
 
     @contextlib.contextmanager
     def _found(self, sweeper: Sweeper) -> Iterator[Iterator[Any]]:
@@ -109,7 +116,7 @@ class Removal:
             raise Exhausted(told, reason="timeout", tries=0)
 
     def _delete_all(self, sweeper: Sweeper, receipt: DeletionReceipt) -> None:
-        flight = _Flight(self, sweeper, receipt)
+        flight = self._flight = _Flight(self, sweeper, receipt)
         try:
             with self._found(sweeper) as found:
                 for batch in found:
@@ -151,26 +158,12 @@ class Removal:
     def _result(self, receipt: DeletionReceipt) -> Result:
         tally = self.tally
         if tally.unknown:
-            raise Unknown(str(tally), reason="server", resent=True)
+            raise Unknown("no answer came to some of the deletions", reason="server")
         if tally.refused:
             what = "; ".join(f"{count} {reason}" for reason, count in tally.refused.most_common(5))
             raise ActionError(f"{tally}; could not delete {what} (such as {tally.why[0]})")
         notes = (*([receipt.failure] if receipt.failure else []), *self.notes)
         return Result(str(tally) if tally.found else "nothing to delete", self._facts(complete=True), notes)
-
-
-class _LookedAt(ActionError):
-    """No answer came in time, and a second look told what is there still."""
-
-
-@dataclass(frozen=True)
-class _Landing:
-    """What became of the first so many of a batch; `error` is what ends the run."""
-
-    batch: DeletionBatch
-    most: int
-    outcome: DeletionOutcome
-    error: ActionError | None = None
 
 
 class _Flight:
@@ -182,6 +175,8 @@ class _Flight:
         clock = self.context.deadline.clock
         self.workers: Workers[_Landing] = Workers(self.cleanup.in_flight, clock, "exitkit-delete")
         self.claimed = self.claimed_bytes = 0
+        self.asked = 0
+        """How many were asked to go, for as long as nobody has counted what became of them."""
 
     def room(self, batch: DeletionBatch) -> int:
         """How many of the batch may go, if all goes that is under way."""
@@ -206,12 +201,14 @@ class _Flight:
         """Delete the first so many of it, beside others if the leaf can do that."""
         if self.cleanup.in_flight <= 1:
             sending()  # an attempt that nobody waits for any more ends here
-            self._counted(self._delete(batch, most))
+            self.asked += most
+            self._count(self._delete(batch, most))
             return
         while self.workers.full:
             self.settle()
         self.claimed += most + sum(_weights(batch)[:most])
         self.claimed_bytes += sum(batch.sizes[:most])
+        self.asked += most
         self.workers.start(lambda: self._delete(batch, most))
         for done in self.workers.taken():
             self._landed(done)
@@ -233,39 +230,40 @@ class _Flight:
 
     def _delete(self, batch: DeletionBatch, most: int) -> "_Landing":
         try:
-            return _Landing(batch, most, self.sweeper.delete(batch, self.deleting, most))
+            outcome = self.sweeper.delete(batch, self.deleting, most)
         except Unknown as error:
-            return self._looked_again(batch, most, error)
+            return self._looked_again(_Landing(batch, most, DeletionOutcome(unknown=batch.names[:most]), error))
+        return self._looked_again(_Landing(batch, most, outcome, outcome.error))
 
-    def _looked_again(self, batch: DeletionBatch, most: int, error: Unknown) -> "_Landing":
-        """What a server did that did not answer in time, if there is time left to find it out."""
-        names, look = batch.names[:most], getattr(self.sweeper, "still_there", None)
+    def _looked_again(self, landing: "_Landing") -> "_Landing":
+        """The same with what became of those that got no answer, if there is time left to find it out."""
+        batch, most, outcome, error = landing
+        look = getattr(self.sweeper, "still_there", None)
+        if look is None or not outcome.unknown:
+            return landing
         try:
-            if look is None:
-                raise error
             there = look(batch, self.context, most)
         except ActionError:
-            return _Landing(batch, most, DeletionOutcome(unknown=names), error)
-        if not there:
-            return _Landing(batch, most, DeletionOutcome())
-        refused = [Refusal(name, "no answer, and still there") for name in names if name in there]
-        told = f"{error}; a second look found {len(refused)} of {most} still there"
-        return _Landing(batch, most, DeletionOutcome(refused=refused), _LookedAt(told, reason=error.reason))
+            return landing
+        refused = [Refusal(name, "no answer, and still there") for name in outcome.unknown if name in there]
+        outcome = replace(outcome, refused=[*outcome.refused, *refused], unknown=())
+        if isinstance(error, Unknown):  # of which nothing is unknown any more
+            told = f"{error}; a second look found {len(refused)} of {most} still there"
+            error = _LookedAt(told, reason=error.reason) if refused else None
+        return landing._replace(outcome=outcome, error=error)
 
-    def _landed(self, done: "_Landing") -> None:
-        batch, most = done.batch, done.most
+    def _landed(self, landing: "_Landing") -> None:
+        batch, most = landing.batch, landing.most
         self.claimed -= most + sum(_weights(batch)[:most])
         self.claimed_bytes -= sum(batch.sizes[:most])
-        self._counted(done)
+        self._count(landing)
 
-    def _counted(self, done: "_Landing") -> None:
-        self._count(done.batch, done.most, done.outcome)
-        if done.error is not None:
-            raise done.error
-
-    def _count(self, batch: DeletionBatch, most: int, outcome: DeletionOutcome) -> None:
+    def _count(self, landing: "_Landing") -> None:
+        """Count what became of it. Raises what ended it before all of it had an answer."""
+        batch, most, outcome, error = landing
         tally, names, sizes = self.tally, batch.names, batch.sizes
-        stayed = {*outcome.gone, *outcome.again, *outcome.unknown, *(one.name for one in outcome.refused)}
+        stayed = {*outcome.gone, *outcome.again, *outcome.unknown, *outcome.left}
+        stayed |= {refusal.name for refusal in outcome.refused}
         tally.found -= len(outcome.again)
         tally.deleted += most - len(stayed) + len(outcome.along)
         tally.found += len(outcome.along)
@@ -279,13 +277,35 @@ class _Flight:
             went += outcome.along
             tally.show(went)
             self.receipt.write(went)
+        self.asked -= most
         self.receipt.progress(tally)
+        if error is not None:
+            raise error
+
+
+class _LookedAt(Exhausted):
+    """No answer came in time, and a second look told what is there still."""
+
+
+class _Landing(NamedTuple):
+    """The first so many of a batch, what became of them, and the error that ends the run."""
+
+    batch: DeletionBatch
+    most: int
+    outcome: DeletionOutcome
+    error: ActionError | None = None
+
+
+def _doubt(tally: DeletionTally) -> str:
+    """What an error has to say of those of which it is not known."""
+    if not tally.unknown:
+        return ""
+    return f"; of {tally.found} found, {tally.deleted} were deleted and {tally.unknown} may have gone"
 
 
 def _early(context: Context) -> Context:
     """The same with a deadline that leaves time for a second look at what was asked to go and did not answer."""
-    left = context.deadline.remaining()
-    early = context.deadline.within(left - min(_LOOK, left / 10))
+    early = context.deadline.ahead(lambda lasts: min(_LOOK, lasts / _SHARE))
     return replace(context, retry=Retry(context.retry.terms, early))
 
 

@@ -21,6 +21,7 @@ class Files(Cleanup):
     """Delete files and directory trees below allowed roots, never through a symlink or across a mount."""
 
     globs: ClassVar[tuple[str, ...]] = ("paths", "include", "exclude")
+    places: ClassVar[tuple[str, ...]] = ("paths",)
 
     paths: list[str] = Field(
         min_length=1,

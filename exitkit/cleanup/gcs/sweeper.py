@@ -19,9 +19,9 @@ from exitkit.clients.deletion import Refusal
 from exitkit.clients.gcs import GCSBucket, Victim, name_of, under
 from exitkit.clients.gcs.batch import MOST_CALLS
 from exitkit.clients.gcs.json import About, ListedObjects, ManagedFolder, Object
-from exitkit.clients.objects import check_advance, in_bytes
+from exitkit.clients.objects import Progress, in_bytes
 from exitkit.context import Context
-from exitkit.errors import ActionError, Exhausted
+from exitkit.errors import ActionError, Exhausted, Unknown
 from exitkit.retry import Retry
 from exitkit.retry.throttle import Throttle
 
@@ -96,18 +96,26 @@ class GCSSweeper:
         if len(victims) < most:
             raise ActionError("managed folders are not looked at again")
         asked = {(one.name, one.generation): name_of(one) for one in victims}
-        first, end, versions = victims[0].name, in_bytes(victims[-1].name), any(one.pinned for one in victims)
         found: set[str] = set()
-        # The second begins after the name of the first, of which there may be several generations.
-        for prefix, after in ((first, ""), (batch.prefix, first)):
-            token, more = "", True
-            while more:
-                ask = functools.partial(self.bucket.page, prefix, after, token=token, versions=versions)
-                page = self._asked(ask, context.retry)
-                found |= {asked[one] for one in zip(page.keys, page.generations, strict=False) if one in asked}
-                token = page.token
-                more = bool(token) and bool(prefix != first) and not (page.keys and in_bytes(page.keys[-1]) > end)
+        for page in self._listed_again(victims, batch.prefix, context.retry):
+            found |= {asked[one] for one in zip(page.keys, page.generations, strict=True) if one in asked}
         return found
+
+    def _listed_again(self, victims: Sequence[Object], prefix: str, retry: Retry) -> Iterator[ListedObjects]:
+        """What there is from the first of them to the last, and perhaps a little more."""
+        first, last = victims[0].name, in_bytes(victims[-1].name)
+        ask = functools.partial(self.bucket.page, versions=any(victim.pinned for victim in victims))
+        yield self._asked(functools.partial(ask, first), retry)  # the next may begin after its name
+        token, more, progress = "", True, Progress(f"listing {self.bucket.name}")
+        while more:
+            page = self._asked(functools.partial(ask, prefix, first, token=token), retry)
+            progress.came((page.keys[0], page.generations[0]) if page.keys else None)
+            yield page
+            more, token = page.more, page.token
+            if page.keys and in_bytes(page.keys[-1]) > last:
+                return
+            if more:
+                progress.leads_to(token)
 
     def about(self) -> About | None:
         """The bucket's settings, or None where they cannot be had; that is no reason to fail, or to try for long."""
@@ -119,16 +127,19 @@ class GCSSweeper:
 
     def _delete_folders(self, folders: Sequence[ManagedFolder], context: Context) -> DeletionOutcome:
         """One request for each. One that cannot go does not keep the others."""
-        refused, gone = [], []
-        for one in folders:
+        refused, gone, unknown = list[Refusal](), list[str](), list[str]()
+        for number, one in enumerate(folders):
             try:
                 if not self._asked(functools.partial(self.bucket.delete_folder, one), context.retry):
                     gone.append(one.name)
-            except Exhausted:
-                raise
+            except Exhausted as error:
+                left = [folder.name for folder in folders[number:]]
+                return DeletionOutcome(gone=gone, refused=refused, unknown=unknown, left=left, error=error)
+            except Unknown:
+                unknown.append(one.name)
             except ActionError as error:
                 refused.append(Refusal(one.name, str(error)))
-        return DeletionOutcome(gone=gone, refused=refused)
+        return DeletionOutcome(gone=gone, refused=refused, unknown=unknown)
 
     def _asked(self, request: Callable[[], T], retry: Retry | None = None) -> T:
         """A request that does no harm if it comes twice, sent when there is room for it."""
@@ -150,13 +161,14 @@ class GCSSweeper:
 
     def _generations(self, prefix: str) -> Iterator[ListedObjects]:
         """Every generation, whose pages lead from one to the next: a page may end between two of one name."""
-        token, more, seen = "", True, set[object]()
+        token, more, progress = "", True, Progress(f"listing {self.bucket.name}")
         while more:
             page = self._listed(prefix, token=token, versions=True)
+            progress.came((page.keys[0], page.generations[0]) if page.keys else None)
             yield page
             more, token = page.more, page.token
             if more:
-                check_advance(token, seen, f"listing {self.bucket.name}")
+                progress.leads_to(token)
 
     def _picked(self, page: ListedObjects, prefix: str) -> Iterator[GCSBatch | Refusal]:
         """What of a page is to go, in batches."""
@@ -178,14 +190,16 @@ class GCSSweeper:
     def _folders(self, prefix: str) -> Iterator[GCSBatch]:
         """Managed folders, the deepest first, once what was in them is gone."""
         found: list[ManagedFolder] = []
-        token, more, seen = "", True, set[object]()
+        what = f"listing managed folders of {self.bucket.name}"
+        token, more, progress = "", True, Progress(what)
         while more:
             some, token = read(functools.partial(self._asked, functools.partial(self.bucket.folders, prefix, token)))
-            check_asked([folder.name for folder in some], prefix, f"listing managed folders of {self.bucket.name}")
+            check_asked([folder.name for folder in some], prefix, what)
+            progress.came(some[0].name if some else None)
             found += [one for one in some if self.wanted.has(one.name, one.changed, prefix)]
             more = bool(token)
             if more:
-                check_advance(token, seen, f"listing managed folders of {self.bucket.name}")
+                progress.leads_to(token)
         for _, level in groupby(sorted(found, key=_depth), key=_depth):
             self._wait()
             self._told += 1

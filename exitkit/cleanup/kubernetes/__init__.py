@@ -85,14 +85,23 @@ class Kubernetes(Cleanup):
     limit_bytes: Bytes | None = Field(None, description="Not for objects of Kubernetes, which have no size: use limit.")
 
     reads_in_dry_run: ClassVar[bool] = True
+    looks_again: ClassVar[bool] = True
 
     @classmethod
     def rights(cls, given: Mapping[str, object]) -> Sequence[Right]:
         kinds = given.get("kinds", ())
         wanted = (kinds,) if isinstance(kinds, str) else kinds if isinstance(kinds, list | tuple) else ()
         named = [discovery.well_known(str(kind)) for kind in wanted]
-        own = Right("argoproj.io", "workflows", ("get",))
-        return [*(Right(group, plural, ("list", "delete")) for group, plural in named), own]
+        place = str(given.get("in_namespace") or "")
+        if re.fullmatch(r"\{\{-?\s*workflow\.namespace\s*-?\}\}", place):
+            place = ""
+        if "{{" in place or "{%" in place:
+            raise ConfigError(
+                "in_namespace is known only in the run, and so is where the rights are needed: write it out"
+            )
+        rights = [Right(group, plural, ("list", "delete"), place) for group, plural in named]
+        # Who owns the workflow is asked where it is; in another namespace nothing can own it.
+        return rights if place else [*rights, Right("argoproj.io", "workflows", ("get",))]
 
     @field_validator("kinds")
     @classmethod

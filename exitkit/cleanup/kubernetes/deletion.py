@@ -8,7 +8,7 @@ from typing import Any
 
 from exitkit.cleanup.engine.deletion import DeletionOutcome
 from exitkit.clients.deletion import Refusal
-from exitkit.clients.http import Response, verdict
+from exitkit.clients.http import Response, is_doubtful, verdict
 from exitkit.clients.kubernetes import Kube, ObjectMetadata, Resource, told
 from exitkit.clients.kubernetes.listing import listed
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
@@ -77,16 +77,20 @@ class KindDeletion:
 
     def _looked_again(self, ends: Sequence["_End"]) -> "tuple[list[_End], list[str]]":
         """The same, with what became of those that gave no answer; the names of those of which nobody knows it."""
-        doubtful = {end.victim.uid: end.victim for end in ends if end.is_doubtful}
+        doubtful = [end.victim for end in ends if end.is_doubtful]
         known = [end for end in ends if not end.is_doubtful]
         try:
-            still = self._still(doubtful)
+            staying = self.staying(doubtful)
         except ActionError:
-            return known, [victim.name for victim in doubtful.values()]
-        for uid, victim in doubtful.items():
-            stays = uid in still and not still[uid].terminating
-            known.append(_End(victim, refusal="no answer, and still there" if stays else ""))
+            return known, [victim.name for victim in doubtful]
+        told = "no answer, and still there"
+        known += [_End(victim, refusal=told if victim.name in staying else "") for victim in doubtful]
         return known, []
+
+    def staying(self, victims: Sequence[ObjectMetadata]) -> set[str]:
+        """The names of those that are there and are not about to go. Raises ActionError."""
+        still = self._still({victim.uid: victim for victim in victims})
+        return {victim.name for victim in still.values() if not victim.terminating}
 
     def _ended(self, end: "_End") -> "_End":
         """Where nobody answers, or no time is left, it is no use to ask for the rest."""
@@ -132,7 +136,7 @@ class KindDeletion:
         if kind is Retryable:
             now = self.retry.deadline.clock.time()
             after = parse_retry_after(response.headers.get("retry-after"), now)
-            raise Retryable(why, reason=reason, after=after, later=later)
+            raise Retryable(why, reason=reason, after=after, later=later, doubt=is_doubtful(response))
         raise ActionError(why, reason=reason)
 
     def _conflict(self, victim: ObjectMetadata, *, again: bool) -> bool:

@@ -57,6 +57,15 @@ def check_fields(selector: str) -> None:
             raise ConfigError("a field selector is such as status.phase=Failed or status.phase!=Running, with a value")
 
 
+def fits_fields(selector: str, fields: Mapping[str, str]) -> bool:
+    """Whether these fields of an object are such as the field selector asks for, as far as it asks for them."""
+    for part in re.split(r"(?<!\\),", selector):
+        name, sign, value = re.split(r"(!=|==|=)", part.strip(), maxsplit=1) if "=" in part else (part, "", "")
+        if name in fields and (fields[name] == re.sub(r"\\(.)", r"\1", value)) != (sign != "!="):
+            return False
+    return True
+
+
 def _parts(selector: str) -> list[str]:
     """Split at the commas outside of brackets."""
     parts, depth = [""], 0

@@ -1,6 +1,6 @@
 """What a cleanup finds in a namespace of a cluster and deletes there, kind by kind."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from exitkit.cleanup.engine.reading import ForeignListing, reading
 from exitkit.cleanup.kubernetes.deletion import KindDeletion
 from exitkit.cleanup.kubernetes.discovery import Discovery
 from exitkit.cleanup.kubernetes.ownership import Own, own
-from exitkit.cleanup.kubernetes.selectors import parse
+from exitkit.cleanup.kubernetes.selectors import fits_fields, parse
 from exitkit.clients.deletion import Refusal
 from exitkit.clients.kubernetes import Kube, ObjectMetadata, Resource
 from exitkit.clients.kubernetes.listing import listed
@@ -65,15 +65,21 @@ class KubernetesSweeper:
                 yield Refusal(f"{self.namespace}/{resource.label}", str(error))
 
     def delete(self, batch: KindBatch, context: Context, most: int) -> DeletionOutcome:
+        return self._deletion(batch, context).remove(batch.victims[:most])
+
+    def still_there(self, batch: KindBatch, context: Context, most: int) -> Collection[str]:
+        """The names of the first so many of a batch that are there and are not about to go. Raises ActionError."""
+        return self._deletion(batch, context).staying(batch.victims[:most])
+
+    def _deletion(self, batch: KindBatch, context: Context) -> KindDeletion:
         settings = self.settings
         options: dict[str, Any] = {"propagationPolicy": settings.propagation}
         if settings.grace_period is not None:
             options["gracePeriodSeconds"] = settings.grace_period
-        deletion = KindDeletion(
+        return KindDeletion(
             *(self.kube, context.retry, batch.resource, self.namespace, settings.selector, options, settings.wait),
             self.throttle,
         )
-        return deletion.remove(batch.victims[:most])
 
     def _herds(self, resource: Resource) -> Iterator[KindBatch]:
         query = {"labelSelector": self.settings.selector}
@@ -93,7 +99,8 @@ class KubernetesSweeper:
 
     def _check_asked(self, resource: Resource, one: ObjectMetadata) -> None:
         """Raises ForeignListing for what the selector does not fit, as a server gives that does not heed it."""
-        is_here = one.namespace in ("", self.namespace)
+        fields = {"metadata.name": one.name, "metadata.namespace": self.namespace}
+        is_here = one.namespace in ("", self.namespace) and fits_fields(self.settings.field_selector, fields)
         if not (one.name and one.uid and is_here and all(part.fits(one.labels) for part in self.requirements)):
             raise ForeignListing(
                 f"listing {resource.label} in {self.namespace}: the server also lists {one.name or 'what has no name'!r}, "

@@ -25,8 +25,10 @@ class S3(BucketCleanup):
     s3:DeleteObjectVersion, with uploads s3:ListBucketMultipartUploads and s3:AbortMultipartUpload. An object
     under Object Lock, or one that may not be deleted, fails the step and does not keep the others.
 
-    Whatever speaks S3's language is a place for it: MinIO, Ceph, R2, versitygw, or Google's interoperable
-    endpoint, all by `endpoint_url`. How many keys a second the server takes is learnt, and what it left goes again.
+    Whatever speaks S3's language is a place for it, by `endpoint_url`; versitygw, SeaweedFS, gofakes3 and moto are
+    tested. A server that takes no DeleteObjects, as Google's interoperable endpoint, gets a request for each object;
+    versions and uploads of one that lists none are an error, and `cleanup gcs` deletes Google's versions. How many keys
+    a second the server takes is learnt, and what it left goes again.
 
     With more objects than one pod should delete, `exitkit cleanup s3 ... --shards N` prints a JSON list of ranges
     of keys of like size, for `withParam`; each pod then runs with `--shard`. Together they are all that is below

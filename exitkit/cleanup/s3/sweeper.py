@@ -1,7 +1,8 @@
 """What a cleanup finds in a bucket and deletes there: listings that overlap, and batches that go with one request."""
 
 import functools
-from collections.abc import Callable, Collection, Iterator, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
@@ -13,17 +14,20 @@ from exitkit.cleanup.buckets.shards import Shard
 from exitkit.cleanup.engine.deletion import DeletionOutcome, delete_all
 from exitkit.cleanup.engine.reading import check_asked, read
 from exitkit.clients.deletion import Refusal
-from exitkit.clients.objects import Page, check_advance, in_bytes
+from exitkit.clients.objects import Page, Progress, in_bytes
 from exitkit.clients.s3 import S3Bucket, Victim, key_of, name_of
+from exitkit.clients.s3.request import NotUnderstood
 from exitkit.clients.s3.xml import Marked, Upload, are_writable
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted, Unknown
 from exitkit.retry.throttle import Throttle, throttled
+from exitkit.retry.workers import Workers
 
 if TYPE_CHECKING:
     from exitkit.cleanup.s3 import S3
 
 T = TypeVar("T")
+_AT_A_TIME = 8  # requests of a batch whose victims go one by one; the limiter bounds all of them together
 _SINGLY = 50  # victims of a batch that go one by one, so that several batches of them go at a time
 
 
@@ -56,6 +60,9 @@ class S3Sweeper:
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html
         self.throttles = {prefix: Throttle(context.deadline) for prefix in settings.prefixes}
         self.wanted = ObjectFilter(settings, clock.time())
+        self.notes: list[str] = []
+        self._lock = threading.Lock()
+        self._one_by_one = False  # once the server has turned out not to delete several objects with one request
 
     def find(self, context: Context) -> Iterator[S3Batch]:  # noqa: ARG002 - it is the one that this was opened with
         settings = self.settings
@@ -80,24 +87,39 @@ class S3Sweeper:
 
     def delete(self, batch: S3Batch, context: Context, most: int) -> DeletionOutcome:
         victims, throttle = batch.victims[:most], self.throttles[batch.prefix]
-        with self.deletions.request():
-            if batch.singly:
-                return self._singly(victims, context, throttle)
-            return delete_all(context.retry, victims, name_of, self.bucket.delete, throttle)
+        if not (batch.singly or self._one_by_one):
+            try:
+                with self.deletions.request():
+                    return delete_all(context.retry, victims, name_of, self.bucket.delete, throttle)
+            except NotUnderstood:
+                with self._lock:
+                    if not self._one_by_one:  # several batches may find it out at once
+                        self.notes.append(f"{self.bucket.name} takes no DeleteObjects: one request for each object")
+                    self._one_by_one = True
+        return self._singly(victims, context, throttle)
 
     def _singly(self, victims: Sequence[Victim], context: Context, throttle: Throttle) -> DeletionOutcome:
-        """One request for each. One that cannot go does not keep the others."""
-        refused, unknown = [], []
-        for one in victims:
+        """One request for each, several at a time. One that cannot go does not keep the others."""
+
+        def delete(victim: Victim) -> tuple[str, ActionError | None]:
+            """Its name, and what kept it or leaves in doubt whether it went."""
             try:
-                throttled(context.retry, throttle, functools.partial(self.bucket.delete_one, one))
-            except Exhausted:
-                raise
-            except Unknown:
-                unknown.append(name_of(one))
+                with self.deletions.request():
+                    throttled(context.retry, throttle, functools.partial(self.bucket.delete_one, victim))
             except ActionError as error:
-                refused.append(Refusal(name_of(one), str(error)))
-        return DeletionOutcome(refused=refused, unknown=unknown)
+                return name_of(victim), error
+            return name_of(victim), None
+
+        workers = Workers[tuple[str, ActionError | None]](_AT_A_TIME, context.deadline.clock)
+        fates = dict[str, ActionError | None]()
+        for victim in victims:
+            if workers.full:
+                fates.update([workers.take()])
+            if any(isinstance(error, Exhausted) for error in fates.values()):
+                break
+            workers.start(functools.partial(delete, victim))
+        fates.update(workers.rest())
+        return _singly_ended([name_of(victim) for victim in victims], fates)
 
     def still_there(self, batch: S3Batch, context: Context, most: int) -> Collection[str]:
         """The names of the first so many of a batch that are listed still. Raises ActionError."""
@@ -110,23 +132,36 @@ class S3Sweeper:
 
     def _listed_again(self, victims: Sequence[Victim], prefix: str, context: Context) -> Iterator[Sequence[Victim]]:
         """What there is from the first of them to the last, and perhaps a little more."""
-        first, end, more = victims[0], in_bytes(key_of(victims[-1])), True
-        if isinstance(first, str):
-            yield self._asked(functools.partial(self.bucket.page, first), context).keys[:1]  # the next begins after it
-            after = first
-            while more and in_bytes(after) < end:
-                page = self._asked(functools.partial(self.bucket.page, prefix, after), context)
-                yield page.keys
-                after, more = page.keys[-1] if page.keys else "", page.more and bool(page.keys)
-            return
+        first, last = victims[0], in_bytes(key_of(victims[-1]))
         if isinstance(first, Upload):
             raise ActionError("uploads are not looked at again")
-        yield self._asked(functools.partial(self.bucket.versions, first.key), context).entries[:1]
-        at = (first.key, first.id)
-        while more and in_bytes(at[0]) <= end:
-            versions = self._asked(functools.partial(self.bucket.versions, prefix, *at), context)
-            yield versions.entries
-            at, more = (versions.next_key, versions.next_id), versions.more and bool(versions.entries)
+        if isinstance(first, str):
+            yield self._asked(functools.partial(self.bucket.page, first), context).keys  # the next begins after it
+            yield from self._keys_again(prefix, first, last, context)
+        else:
+            yield from self._versions_again(first.key, "", in_bytes(first.key), context)
+            yield from self._versions_again(prefix, first.key, last, context)
+
+    def _keys_again(self, prefix: str, after: str, last: bytes, context: Context) -> Iterator[Sequence[str]]:
+        token, more, progress = "", True, Progress(f"listing {self.bucket.name}")
+        while more and in_bytes(after) < last:
+            page = self._asked(functools.partial(self.bucket.page, prefix, after, token=token), context)
+            progress.came(page.keys[0] if page.keys else None)
+            yield page.keys
+            more = page.more
+            after, token = (page.keys[-1], "") if page.keys else (after, page.token)
+
+    def _versions_again(self, prefix: str, key: str, last: bytes, context: Context) -> Iterator[Sequence[Victim]]:
+        at, more, progress = (key, ""), True, Progress(f"listing versions of {self.bucket.name}")
+        while more:
+            page = self._asked(functools.partial(self.bucket.versions, prefix, *at), context)
+            progress.came(page.entries[0] if page.entries else None)
+            yield page.entries
+            at, more = (page.next_key, page.next_id), page.more
+            if any(in_bytes(entry.key) > last for entry in page.entries):
+                return
+            if more:
+                progress.leads_to(at)
 
     def _asked(self, request: Callable[[], T], context: Context) -> T:
         """A request that does no harm if it comes twice, sent when there is room for it."""
@@ -139,15 +174,16 @@ class S3Sweeper:
 
     def _marked(self, prefix: str, ask: Callable[[str, str, str], Marked]) -> Iterator[S3Batch]:
         """Versions or uploads, whose pages lead from one to the next."""
-        at, more, seen = ("", ""), True, set[object]()
+        at, more, progress = ("", ""), True, Progress(f"listing {self.bucket.name}")
         while more:
             page = read(functools.partial(self._asked, functools.partial(ask, prefix, *at), self.context))
             keys = [one.key for one in page.entries]
             check_asked(keys, prefix, f"listing {self.bucket.name}")
+            progress.came(page.entries[0] if page.entries else None)
             yield from self._picked(page.entries, keys, page, prefix)
             more, at = page.more, (page.next_key, page.next_id)
             if more:
-                check_advance(at, seen, f"listing {self.bucket.name}")
+                progress.leads_to(at)
 
     def _picked(
         self, victims: Sequence[Victim], keys: Sequence[str], page: Page | Marked, prefix: str
@@ -171,3 +207,13 @@ class S3Sweeper:
         for begin in range(0, len(few), _SINGLY):
             some = few[begin : begin + _SINGLY]
             yield S3Batch([victims[n] for n in some], [sizes[n] for n in some], place, prefix, singly=True)
+
+
+def _singly_ended(names: Sequence[str], fates: Mapping[str, ActionError | None]) -> DeletionOutcome:
+    """What became of all of them, of the errors of those that were asked to go."""
+    failures = {name: error for name, error in fates.items() if error is not None}
+    over = {name: error for name, error in failures.items() if isinstance(error, Exhausted)}
+    unknown = [name for name, error in failures.items() if isinstance(error, Unknown)]
+    refused = [Refusal(name, str(failures[name])) for name in failures if name not in {*over, *unknown}]
+    left = [name for name in names if name in over or name not in fates]
+    return DeletionOutcome(refused=refused, unknown=unknown, left=left, error=next(iter(over.values()), None))

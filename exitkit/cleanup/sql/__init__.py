@@ -34,7 +34,8 @@ class SQL(Cleanup):
 
     Rows are the workflow's where a column of texts has its name, exactly: a column that is not in the table, or holds
     numbers, is refused, and what a collation takes for the same stays. Rows of other tables that go along by ON DELETE
-    CASCADE are counted; a row that a foreign key keeps is left.
+    CASCADE are counted, as far as the server shows the foreign keys: MySQL and MariaDB do for tables that the user has a
+    right to. A row that a foreign key keeps is left. What a trigger changes is not counted, so it is named in the report.
 
     PostgreSQL and SQLite drop up to 100 tables in one transaction. MySQL and MariaDB commit each DROP by itself, so
     that a run which is cut has dropped what it counts. A schema goes with all that is in it, and stays if anything
@@ -187,15 +188,26 @@ class SQL(Cleanup):
             if self.rows:
                 yield RowSweeper(self._rows(context), database, self.batch, self.limit)
             else:
-                yield DropSweeper(self._dropping, database)
+                yield DropSweeper(self._dropping(context), database)
         finally:
             database.close()
 
-    @property
-    def _dropping(self) -> Dropping:
+    def _dropping(self, context: Context) -> Dropping:
+        schemas, tables = [names.read(one, parts=1) for one in self.schemas], [names.read(one) for one in self.tables]
+        own = list(owners(context.workflow))
         return Dropping(
-            schemas=[names.read(one, parts=1) for one in self.schemas],
-            tables=[names.read(one) for one in self.tables],
+            schemas=schemas,
+            tables=tables,
+            shared=[]
+            if self.anything
+            else [
+                pattern
+                for pattern in (*schemas, *(table for table in tables if table.schema))
+                if not any(
+                    (self.tables and pattern.name.bears(one)) or (is_unmistakable(one) and pattern.bears(one))
+                    for one in own
+                )
+            ],
             include=self.include,
             exclude=self.exclude,
             cascade=self.cascade,

@@ -50,7 +50,8 @@ class Rows:
 class ForeignKey:
     """Rows of a table, schema first, whose `columns` are those of another's row that they refer to, `parent`'s.
 
-    With `cascades` they go along with that row, and else they keep it.
+    With `cascades` they go along with that row, and else they keep it. Where `parent` is but a part of the table that
+    was asked about, `alias` is what conditions call that.
     """
 
     table: tuple[str, ...]
@@ -58,6 +59,7 @@ class ForeignKey:
     parent: tuple[str, ...]
     parent_columns: tuple[str, ...]
     cascades: bool
+    alias: str = ""
 
 
 class Dialect(Protocol):
@@ -118,6 +120,9 @@ class Dialect(Protocol):
 
     def foreign_keys(self, session: Transaction, table: tuple[str, ...]) -> Sequence[ForeignKey]:
         """Those by which rows of other tables, or of the same, refer to its rows, and bear on their deletion."""
+
+    def triggers(self, session: Transaction, tables: Sequence[tuple[str, ...]]) -> Sequence[str]:
+        """What runs as rows of the first table go, and of the others along with them, such as `runs has the trigger t`."""
 
     def delete(self, session: Transaction, rows: Rows, most: int) -> int:
         """Delete at most so many rows; how many it were."""

@@ -1,7 +1,7 @@
 """Schemas and tables by pattern: listed, picked by their names, and dropped as far as nothing else needs them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from exitkit.cleanup.engine.deletion import DeletionOutcome
@@ -24,11 +24,13 @@ _TOGETHER = 100
 class Dropping:
     """What is to be dropped: patterns of `schemas` or of `tables`, and globs on their names.
 
-    `sized` says that nothing may go whose size is not known; `cascade` takes along what refers to it.
+    `shared` are those of them that do not say enough for a default schema, which is everybody's. `sized` says that
+    nothing may go whose size is not known; `cascade` takes along what refers to it.
     """
 
     schemas: Sequence[Name]
     tables: Sequence[Name]
+    shared: Sequence[Name] = ()
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     cascade: bool = False
@@ -147,13 +149,17 @@ class DropSweeper:
                 kept = [part for part in one.parts if exclude.match(fold(part))]
                 if kept:
                     refused.append(Refusal(shown(*one.names), "a part of it is excluded"))
-                elif one.default and pattern.name.is_pattern:
+                elif one.default and wanted.schemas and pattern.name.is_pattern:
                     refused.append(Refusal(shown(*one.names), "it is the default schema: write out its whole name"))
+                elif one.default and pattern in wanted.shared:
+                    told = "it is the default schema" if wanted.schemas else "it is in the default schema"
+                    refused.append(Refusal(shown(*one.names), f"{told}: say anything: true if it is to go"))
                 elif one.size is None and wanted.sized:
                     raise DatabaseFault("wrong", "sizes are not known, so that limit_bytes cannot be kept: use limit")
                 else:
                     found[one.names] = one
-        return list(found.values()), refused
+        counted = {one.path for one in found.values()}
+        return [_beside(one, counted) for one in found.values()], refused
 
     def _several(
         self, session: Transaction, victims: list[Victim], *, last: bool
@@ -212,6 +218,13 @@ class DropSweeper:
                 return DeletionOutcome(again=[name]), [victim]
             return DeletionOutcome(refused=[Refusal(name, _told(fault))]), []
         return DeletionOutcome(), []
+
+
+def _beside(victim: Victim, counted: set[str]) -> Victim:
+    """The table, that holds those of its partitions which are not counted by themselves; a schema as it is."""
+    if not victim.parts or len(victim.names) == 1:
+        return victim
+    return replace(victim, holds=sum(part not in counted for part in victim.parts))
 
 
 def _matches(pattern: Name, victim: Victim, fold: "Fold") -> bool:

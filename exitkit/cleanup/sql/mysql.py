@@ -155,6 +155,17 @@ class MySQL:
             for (schema, name, _, rule), pairs in found.items()
         ]
 
+    def triggers(self, session: Transaction, tables: Sequence[tuple[str, ...]]) -> Sequence[str]:
+        # What goes along by a foreign key runs none. https://mariadb.com/kb/en/foreign-keys/
+        schema, name = tables[0]
+        found = session.rows(
+            "SELECT trigger_name FROM information_schema.triggers WHERE event_manipulation = 'DELETE' "
+            "AND event_object_schema = :schema AND event_object_table = :name ORDER BY 1",
+            schema=schema,
+            name=name,
+        )
+        return [f"{shown(*tables[0])} has the trigger {shown(str(trigger))}" for (trigger,) in found]
+
     def delete(self, session: Transaction, rows: Rows, most: int) -> int:
         table = session.embed(*(one.text for one in rows.table.parts))
         where, values = self.where(session, rows)

@@ -13,7 +13,7 @@ from exitkit.cleanup.sql.url import DatabaseAddress
 _LIKE = f"LIKE :{{}} ESCAPE '{LIKE_ESCAPE}'"
 
 _SCHEMAS = f"""
-SELECT n.oid::text, n.nspname, n.nspname = current_schema(), (
+SELECT n.oid::text, n.nspname, n.nspname = ANY(current_schemas(false)), (
     SELECT count(*) FROM pg_catalog.pg_class c
     WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')), CASE WHEN :sized THEN (
     SELECT coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0) FROM pg_catalog.pg_class c
@@ -28,7 +28,7 @@ SELECT c.oid::text, n.nspname, c.relname, CASE WHEN :sized THEN pg_catalog.pg_to
     CASE WHEN c.relkind = 'p' THEN ARRAY(
         SELECT pn.nspname || '/' || p.relname FROM pg_catalog.pg_partition_tree(c.oid) t
         JOIN pg_catalog.pg_class p ON p.oid = t.relid JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
-        WHERE p.oid <> c.oid) ELSE ARRAY[]::text[] END
+        WHERE p.oid <> c.oid) ELSE ARRAY[]::text[] END, n.nspname = ANY(current_schemas(false))
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND c.relname {_LIKE.format("name")}
     AND CASE WHEN CAST(:anywhere AS boolean) THEN n.nspname = current_schema() ELSE n.nspname {_LIKE.format("schema")} END
@@ -55,9 +55,17 @@ CROSS JOIN LATERAL pg_catalog.pg_identify_object(r.classid, r.objid, 0) o
 WHERE o.schema NOT IN (quote_ident(CAST(:name AS text)), 'pg_toast') ORDER BY 1 LIMIT 1
 """
 
+# A table, its partitions, and what inherits from it: a DELETE of the one takes rows of all.
+_TREE = """
+WITH RECURSIVE tree(oid) AS (
+    SELECT to_regclass(:name)::oid UNION
+    SELECT i.inhrelid FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid
+)
+"""
 # Those that keep a row or take others along; not the copies that partitions have of them.
-_REFERRING = """
-SELECT n.nspname, c.relname,
+_REFERRING = f"""
+{_TREE}
+SELECT pn.nspname, p.relname, n.nspname, c.relname,
     ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY u(attnum, place)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum ORDER BY u.place),
     ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY u(attnum, place)
@@ -65,7 +73,20 @@ SELECT n.nspname, c.relname,
     k.confdeltype::text
 FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE k.contype = 'f' AND k.confrelid = to_regclass(:name) AND k.confdeltype IN ('a', 'r', 'c') AND k.conparentid = 0
+JOIN tree t ON t.oid = k.confrelid JOIN pg_catalog.pg_class p ON p.oid = t.oid
+JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
+WHERE k.contype = 'f' AND k.confdeltype IN ('a', 'r', 'c') AND k.conparentid = 0
+"""  # noqa: S608 - as above
+# https://www.postgresql.org/docs/current/catalog-pg-trigger.html: bit 3 of tgtype is DELETE, as in pg_trigger.h.
+_TRIGGERS = f"""
+{_TREE}
+SELECT DISTINCT g.tgname::text FROM pg_catalog.pg_trigger g JOIN tree t ON t.oid = g.tgrelid
+WHERE NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 8 <> 0 ORDER BY 1
+"""  # noqa: S608 - as above
+# https://www.postgresql.org/docs/current/catalog-pg-rewrite.html: 4 is DELETE.
+_RULE = """
+SELECT rulename::text FROM pg_catalog.pg_rewrite
+WHERE ev_class = to_regclass(:name) AND ev_type = '4' AND ev_enabled <> 'D' ORDER BY 1 LIMIT 1
 """
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
@@ -112,8 +133,8 @@ class Postgres:
             "anywhere": pattern.schema is None,
             "schema": pattern.schema.like if pattern.schema else "",
         }
-        for oid, schema, name, size, parts in self._sized(session, _TABLES, **asked):
-            yield Victim((schema, name), size, oid, tuple(parts))
+        for oid, schema, name, size, parts, default in self._sized(session, _TABLES, **asked):
+            yield Victim((schema, name), size, oid, tuple(parts), default=bool(default), holds=len(parts))
 
     def still(self, session: Transaction, victims: Sequence[Victim]) -> set[Victim]:
         oids = [one.identity for one in victims]
@@ -164,7 +185,16 @@ class Postgres:
             raise DatabaseFault("gone", f"there is no table {shown(*(one.text for one in rows.table.parts))}")
         if kind not in ("r", "p"):
             raise DatabaseFault("wrong", "it is no plain table")
+        if rule := session.value(_RULE, name=self._table(session, rows)):
+            raise DatabaseFault("wrong", f"its rule {shown(rule)} makes something else of a deletion")
         return True
+
+    def triggers(self, session: Transaction, tables: Sequence[tuple[str, ...]]) -> Sequence[str]:
+        return [
+            f"{shown(*table)} has the trigger {shown(name)}"
+            for table in tables
+            for (name,) in session.rows(_TRIGGERS, name=session.quote(*table))
+        ]
 
     def columns(self, session: Transaction, table: tuple[str, ...]) -> Mapping[str, bool]:
         found = session.rows(
@@ -198,8 +228,15 @@ class Postgres:
 
     def foreign_keys(self, session: Transaction, table: tuple[str, ...]) -> Sequence[ForeignKey]:
         return [
-            ForeignKey((schema, name), tuple(own), table, tuple(theirs), cascades=action == "c")
-            for schema, name, own, theirs, action in session.rows(_REFERRING, name=session.quote(*table))
+            ForeignKey(
+                (schema, name),
+                tuple(own),
+                tuple(parent),
+                tuple(theirs),
+                cascades=action == "c",
+                alias=table[-1] if tuple(parent) != tuple(table) else "",
+            )
+            for *parent, schema, name, own, theirs, action in session.rows(_REFERRING, name=session.quote(*table))
         ]
 
     def delete(self, session: Transaction, rows: Rows, most: int) -> int:

@@ -97,7 +97,8 @@ class References:
     def _by(self, session: Transaction, key: ForeignKey, where: str) -> str:
         """The condition for rows that refer to some."""
         own, theirs = _list(session, key.columns), _list(session, key.parent_columns)
-        return f"({own}) IN (SELECT {theirs} FROM {session.embed(*key.parent)} WHERE {where})"  # noqa: S608 - quoted
+        alias = f" AS {session.embed(key.alias)}" if key.alias else ""
+        return f"({own}) IN (SELECT {theirs} FROM {session.embed(*key.parent)}{alias} WHERE {where})"  # noqa: S608 - quoted
 
     def _from(self, session: Transaction, key: ForeignKey, where: str) -> str:
         """The condition for rows that some refer to."""

@@ -57,6 +57,7 @@ class RowSweeper:
         self._along: dict[Table, int] = {}
         self._gone_along: dict[Table, int] = {}
         self._safe = True
+        self.notes: list[str] = []
         self._is_own = False
 
     @property
@@ -126,6 +127,8 @@ class RowSweeper:
                 rows = free
                 known = references(session, dialect, rows)
         self._along, self._is_own = known.along(session), known.is_own
+        tables = [known.root, *(table for table in known.cascades if table in self._along)]
+        self.notes = [f"{told}, and what that changes is not counted" for told in dialect.triggers(session, tables)]
         self.rows = rows
         return self._count_of(session, rows)
 

@@ -1,5 +1,6 @@
 """SQLite, as a cleanup needs to know it: one file, opened only if it is there."""
 
+import re
 import sqlite3
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +24,7 @@ SELECT s.name, f.id, f.on_delete, f."from", f."to" FROM main.sqlite_schema s JOI
 WHERE s.type = 'table' AND f."table" = :name COLLATE NOCASE ORDER BY 1, 2, f.seq
 """
 _KEEPING = ("NO ACTION", "RESTRICT")
+_ON_DELETE = re.compile(r"\bDELETE\s+ON\b", re.IGNORECASE)  # of CREATE TRIGGER, as it is kept
 _STEPS = 10_000  # of its virtual machine between two looks at the clock: some tens of microseconds each
 
 _UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -120,6 +122,15 @@ class SQLite:
             ForeignKey(("main", name), own, table, theirs, cascades=action == "CASCADE")
             for name, own, theirs, action in self._referring(session, table[-1])
             if action in (*_KEEPING, "CASCADE")
+        ]
+
+    def triggers(self, session: Transaction, tables: Sequence[tuple[str, ...]]) -> Sequence[str]:
+        query = "SELECT name, sql FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = :name COLLATE NOCASE ORDER BY 1"
+        return [
+            f"{shown(*table)} has the trigger {shown(name)}"
+            for table in tables
+            for name, sql in session.rows(query, name=table[-1])
+            if _ON_DELETE.search(str(sql))
         ]
 
     def delete(self, session: Transaction, rows: Rows, most: int) -> int:

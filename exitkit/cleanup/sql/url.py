@@ -23,7 +23,7 @@ _URL = re.compile(r"([a-z]+)(?:\+([a-z0-9_]+))?://(.*)", re.DOTALL)
 # https://mariadb.com/kb/en/system-databases/
 _SYSTEM = (
     *("pg_catalog", "pg_toast", "pg_temp_1", "pg_toast_temp_1", "information_schema"),
-    *("mysql", "sys", "performance_schema"),
+    *("mysql", "sys", "performance_schema", "ndbinfo"),
 )
 
 

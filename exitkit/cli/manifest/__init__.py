@@ -20,7 +20,9 @@ from exitkit.version import __version__
 _PULL = 60
 # What Argo's executor needs in every pod, since Argo 3.4:
 # https://argo-workflows.readthedocs.io/en/latest/workflow-rbac/.
-_EXECUTOR = Right("argoproj.io", "workflowtaskresults", ("create", "patch"))
+EXECUTOR = Right("argoproj.io", "workflowtaskresults", ("create", "patch"))
+# The level `record` of deploy/components.
+_RECORD = Right("argoproj.io", "workflows", ("get",))
 _TEMPLATES = (
     ("notify", "# Tell people: every channel that the Secret or the plan configures, else this pod's log."),
     ("run", "# Run the plan, exitkit.yaml of the ConfigMap `{config_map}`."),
@@ -39,6 +41,9 @@ class ManifestOptions(BaseModel):
         "",
         description="A ServiceAccount of exitkit's own, with its Role. Without, the workflow's account serves, so that "
         "no namespace lacks one.",
+    )
+    record: bool = Field(
+        False, description="Also the right to read the workflow's own record, which every message is better for."
     )
     rights_for: str = Field("default", description="Whose rights are printed, where exitkit has no account of its own.")
     secret: str = Field(
@@ -68,6 +73,8 @@ class ManifestOptions(BaseModel):
 def manifests(options: ManifestOptions, plan: Plan | None = None, text: str = "") -> str:
     """All documents as YAML, the account first; `text` is the plan as it was written. Raises ConfigError."""
     rights = needed(plan) if plan is not None else ()
+    if options.record and _RECORD not in rights:
+        rights = (*rights, _RECORD)
     documents = [*_account(options, rights)]
     if text:
         documents.append(_config_map(options, text))
@@ -81,11 +88,15 @@ def manifests(options: ManifestOptions, plan: Plan | None = None, text: str = ""
 
 def needed(plan: Plan) -> tuple[Right, ...]:
     """What the plan's steps need of the Kubernetes API, each once. Raises ConfigError where that cannot be told."""
-    rights: dict[tuple[str, str], dict[str, None]] = {}
+    rights: dict[tuple[str, str, str], dict[str, None]] = {}
     for step in plan.each():
         for right in registry.find(step.uses).rights(step.with_):
-            rights.setdefault((right.group, right.resource), {}).update(dict.fromkeys(right.verbs))
-    return tuple(Right(group, resource, tuple(verbs)) for (group, resource), verbs in sorted(rights.items()))
+            place = (right.namespace, right.group, right.resource)
+            rights.setdefault(place, {}).update(dict.fromkeys(right.verbs))
+    return tuple(
+        Right(group, resource, tuple(verbs), namespace)
+        for (namespace, group, resource), verbs in sorted(rights.items())
+    )
 
 
 def workflow_template(options: ManifestOptions) -> str:
@@ -125,15 +136,22 @@ def _account(options: ManifestOptions, rights: tuple[Right, ...]) -> Iterator[st
             + (", and what\n# the plan's steps need.\n" if rights else ", and\n# nothing else.\n")
         )
         yield comment + _document("v1", "ServiceAccount", name, namespace)
-        rights = (_EXECUTOR, *rights)
-    if not rights:
-        return
-    yield role(name, rights, namespace)
-    subject = options.account or options.rights_for
-    yield _document("rbac.authorization.k8s.io/v1", "RoleBinding", name, namespace) + (
-        f"roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: Role\n  name: {name}\n"
-        f"subjects:\n  - kind: ServiceAccount\n    name: {subject}\n"
-        + (f"    namespace: {namespace}\n" if namespace else "")
+        rights = (EXECUTOR, *rights)
+    rights = tuple(right._replace(namespace="") if right.namespace == namespace else right for right in rights)
+    for place in sorted({right.namespace for right in rights}):
+        if place and not namespace:
+            raise ConfigError(f"the plan needs rights in {place}: say --namespace, of the account that gets them")
+        there = [right for right in rights if right.namespace == place]
+        yield role(name, there, place or namespace)
+        yield _binding(options, name, place or namespace)
+
+
+def _binding(options: ManifestOptions, role_name: str, namespace: str) -> str:
+    """What gives the Role of the namespace to the account, which may be of another one."""
+    return _document("rbac.authorization.k8s.io/v1", "RoleBinding", role_name, namespace) + (
+        f"roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: Role\n  name: {role_name}\n"
+        f"subjects:\n  - kind: ServiceAccount\n    name: {options.account or options.rights_for}\n"
+        + (f"    namespace: {options.namespace}\n" if options.namespace else "")
     )
 
 

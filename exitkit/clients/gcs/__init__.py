@@ -16,6 +16,7 @@ MOST_NAMES = 1000
 
 _HOLD = re.compile(r"under active (temporary|event-based) hold", re.IGNORECASE)
 _REPLACED = "replaced meanwhile"
+_DOUBTFUL = frozenset({0, 502, 504})  # no answer, or that of a gateway: what stands behind it may have done its work
 
 Victim = Object | ManagedFolder
 """What can go."""
@@ -68,10 +69,10 @@ class GCSBucket(GCSRequests, Bucket):
     def put(self, key: str, body: bytes, content_type: str = PLAIN) -> None:
         self._write(key, body, content_type)
 
-    def add(self, key: str, body: bytes, content_type: str = PLAIN) -> bool:
+    def add(self, key: str, body: bytes, content_type: str = PLAIN) -> str:
         return self._write(key, body, content_type, generation="0")
 
-    def replace(self, key: str, body: bytes, version: str, content_type: str = PLAIN) -> bool:
+    def replace(self, key: str, body: bytes, version: str, content_type: str = PLAIN) -> str:
         return self._write(key, body, content_type, generation=version)
 
     def remove(self, key: str) -> None:
@@ -81,19 +82,19 @@ class GCSBucket(GCSRequests, Bucket):
             if error.status != 404:
                 raise
 
-    def _write(self, key: str, body: bytes, content_type: str, generation: str = "") -> bool:
-        """Whether it was written; not where another generation of it is there than the one that is named."""
+    def _write(self, key: str, body: bytes, content_type: str, generation: str = "") -> str:
+        """The generation written; "" where another one of it is there than the one that is named."""
         what = f"writing {readable(key)} to {self.name}"
         path = f"/upload{self.path('o', uploadType='media', name=key, ifGenerationMatch=generation)}"
         try:
             response = self.send("POST", path, what, body=body, extra={"Content-Type": content_type})
         except GCSRefusal as error:
             if generation and error.status == 412:
-                return False
+                return ""
             raise
-        if not json.is_object(response.body, key):
+        if not (written := json.generation_of(response.body, key)):
             raise Retryable(f"{what}: an answer without the object: is this Google Cloud Storage?", reason="server")
-        return True
+        return written
 
     def folders(self, prefix: str, token: str = "") -> tuple[list[ManagedFolder], str]:
         """Managed folders that begin with the prefix, and the next page's token."""
@@ -113,10 +114,13 @@ class GCSBucket(GCSRequests, Bucket):
         replies = self.batch([Call("DELETE", self._deletion(one)) for one in victims], what)
         faults = {one: _fault(reply) for one, reply in zip(victims, replies, strict=True)}
         other = [one for one, fault in faults.items() if fault and fault.status == 412]
-        faults |= self._looked_at(other, what) if other else {}
         refused, gone, later = [], [], {}
+        try:
+            faults |= self._looked_at(other, what) if other else {}
+        except Retryable as error:  # the others have their answers
+            later = dict.fromkeys(other, str(error))
         for one, fault in faults.items():
-            if fault is None:
+            if fault is None or one in later:
                 continue
             if fault.status == 404:
                 gone.append(name_of(one))
@@ -126,7 +130,9 @@ class GCSBucket(GCSRequests, Bucket):
                 refused.append(Refusal(name_of(one), _refusal(fault)))
         told = [fault for fault in faults.values() if fault]
         after = max((one.after for one in told if one.after is not None), default=None)
-        return PartialResult(gone, refused, later, after, slow=any(one.is_slow for one in told))
+        slow = any(fault.is_slow for fault in told)
+        doubtful = [one for one, fault in faults.items() if fault and fault.status in _DOUBTFUL]
+        return PartialResult(gone, refused, later, after, slow=slow, doubtful=doubtful)
 
     def delete_folder(self, folder: ManagedFolder) -> bool:
         """Delete a managed folder, if it is empty; False if it was gone already. Raises ActionError."""

@@ -83,13 +83,14 @@ def read_folders(found: Mapping[str, Any], what: str) -> tuple[list[ManagedFolde
     return folders, _text(found, "nextPageToken")
 
 
-def is_object(body: bytes, name: str) -> bool:
-    """Whether this tells of an object of that name, as what was written is confirmed."""
+def generation_of(body: bytes, name: str) -> str:
+    """The generation of the object of that name of which this tells, as what was written is confirmed; else ""."""
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):
-        return False
-    return isinstance(found, dict) and found.get("name") == name
+        return ""
+    generation = str(found.get("generation", "")) if isinstance(found, dict) and found.get("name") == name else ""
+    return generation if _NUMBER.fullmatch(generation) else ""
 
 
 def read_about(found: Mapping[str, Any]) -> About:

@@ -95,7 +95,7 @@ class GCSRequests:
         Raises Refused, Retryable, ActionError, and ConfigError for a configuration that cannot be used.
         """
         response = self.send(method, path, what)
-        if not response.body and method != "GET":
+        if method != "GET" and response.body.strip() in (b"", b"null"):  # the second is fake-gcs-server's
             return {}
         found = response.json()
         if not isinstance(found, dict):
@@ -143,8 +143,7 @@ class GCSRequests:
                 headers={**headers, **(extra or {})},
                 body=body,
                 limit=limit or _ANSWER,
-                # A generation goes once; but a deletion without an answer has perhaps gone, and is counted.
-                idempotent=not (method == "DELETE" or path == _BATCH),
+                idempotent=True,  # a generation goes once
             )
             if response.status != 401 or not headers or turn:
                 break
@@ -181,7 +180,9 @@ def failed(fault: GCSFault, what: str) -> ActionError:
     told = f"{what}: {fault}"
     if fault.is_passing:
         reason: Reason = "rate" if fault.is_slow else "server"
-        return Retryable(told, reason=reason, after=fault.after, later=fault.is_slow or fault.status in (502, 504))
+        by_gateway = fault.status in (502, 504)
+        later = fault.is_slow or by_gateway
+        return Retryable(told, reason=reason, after=fault.after, later=later, doubt=by_gateway)
     if fault.status == 400 and "requester pays" in fault.message.lower():
         told += "; say user_project, the project that pays"
     if 300 <= fault.status <= 399:

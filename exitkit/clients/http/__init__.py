@@ -1,7 +1,7 @@
 """The one HTTP client: no redirects, no retries, a bounded answer, proxies as other tools take them, no secret told.
 
 Errors are ours: before the first byte has left `Retryable` or, where another try cannot help,
-`ActionError`; afterwards `Unknown`, or `Retryable` where a second arrival does no harm.
+`ActionError`; afterwards `Unknown`, or `Retryable` where a second arrival does no harm, in doubt unless it was only read.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import urlsplit
 
 from exitkit.clients.http.connections import Timeouts, Unsent, Wiring, opened, read
-from exitkit.clients.http.response import Headers, Response, Verdict, check, verdict
+from exitkit.clients.http.response import Headers, Response, Verdict, check, is_doubtful, verdict
 from exitkit.clients.http.stream import StreamedResponse
 from exitkit.clients.proxy import Proxy
 from exitkit.clients.tcp import handshake, unsent
@@ -34,6 +34,7 @@ __all__ = [
     "Verdict",
     "check",
     "check_url",
+    "is_doubtful",
     "request",
     "verdict",
 ]
@@ -44,6 +45,7 @@ LIMIT = 65_536
 """Bytes of a body that are read unless more is asked for; the APIs of all channels answer with less."""
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})  # RFC 9110, 9.2.2
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, 9.2.1
 _METHOD = re.compile(r"[A-Z]{1,20}")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -79,14 +81,16 @@ class Client(Wiring):
         body: bytes = b"",
         limit: int = LIMIT,
         idempotent: bool | None = None,
+        reads: bool | None = None,
     ) -> Response:
         """Send one request and read at most `limit` bytes of its answer, whatever the status is.
 
-        `what` begins the text of an error. `idempotent` says whether a second arrival does no harm;
-        None leaves it to the method. Raises Retryable, Unknown, ActionError, and ConfigError for a
+        `what` begins the text of an error. `idempotent` says whether a second arrival does no harm, and `reads` whether
+        an arrival changes nothing; None leaves either to the method. Raises Retryable, Unknown, ActionError, and ConfigError for a
         file or proxy that cannot be used.
         """
         safe = method in _IDEMPOTENT if idempotent is None else idempotent
+        changes = method not in _READS if reads is None else not reads
         sent = _headers(method, headers or {}, what)
 
         def whole(proxy: Proxy | None) -> Response:
@@ -100,9 +104,9 @@ class Client(Wiring):
             finally:
                 answer.release_conn()
             came = Headers(answer.headers.iteritems())
-            return Response(answer.status, came, data[:most], urlsplit(url).netloc, len(data) > most)
+            return Response(answer.status, came, data[:most], urlsplit(url).netloc, len(data) > most, not changes)
 
-        return self._told(whole, url, what, safe=safe)
+        return self._told(whole, url, what, safe=safe, changes=changes)
 
     def stream(self, url: str, *, what: str, headers: Mapping[str, str] | None = None) -> StreamedResponse:
         """Ask with GET, and read no more than the answer's headers; close what this gives. Raises as `request`."""
@@ -115,10 +119,19 @@ class Client(Wiring):
         came = Headers(answer.headers.iteritems())
         return StreamedResponse(answer.status, came, urlsplit(url).netloc, piece, answer)
 
-    def _told(self, ask: Callable[[Proxy | None], T], url: str, what: str, *, safe: bool, begun: bool = False) -> T:
+    def _told(  # noqa: PLR0913 - what an error tells, by name
+        self,
+        ask: Callable[[Proxy | None], T],
+        url: str,
+        what: str,
+        *,
+        safe: bool,
+        changes: bool = False,
+        begun: bool = False,
+    ) -> T:
         """What is asked on the way to a URL, and what goes wrong on it as errors of ours.
 
-        `begun` says that the answer has begun to come.
+        `changes` says that its arrival would change something, `begun` that the answer has begun to come.
         """
         _check(url, what, allow_link_local=self.allow_link_local)
         proxy, where = self.route(url), urlsplit(url).netloc
@@ -134,7 +147,7 @@ class Client(Wiring):
         except Exception as error:  # of urllib3, http.client, ssl and socket; their texts hold the url
             silence = "went silent in the middle of its answer, for" if begun else "gave no answer for"
             told = f"{where} {silence} {time.monotonic() - began:.1f} s"
-            problem = _unanswered(error, what, where, told, safe=safe)
+            problem = _unanswered(error, what, where, told, safe=safe, changes=changes)
         raise problem  # outside, so that no error of theirs hangs on to it
 
     def _asked(
@@ -171,6 +184,7 @@ def request(  # noqa: PLR0913 - what a request and its connection are made of, b
     body: bytes = b"",
     limit: int = LIMIT,
     idempotent: bool | None = None,
+    reads: bool | None = None,
     timeout: Timeouts | None = None,
     ca_file: str | None = None,
     proxy: str | None = None,
@@ -185,7 +199,9 @@ def request(  # noqa: PLR0913 - what a request and its connection are made of, b
         client_cert=client_cert,
         allow_link_local=allow_link_local,
     ) as client:
-        return client.request(method, url, what=what, headers=headers, body=body, limit=limit, idempotent=idempotent)
+        return client.request(
+            method, url, what=what, headers=headers, body=body, limit=limit, idempotent=idempotent, reads=reads
+        )
 
 
 def _headers(method: str, headers: Mapping[str, str], what: str) -> dict[str, str]:
@@ -212,7 +228,9 @@ def _check(url: str, what: str, *, allow_link_local: bool) -> None:
     raise ActionError(f"{what}: {told}", reason="client")
 
 
-def _unanswered(error: Exception, what: str, where: str, silent: str, *, safe: bool) -> ActionError:
+def _unanswered(  # noqa: PLR0913 - as above
+    error: Exception, what: str, where: str, silent: str, *, safe: bool, changes: bool
+) -> ActionError:
     """What it means that no whole answer came; the request has left, unless it could not be put together.
 
     `silent` is what to tell where it is silence.
@@ -244,7 +262,7 @@ def _unanswered(error: Exception, what: str, where: str, silent: str, *, safe: b
         told = f"{where} answered with what is no http"
     reason: Reason = "timeout" if late else "network"
     return (
-        Retryable(f"{what}: {told}", reason=reason)
+        Retryable(f"{what}: {told}", reason=reason, doubt=changes)
         if safe
         else Unknown(f"{what}: {told}; it may have arrived", reason=reason)
     )

@@ -41,13 +41,17 @@ class Headers(Mapping[str, str]):
 
 @dataclass(frozen=True)
 class Response:
-    """A response whose body is whole, unless `truncated`: then it went on beyond the limit."""
+    """A response whose body is whole, unless `truncated`: then it went on beyond the limit.
+
+    `reads` says that it was only asked for, and that nothing was to change by it.
+    """
 
     status: int
     headers: Headers = field(default_factory=Headers, repr=False)
     body: bytes = field(default=b"", repr=False)
     host: str = ""
     truncated: bool = False
+    reads: bool = False
 
     @property
     def text(self) -> str:
@@ -118,10 +122,15 @@ def check(
     if kind is Retryable:
         asked = [parse_retry_after(value, now()) for value in response.headers.every("retry-after")]
         after = max((seconds for seconds in asked if seconds is not None), default=None)
-        raise Retryable(told, reason=reason, after=after, later=later)
+        raise Retryable(told, reason=reason, after=after, later=later, doubt=is_doubtful(response))
     if kind is Unknown:
         raise Unknown(told, reason=reason)
     raise ActionError(told, reason=reason)  # also a success that was not expected
+
+
+def is_doubtful(response: Response) -> bool:
+    """Whether what was asked for may have happened, whatever the status says."""
+    return not response.reads and verdict(response.status, idempotent=False).kind is Unknown
 
 
 _AGAIN: dict[int, Reason] = {408: "timeout", 425: "server", 429: "rate", 500: "server", 503: "server"}

@@ -159,16 +159,22 @@ class Kube:
         return self.send("DELETE", resource.path(namespace, name), what=what, body=body)
 
     def send(  # noqa: PLR0913 - what a request is made of, by name
-        self, method: str, path: str, *, what: str, accept: str = "", body: bytes = b"", most: int = 1 << 20
+        self,
+        method: str,
+        path: str,
+        *,
+        what: str,
+        accept: str = "",
+        body: bytes = b"",
+        kind: str = "application/json",
+        most: int = 1 << 20,
     ) -> Response:
-        """One request. Raises Retryable, Unknown, ActionError, and ConfigError for a cluster that is not known."""
+        """One request, whose body is of this kind. Raises Retryable, ActionError, and ConfigError for a cluster that is not known."""
         client, access = self._opened()
-        headers = _headers(access, accept) | ({"Content-Type": "application/json"} if body else {})
-        # Whatever leaves here does no harm when it arrives again, as a deletion names the object's uid. But without an
-        # answer it has perhaps gone, which whoever counts them has to know.
-        reads = method != "DELETE"
+        headers = _headers(access, accept) | ({"Content-Type": kind} if body else {})
+        # Whatever leaves here does no harm when it arrives again: a deletion names the object's uid.
         return client.request(
-            method, access.server + path, what=what, headers=headers, body=body, limit=most, idempotent=reads
+            method, access.server + path, what=what, headers=headers, body=body, limit=most, idempotent=True
         )
 
     def stream(self, path: str, query: Mapping[str, str], *, what: str) -> StreamedResponse:

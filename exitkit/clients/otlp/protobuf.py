@@ -43,6 +43,11 @@ def double(field: int, value: float) -> bytes:
     return varint(field << 3 | _FIXED64) + struct.pack("<d", value)
 
 
+def fixed(field: int, value: int) -> bytes:
+    """A field of an unsigned number of 64 bits in full, as times are."""
+    return varint(field << 3 | _FIXED64) + struct.pack("<Q", max(0, value))
+
+
 def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
     """The fields of a message by their numbers: integers, or bytes. Raises ValueError for what is no message."""
     place = 0

@@ -1,14 +1,16 @@
 """A bucket of S3, or of any server that speaks its language: what can be asked of it."""
 
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from hashlib import md5
 
 from exitkit.clients.deletion import PartialResult, Refusal, readable
 from exitkit.clients.http import Response
 from exitkit.clients.objects import PLAIN, Bucket, Content, Page, in_bytes
 from exitkit.clients.s3 import xml
-from exitkit.clients.s3.request import AGAIN, GONE, ConditionFailed, S3Requests, failed, plain
+from exitkit.clients.s3.request import AGAIN, GONE, ConditionFailed, S3Requests, failed, is_unknown, plain
 from exitkit.clients.s3.xml import Marked, S3Fault, Upload, Version
 from exitkit.errors import ActionError, Retryable
 
@@ -51,7 +53,11 @@ class S3Bucket(S3Requests, Bucket):
         return xml.read_marked(self.ask("GET", "", query, what=what), what)
 
     def delete(self, victims: Sequence[Victim]) -> PartialResult[Victim]:
-        """Delete up to 1000 objects or versions with one request. What is gone already counts as deleted."""
+        """Delete up to 1000 objects or versions with one request. What is gone already counts as deleted.
+
+        Raises NotUnderstood where the server has no such request. Where its answer leaves open which version it is
+        about, each of them is asked for by itself; and where it wants no version of a bucket that has none, its objects.
+        """
         body = xml.delete_document(victims)
         what = f"deleting from {self.name}"
         # Older servers know no other checksum, and all know this one. It guards against damage, not against people.
@@ -63,7 +69,40 @@ class S3Bucket(S3Requests, Bucket):
             raise failed(xml.read_faults(data), what) or Retryable(
                 f"{what}: an empty or foreign answer: is this an S3 endpoint?", reason="server"
             )
-        return _sorted(xml.read_faults(data), victims, what)
+        faults = xml.read_faults(data)
+        found = _sorted(faults, victims, what)
+        if unclear := _unclear(faults, victims):
+            found = _joined(found, self._each(unclear))
+        plain_keys = {one.key: one for one in victims if isinstance(one, Version) and one.id == "null"}
+        unversioned = [plain_keys[one.key] for one in faults if is_unknown(one.code) and one.key in plain_keys]
+        if unversioned and not self.is_versioned():
+            names = {name_of(one) for one in unversioned}
+            left = [one for one in found.refused if one.name not in names]
+            return _joined(replace(found, refused=left), self._each(unversioned, by_key=True))
+        return found
+
+    def is_versioned(self) -> bool:
+        """Whether the bucket has versions, or had some before they were suspended."""
+        what = f"asking whether {self.name} has versions"
+        return bool(xml.text_of(self.ask("GET", "", {"versioning": ""}, what=what), "Status"))
+
+    def _each(self, victims: Sequence[Version], *, by_key: bool = False) -> PartialResult[Victim]:
+        """Delete them with a request each."""
+        refused, later = list[Refusal](), dict[Victim, Retryable]()
+        for one in victims:
+            try:
+                self.delete_one(one.key if by_key else one)
+            except Retryable as error:
+                later[one] = error
+            except ActionError as error:
+                refused.append(Refusal(name_of(one), str(error)))
+        return PartialResult(
+            refused=refused,
+            later={victim: str(error) for victim, error in later.items()},
+            after=max((error.after for error in later.values() if error.after), default=None),
+            slow=any(error.reason == "rate" for error in later.values()),
+            doubtful=[victim for victim, error in later.items() if error.doubt],
+        )
 
     def delete_one(self, victim: Victim) -> None:
         """Delete a key by its URL, which can say what XML cannot, or abort an upload."""
@@ -89,18 +128,17 @@ class S3Bucket(S3Requests, Bucket):
     def put(self, key: str, body: bytes, content_type: str = PLAIN) -> None:
         self._write(key, body, {"Content-Type": content_type})
 
-    def add(self, key: str, body: bytes, content_type: str = PLAIN) -> bool:
+    def add(self, key: str, body: bytes, content_type: str = PLAIN) -> str:
         return self._write_if(key, body, {"Content-Type": content_type, "If-None-Match": "*"})
 
-    def replace(self, key: str, body: bytes, version: str, content_type: str = PLAIN) -> bool:
+    def replace(self, key: str, body: bytes, version: str, content_type: str = PLAIN) -> str:
         return self._write_if(key, body, {"Content-Type": content_type, "If-Match": version})
 
-    def _write_if(self, key: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    def _write_if(self, key: str, body: bytes, headers: Mapping[str, str]) -> str:
         try:
-            self._write(key, body, headers)
+            return self._write(key, body, headers)
         except ConditionFailed:
-            return False
-        return True
+            return ""
 
     def _write(self, key: str, body: bytes, headers: Mapping[str, str], query: Mapping[str, str] | None = None) -> str:
         """The ETag of what was written, without which nothing counts as written."""
@@ -145,11 +183,16 @@ def _sorted(faults: list[S3Fault], victims: Sequence[Victim], what: str) -> Part
         (one, "") if isinstance(one, str) else (one.key, one.id): one for one in victims
     }
     refused, later = [], {}
+    unclear = {one.key for one in _unclear(faults, victims)}
     for fault in faults:
+        if not fault.version and fault.key in unclear:
+            continue
         victim = named.get((fault.key, fault.version), named.get((fault.key, "")))
+        if victim is None and not fault.version:  # it is of the one version of this key that was asked about
+            victim = next((one for one in victims if not isinstance(one, str) and one.key == fault.key), None)
         told = plain(fault.code, 60) or "an error without a code"
         if victim is None:  # nobody knows which of them it is about
-            raise Retryable(f"{what}: {told} for a key that was not asked about", reason="server")
+            raise Retryable(f"{what}: {told} for a key that was not asked about", reason="server", doubt=True)
         if fault.code in GONE:
             continue
         if fault.code in AGAIN:
@@ -158,6 +201,24 @@ def _sorted(faults: list[S3Fault], victims: Sequence[Victim], what: str) -> Part
             message = plain(fault.message, 100)
             refused.append(Refusal(name_of(victim), f"{told}: {message}" if message else told))
     return PartialResult(refused=refused, later=later, slow=any(AGAIN.get(why) == "rate" for why in later.values()))
+
+
+def _unclear(faults: Sequence[S3Fault], victims: Sequence[Victim]) -> list[Version]:
+    """The versions that an error may be about which names their key alone, as some servers' does."""
+    keys = {one.key for one in faults if one.key and not one.version}
+    versions = [one for one in victims if isinstance(one, Version) and one.key in keys] if keys else []
+    many = Counter(one.key for one in versions)
+    return [one for one in versions if many[one.key] > 1]
+
+
+def _joined(one: PartialResult[Victim], other: PartialResult[Victim]) -> PartialResult[Victim]:
+    return PartialResult(
+        refused=[*one.refused, *other.refused],
+        later={**one.later, **other.later},
+        after=max((after for after in (one.after, other.after) if after), default=None),
+        slow=one.slow or other.slow,
+        doubtful=[*one.doubtful, *other.doubtful],
+    )
 
 
 def key_of(victim: Victim) -> str:

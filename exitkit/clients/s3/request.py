@@ -8,7 +8,7 @@ from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from exitkit.clients.aws import AWSAccess, AWSAccount
-from exitkit.clients.http import LIMIT, Client, Response, check
+from exitkit.clients.http import LIMIT, Client, Response, check, is_doubtful
 from exitkit.clients.objects import NoSuchObject
 from exitkit.clients.s3 import xml
 from exitkit.clients.s3.xml import S3Fault
@@ -43,11 +43,19 @@ _AUTH = frozenset(
         "SignatureDoesNotMatch",
     }
 )
+# What servers say of a request that they do not have: Google's says InvalidArgument of DeleteObjects, others 405 or 501.
+_UNKNOWN = frozenset(
+    {"NotImplemented", "MethodNotAllowed", "UnsupportedOperation", "InvalidArgument", "InvalidRequest"}
+)
 _DOTS = re.compile(r"(^|/)\.\.?(/|$)")
 
 
 class ConditionFailed(ActionError):
     """There is an object of this name already, or another version of it, and the request was not to replace that."""
+
+
+class NotUnderstood(ActionError):
+    """The server does not have such a request, or not in this form; another may do the same."""
 
 
 PathStyle = Literal["auto", "always", "never"]
@@ -120,14 +128,12 @@ class S3Requests:
         asked = "&".join(
             f"{name}={quote(query[name], safe='-_.~', errors='surrogateescape')}" for name in sorted(query)
         )
-        # A deletion without an answer has perhaps gone, which whoever counts them has to know.
-        deletes = method == "DELETE" or "delete" in query
         for _ in range(2):
             region, base = self._place()
             url = f"{base}{path if key or base.count('/') == 2 else ''}{f'?{asked}' if asked else ''}"
             signed = self.account.sign(method, url, {**(headers or {}), **extra}, body, region)
             response = self._client.request(
-                method, url, what=what, headers=signed, body=body, limit=limit, idempotent=not deletes
+                method, url, what=what, headers=signed, body=body, limit=limit, idempotent=True
             )
             if response.status in range(200, 300):
                 if method == "DELETE" and response.body.strip():  # S3 says nothing, and a page is somebody else's word
@@ -177,11 +183,14 @@ def failed(faults: list[S3Fault], what: str, response: Response | None = None) -
     if fault.code in AGAIN or (response is not None and response.status in (429, 500, 502, 503, 504)):
         after = _asked_to_wait(response, what) if response else None
         later = fault.code in LATER or (response is not None and response.status in (429, 502, 503, 504))
-        return Retryable(told, reason=AGAIN.get(fault.code, "server"), after=after, later=later)
+        doubt = response is not None and is_doubtful(response)
+        return Retryable(told, reason=AGAIN.get(fault.code, "server"), after=after, later=later, doubt=doubt)
     if fault.code == "RequestTimeTooSkewed":
         server = plain(fault.fields.get("ServerTime", ""), 40)
         told = f"{what}: the clock of this machine is wrong; the server's says {server or 'another time'}: correct it"
     reason: Reason = "auth" if fault.code in _AUTH or (response and response.status in (401, 403)) else "client"
+    if fault.code in _UNKNOWN or (response is not None and response.status in (405, 501)):
+        return NotUnderstood(told, reason=reason)
     return (NoSuchObject if fault.code == "NoSuchKey" else ActionError)(told, reason=reason)
 
 
@@ -193,8 +202,13 @@ def _unexpected(response: Response, what: str) -> ActionError:
     try:
         check(response, what, idempotent=True)
     except ActionError as error:
-        return error
+        return NotUnderstood(str(error), reason=error.reason) if response.status in (405, 501) else error
     return ActionError(f"{what}: {response.status} from {response.host}", reason="server")
+
+
+def is_unknown(code: str) -> bool:
+    """Whether a code says of one key of several that the server does not have what was asked for."""
+    return code in _UNKNOWN
 
 
 def _asked_to_wait(response: Response, what: str) -> float | None:

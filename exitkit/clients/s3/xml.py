@@ -17,6 +17,7 @@ _KEY = re.compile(rb"<Key>([^<]*)</Key>")
 _SIZE = re.compile(rb"<Size>(\d{1,19})</Size>")
 _CHANGED = re.compile(rb"<LastModified>\s*([0-9T:-]{19})[^<]*</LastModified>")
 _ENTRY = re.compile(rb"<(Version|DeleteMarker|Upload)>")
+_VERSIONS = (b"ListVersionsResult", b"ListBucketVersionsResult")  # S3's own, and gofakes3's
 _ERROR = re.compile(rb"<(Error)(?:\s[^<>]*)?>")
 _LATER = "9999"  # nothing is old enough whose age nobody knows
 _NUMBER = re.compile("[0-9]{1,19}")
@@ -80,8 +81,11 @@ def read_page(data: bytes, what: str, *, timed: bool = False) -> Page:
 
 def read_marked(data: bytes, what: str) -> Marked:
     """An answer of ListObjectVersions or ListMultipartUploads. Raises ActionError for anything else."""
+    if b"<ListBucketResult" in data[:1000]:
+        raise ActionError(f"{what}: the server lists objects instead, so it does not know what was asked for")
     uploads = b"<ListMultipartUploadsResult" in data[:1000]
-    _expect(data, b"ListMultipartUploadsResult" if uploads else b"ListVersionsResult", what)
+    versions = next((root for root in _VERSIONS if b"<" + root in data[:1000]), _VERSIONS[0])
+    _expect(data, b"ListMultipartUploadsResult" if uploads else versions, what)
     encoded = _is_encoded(data)
     entries: list[Version | Upload] = []
     sizes, changed = [], []

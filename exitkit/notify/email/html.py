@@ -119,6 +119,7 @@ def _failure(failure: ShownFailure) -> str:
     beside = _html(" · ".join(failure.beside()), _STEPS)
     beside = f'<span class="faint" style="{_small()}">&nbsp; {beside}</span>' if beside else ""
     gist = _html(failure.gist or failure.message, _GIST)
+    advice = _html(failure.advice, _GIST)
     rest = _columns(failure.message) if failure.gist else ""
     return (
         '<table role="presentation" width="100%" cellpadding="0" cellspacing="0"><tr>'
@@ -131,13 +132,19 @@ def _failure(failure: ShownFailure) -> str:
             if gist
             else ""
         )
-        + (
-            f'<div class="code" style="margin-top:8px;padding:10px 12px;background:{_SHADE};border:1px solid {_LINE};'
-            f'border-radius:4px;color:{_INK};font:400 12px/18px {_MONO};white-space:pre-wrap;overflow-wrap:anywhere;">'
-            f"{rest}</div>"
-            if rest and rest != gist
-            else ""
-        )
+        + (f'<div class="faint" style="margin-top:4px;{_small()}">&rarr; {advice}</div>' if advice else "")
+        + "".join(map(_code, [_columns("\n".join(failure.lines)), rest if rest != gist else ""]))
+    )
+
+
+def _code(html: str) -> str:
+    """A box with text of a fixed width, or nothing for none."""
+    if not html:
+        return ""
+    return (
+        f'<div class="code" style="margin-top:8px;padding:10px 12px;background:{_SHADE};border:1px solid {_LINE};'
+        f'border-radius:4px;color:{_INK};font:400 12px/18px {_MONO};white-space:pre-wrap;overflow-wrap:anywhere;">'
+        f"{html}</div>"
     )
 
 

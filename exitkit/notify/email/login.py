@@ -33,6 +33,11 @@ _CURES: tuple[tuple[re.Pattern[str], str], ...] = (
         "the server wants a password made for programs (an app password), or a token (OAuth 2)",
     ),
 )
+# At a recipient or sender, with a code that means many things.
+_STRANGERS = re.compile(
+    r"relay(?:ing)? (?:access )?(?:denied|not (?:permitted|allowed))|unable to relay|authentication required|not authenticated",
+    re.IGNORECASE,
+)
 _EXPIRED = "the token is not taken: it has expired, or is not for this mailbox and for sending mail; give a fresh one"
 
 
@@ -81,7 +86,8 @@ def _with_token(session: "SMTP", user: str, token: str) -> None:
 
 
 def is_about_login(step: str, reply: SMTPReply) -> bool:
-    return step == "login" or reply.code in _CODES or reply.enhanced in _WORDS
+    known = reply.code in _CODES or reply.enhanced in _WORDS
+    return step == "login" or known or (reply.code >= 500 and _STRANGERS.search(reply.text) is not None)
 
 
 def cure(step: str, reply: SMTPReply, server: MailServer) -> str:
@@ -89,6 +95,13 @@ def cure(step: str, reply: SMTPReply, server: MailServer) -> str:
     for pattern, text in _CURES:
         if pattern.search(reply.text):
             return text
+    if step != "login" and "relay" in reply.text.lower():
+        who = (
+            "from whoever has not logged in: give username and password"
+            if server.username is None
+            else "from this login"
+        )
+        return f"the server hands on nothing {who}, or use the server that these addresses are of"
     if step != "login" and (server.username is None or reply.code == 530):
         return "the server wants a login: give username and password, or a token"
     if server.access_token is not None:

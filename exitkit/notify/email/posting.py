@@ -13,7 +13,7 @@ from exitkit.notify.email.addresses import parse_address, parse_addresses
 if TYPE_CHECKING:
     from exitkit.notify.email import Email
 
-_PORTS = {"starttls": 587, "implicit": 465, "none": 25}  # RFC 8314, 3.3 and RFC 5321
+PORTS = {"starttls": 587, "implicit": 465, "none": 25}  # RFC 8314, 3.3 and RFC 5321
 
 
 def recipients(email: "Email") -> list[str]:
@@ -25,7 +25,7 @@ def recipients(email: "Email") -> list[str]:
 def server_of(email: "Email") -> smtp.MailServer:
     return smtp.MailServer(
         email.host,
-        port=email.port or _PORTS[email.tls],
+        port=email.port or PORTS[email.tls],
         tls=email.tls,
         username=email.username or None,
         password=email.password.get_secret_value() if email.password else None,
@@ -68,6 +68,9 @@ class MailPosting:
             return {}, ()
         notes = (f"sent to {', '.join(self.taken)}", *self._refusals())
         return self._facts(), notes
+
+    def missing(self) -> list[str]:
+        return [address for address in recipients(self.email) if address not in self.taken]
 
     def resume(self, facts: Mapping[str, object]) -> None:
         """Leave out who has it by an earlier run's facts."""

@@ -16,6 +16,7 @@ from exitkit.errors import ActionError, ConfigError, Retryable, Unknown
 from exitkit.notify.email.login import cure, is_about_login, log_in
 from exitkit.notify.email.session import MailServer, NotOffered, SMTPRefusal, SMTPReply, greet, opened
 from exitkit.retry import sending
+from exitkit.text import unsafe
 from exitkit.text.redact import printable, redact, remember
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ __all__ = ["MailServer", "MailTooLarge", "SentMail", "send"]
 _VERDICT = 60.0  # seconds for the answer to the dot: filters look at the message first; the attempt's time is less
 _GOODBYE = 1.0  # seconds for the answer to QUIT, when all is said
 _PIECE = 65_536  # bytes of one write, so that the time-out is not one for the whole of a large mail
-_UNFIT = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029<>\ud800-\udfff]")
+_UNFIT = re.compile(f"[{unsafe.C0}{unsafe.C1}{unsafe.SPACES}{unsafe.LINES}{unsafe.SURROGATES}<>]")
 _LINES = re.compile(rb"\r\n|\r|\n")
 _MAILBOX_FULL = re.compile(r"quota|storage|mailbox|over ?limit|\bfull\b", re.IGNORECASE)
 _TOO_LARGE = re.compile(r"size|large|big|maximum|exceed", re.IGNORECASE)
@@ -164,6 +165,7 @@ class _Letter:
 
     def _address(self, session: "SMTP") -> tuple[dict[str, str], dict[str, str]]:
         """Who is refused and who is deferred, if anybody is left."""
+        cured = ""
         refused: dict[str, str] = dict(self.unfit)
         deferred: dict[str, str] = {}
         for address in self.recipients:
@@ -173,10 +175,12 @@ class _Letter:
             if reply.code == 421 or not 400 <= reply.code <= 599:
                 raise SMTPRefusal("recipient", reply)
             (deferred if reply.code < 500 else refused)[address] = reply.text
+            if is_about_login("recipient", reply):
+                cured = f": {cure('recipient', reply, self.server)}"
         if len(refused) + len(deferred) < len(self.recipients) + len(self.unfit):
             return refused, deferred
         told = "; ".join(f"{address}: {text}" for address, text in (refused | deferred).items())
-        told = f"{self.what}: {self.server.where} takes no recipient: {printable(told, 400)}"
+        told = f"{self.what}: {self.server.where} takes no recipient: {printable(told, 400)}{cured}"
         raise (
             Retryable(told, reason="server", later=True, after=asked(told))
             if deferred

@@ -29,8 +29,14 @@ _SETTLE = 2.0
 
 
 def _check_mention(text: str) -> None:
-    if not re.fullmatch(_MENTION, text):
+    if not all(re.fullmatch(_MENTION, one) for one in _mentions(text)):
         raise ValueError("is no id of a user (U…) or group (S…), nor here, channel or everyone")
+
+
+def _mentions(text: str) -> list[str]:
+    """Several in one text, as a label or a variable holds them; what is empty or a template stays as it is."""
+    is_one = not text.strip() or "{{" in text or "{%" in text
+    return [text] if is_one else re.split(r"[\s,;]+", text.strip(" \t\n,;"))
 
 
 def _check_channel(text: str) -> None:
@@ -81,12 +87,16 @@ class Slack(Notify):
     @model_validator(mode="before")
     @classmethod
     def _as_written(cls, values: Any) -> Any:
-        """A single text where a list is wanted, and a time stamp that YAML took for a number."""
+        """A text where a list is wanted, or a part of one, and a time stamp that YAML took for a number."""
         if not isinstance(values, dict):
             return values
         if isinstance(values.get("thread_ts"), int | float):
             raise ValueError("thread_ts: put the string into quotes; as a number it loses its last digits")  # noqa: TRY004 - pydantic takes no other
-        return {key: [value] if key == "mention" and isinstance(value, str) else value for key, value in values.items()}
+        mention = values.get("mention")
+        texts = [mention] if isinstance(mention, str) else mention
+        if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+            return values
+        return {**values, "mention": [one for text in texts for one in _mentions(text)]}
 
     @field_validator("webhook_url")
     @classmethod
@@ -182,8 +192,5 @@ class Slack(Notify):
 
 def _ended(context: Context) -> float:
     """Since when the message can be there, in Unix seconds: when the workflow ended, or an hour ago."""
-    workflow = context.workflow
-    if workflow.creation_timestamp and workflow.duration is not None:
-        return workflow.creation_timestamp.timestamp() + workflow.duration
-    finished = [one.finished_at.timestamp() for one in workflow.failures if one.finished_at]
-    return max(finished, default=context.deadline.clock.time() - 3600)
+    ended = context.workflow.ended_at
+    return ended.timestamp() if ended is not None else context.deadline.clock.time() - 3600

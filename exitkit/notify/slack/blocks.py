@@ -24,7 +24,7 @@ ELEMENTS = 10
 # (github.com/slackapi/bolt-js/issues/2509 and 2867). The shares below come to less, and to less than the
 # 50 blocks of https://docs.slack.dev/reference/block-kit/blocks.
 _SUMMARY, _WORDS = 600, 1500
-_FAILURES, _STEPS, _GIST, _MESSAGE, _LINK = 4, 150, 300, 900, 500
+_FAILURES, _STEPS, _GIST, _MESSAGE, _LEAST, _LINK = 4, 150, 300, 900, 100, 500
 _FACTS, _LABEL, _VALUE, _ADDRESS = 10, 60, 140, 200
 _NOTES, _NOTE = 3, 200
 # https://docs.slack.dev/reference/methods/chat.postMessage#truncating: 4,000 at best. Here without mentions and link.
@@ -132,9 +132,14 @@ def _failure(failure: ShownFailure) -> dict[str, Any]:
     parts += [_text(" · "), {"type": "link", "url": link, "text": "Logs"}] if 0 < len(link) <= _LINK else []
     gist = _literal(failure.gist or failure.message, _GIST)
     parts += [_text(f"\n{gist}")] if gist else []
-    rest = _literal(ends(failure.message, _MESSAGE), _MESSAGE + 100) if failure.gist else ""
-    code = [{"type": "rich_text_preformatted", "elements": [_text(rest)]}] if rest and rest != gist else []
-    return _rich_text(_section(*parts), *code)
+    advice = _literal(failure.advice, _GIST)
+    parts += [_text(f"\n→ {advice}")] if advice else []
+    said = _literal("\n".join(failure.lines), _MESSAGE)
+    room = _MESSAGE - len(said)  # both together take no more than one alone
+    rest = _literal(ends(failure.message, room), room + 100) if failure.gist and room > _LEAST else ""
+    codes = [said, rest if rest != gist else ""]
+    boxes = [{"type": "rich_text_preformatted", "elements": [_text(code)]} for code in codes if code]
+    return _rich_text(_section(*parts), *boxes)
 
 
 def _title(failure: ShownFailure) -> str:

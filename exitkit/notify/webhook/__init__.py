@@ -1,7 +1,7 @@
 """Any HTTP endpoint: our own JSON, a CloudEvent, or a body of the user's."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -36,6 +36,8 @@ class Webhook(Notify):
 
     The headers `webhook-id` and `Idempotency-Key` hold the same id in every run for the same end of the same workflow.
     """
+
+    sends_again: ClassVar[bool] = False  # who takes it is a program, which may do something for each arrival
 
     url: Annotated[SecretStr, ADDRESS] = Field(
         description="Where to send it; it is kept secret, as it may hold a token."

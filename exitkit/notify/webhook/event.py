@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -32,7 +31,7 @@ def data(message: Message, level: Level, context: Context) -> dict[str, Any]:
 
     `version`, `id` (the same in every run for the same end), `status` in Argo's words, `title`, `summary`, `link`
     and `workflow` are always there; above `line` also `failures` (step, and `steps` with all that have the message;
-    the message, of several lines, the one that says most first; count, exitCode, reason, container, link; the root
+    the message, of several lines, the one that says most first; `lines` of its log with their numbers; count, exitCode, reason, container, link; the root
     cause first), `more`
     (how many other messages there are), `facts` and `notes`, though fewer of them in each simpler level, and `text`
     where the user gave one.
@@ -69,6 +68,8 @@ def _failure(failure: ShownFailure, *, whole: bool) -> dict[str, Any]:
         "reason": clean(failure.reason),
         "container": clean(failure.container),
         "link": clean(failure.link),
+        **({"cure": clean(failure.advice)} if failure.advice else {}),
+        **({"lines": [clean(line) for line in failure.lines]} if failure.lines and whole else {}),
     }
 
 
@@ -78,7 +79,7 @@ def cloudevent(payload: Any, context: Context) -> dict[str, Any]:
     https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
     """
     workflow = context.workflow
-    ended = _ended(workflow)
+    ended = workflow.ended_at
     return {
         "specversion": "1.0",
         "id": context.delivery,
@@ -114,13 +115,13 @@ def key(secret: str) -> bytes:
 
     Raises ValueError.
     """
-    prefix, coded = secret[:6], secret[6:].strip()
-    if not coded.strip("=") and prefix in ("", "whsec_"):
-        raise ValueError("nothing stands after whsec_, so there is no key to sign with" if prefix else "is empty")
-    if prefix != "whsec_":
+    coded = secret.strip().removeprefix("whsec_").strip()
+    if not coded.strip("="):  # without the prefix in these words, which would be cut out as the secret that it is
+        raise ValueError(
+            "is empty but for the prefix, so there is no key to sign with" if secret.strip() else "is empty"
+        )
+    if not secret.strip().startswith("whsec_"):
         return secret.encode()
-    if not coded.strip():
-        raise ValueError("nothing stands after whsec_, so that anybody could sign")
     try:
         return base64.b64decode(coded, validate=True)
     except (binascii.Error, ValueError):
@@ -144,6 +145,8 @@ def _workflow(workflow: Workflow, *, whole: bool) -> dict[str, Any]:
         "status": workflow.status,
         "duration": workflow.duration,
         "creationTimestamp": write_moment(workflow.creation_timestamp),
+        **({"startedAt": write_moment(workflow.started_at)} if workflow.started_at else {}),
+        **({"finishedAt": write_moment(workflow.finished_at)} if workflow.finished_at else {}),
         "cronWorkflow": fit(workflow.cron, _NAME),
         "workflowTemplate": fit(workflow.workflow_template, _NAME),
     }
@@ -159,16 +162,6 @@ def _kind(workflow: Workflow) -> str:
     if workflow.step:
         return f"step.{workflow.status.lower() if workflow.step_ended else 'ended'}"
     return f"workflow.{workflow.status.lower() or 'unknown'}"
-
-
-def _ended(workflow: Workflow) -> datetime | None:
-    """When it ended, the same in every run."""
-    if workflow.creation_timestamp and workflow.duration is not None:
-        try:
-            return (workflow.creation_timestamp + timedelta(seconds=workflow.duration)).astimezone(UTC)
-        except OverflowError:
-            return None
-    return max((one.finished_at for one in workflow.failures if one.finished_at), default=None)
 
 
 def _part(text: str) -> str:

@@ -3,7 +3,6 @@
 A plan's text is rendered once; what it inserts is never rendered again.
 """
 
-import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +84,7 @@ def check(text: str, *, expression: bool = False) -> frozenset[str]:
     except RecursionError:
         raise ConfigError("template: nested too deep") from None
     except Exception as error:  # whatever the engine trips over, such as a number of 5,000 digits
-        raise ConfigError(f"template: {_meant(_first_line(error), source)}") from None
+        raise ConfigError(f"template: {_told(_first_line(error), source)}") from None
 
 
 def readings(text: str, *, expression: bool = False) -> "tuple[list[Reading], list[Dashed]]":
@@ -167,20 +166,10 @@ def _render(text: str, facts: Mapping[str, Any], gaps: "Gaps") -> str:
 
 def _check_braces(expression: str) -> None:
     """Braces within an expression, or in a text in it, are no template there, and nothing would fill them in."""
-    if "{{" in _bare(expression):
+    if "{{" in _bare(expression) or "{%" in expression:
         raise ConfigError(
             "template: an if: is an expression as it is; leave out the braces: workflow.status == 'Failed'"
         )
-
-
-def _meant(told: str, source: str) -> str:
-    """Jinja2's words with what to write instead, for what people bring along from other languages."""
-    for sign, word in (("&&", "and"), ("||", "or"), ("===", "=="), ("?", "a if condition else b"), ("!", "not")):
-        if sign in source and any(part in told for part in ("unexpected char", "expected token", "unexpected")):
-            return f"{sign} is not known here; write {word}"
-    if "got '='" in told or ("chunk after expression" in told and re.search(r"[^=!<>]=[^=]", source)):
-        return "one = sets something; write == to compare"
-    return told
 
 
 def _short(text: str) -> str:
@@ -197,6 +186,12 @@ def _bare(expression: str) -> str:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:300]
+
+
+def _told(words: str, source: str) -> str:
+    from exitkit.plan.template import wording
+
+    return wording.words(words, source)
 
 
 def _environment(gaps: "Gaps" = "told") -> "Environment":

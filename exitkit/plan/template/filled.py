@@ -22,6 +22,6 @@ def from_marked(text: str) -> Filled:
     for piece in _SIGNS.split(text):
         if piece in (_BEGIN, _END):
             inside = piece == _BEGIN
-        elif piece:
+        elif piece or inside:  # also that it put in nothing
             parts.append((piece, inside))
     return Filled(tuple(parts))

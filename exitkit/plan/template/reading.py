@@ -5,8 +5,11 @@ from typing import NamedTuple
 
 from jinja2 import nodes
 
+Path = tuple[str | int, ...]
+"""The keys and numbers that lead to a fact, such as `("workflow", "labels", "team")`."""
+
 _DEFAULTS = ("default", "d")
-_ROOTS = ("workflow", "steps")
+_ROOTS = ("workflow", "steps", "history")
 
 
 class Reading(NamedTuple):
@@ -15,7 +18,7 @@ class Reading(NamedTuple):
     `guarded` says that something stands in for it where it is missing, `words` are the texts that it is compared to.
     """
 
-    path: tuple[str | int, ...]
+    path: Path
     guarded: bool
     words: tuple[str, ...] = ()
 
@@ -40,7 +43,7 @@ def readings(tree: nodes.Template) -> tuple[list[Reading], list[Dashed]]:
 def _walk(  # noqa: PLR0913 - a walk that gathers
     node: nodes.Node,
     own: set[str],
-    tested: set[tuple[str | int, ...]],
+    tested: set[Path],
     found: list[Reading],
     dashed: list[Dashed],
     *,
@@ -64,7 +67,7 @@ def _walk(  # noqa: PLR0913 - a walk that gathers
         _walk(child, own, tested, found, dashed, guarded=inside)
 
 
-def _path(node: nodes.Node) -> tuple[str | int, ...]:
+def _path(node: nodes.Node) -> Path:
     """The keys that lead to it, or nothing where they are not written out."""
     parts: list[str | int] = []
     while True:
@@ -80,7 +83,7 @@ def _path(node: nodes.Node) -> tuple[str | int, ...]:
             return ()
 
 
-def _tested(tree: nodes.Template) -> Iterator[tuple[str | int, ...]]:
+def _tested(tree: nodes.Template) -> Iterator[Path]:
     """The paths that an `if` in the template asks about first."""
     for node in tree.find_all((nodes.If, nodes.CondExpr)):
         for inner in [node.test, *node.test.find_all(nodes.Expr)]:  # type: ignore[attr-defined]  # both have a test

@@ -56,9 +56,13 @@ class Query(Action):
     )
     rows: int = Field(20, ge=1, le=1000, description="Most rows in the report and for templates.")
     memory: Bytes = Field(
-        0, description="Most memory for DuckDB; 0 is half of the container's limit. What does not fit goes to /tmp."
+        0, description="Most memory for DuckDB; 0 is half of the container's limit. What does not fit goes to scratch."
     )
     threads: int = Field(0, ge=0, le=256, description="Threads of DuckDB; 0 is as many as the process may use at once.")
+    scratch: Annotated[Path, ADDRESS] = Field(
+        Path("/tmp"),  # noqa: S108 - the pod's own; a folder of its own in it, for nobody else to read
+        description="A folder for what is fetched and what does not fit into memory.",
+    )
     max_size: Bytes = Field(1 << 30, description="Most bytes that are fetched from buckets.")
 
     @field_validator("files")
@@ -89,7 +93,7 @@ class Query(Action):
                 located.reader_of(place)
         if context.dry_run:
             return Result(f"would ask {', '.join(self.files)}", {"files": self._places()})
-        with _scratch() as scratch:
+        with _scratch(self.scratch) as scratch:
             fetched, spill = scratch / "fetched", scratch / "spill"
             spill.mkdir()
             limit = int(self.max_size)
@@ -147,13 +151,15 @@ def _in_time(work: Callable[[], Result], database: DuckDB, context: Context) -> 
 
 
 @contextlib.contextmanager
-def _scratch() -> Iterator[Path]:
+def _scratch(parent: Path) -> Iterator[Path]:
     """A folder of our own that goes again, with all that is in it."""
     try:
-        folder = Path(tempfile.mkdtemp(prefix="exitkit-query-"))
+        folder = Path(tempfile.mkdtemp(prefix="exitkit-query-", dir=parent))
     except OSError as error:
         why = (error.strerror or "i/o error").lower()
-        raise ActionError(f"no folder for temporary files: {why}; mount a volume at /tmp") from error
+        raise ActionError(
+            f"no folder for temporary files in {parent}: {why}; mount a volume there, or name another as scratch"
+        ) from error
     try:
         yield folder
     finally:

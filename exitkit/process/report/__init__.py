@@ -1,55 +1,110 @@
-"""The account of the finished workflow as files that Argo, GitHub or a script can take up."""
+"""The account of the finished workflow: a page for people, Markdown for GitHub and Argo, JSON for scripts."""
 
 import json
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from exitkit.action import Action, Result
 from exitkit.context import Context
-from exitkit.process import wholefile
-from exitkit.process.report import account
+from exitkit.process import destination
+from exitkit.process.bill import Prices, sample
+from exitkit.process.course import Course
+from exitkit.process.report import account, page, timeline
 from exitkit.settings.fields import ADDRESS
 from exitkit.text.units import human_size
 
-Format = Literal["markdown", "json"]
+Format = Literal["html", "markdown", "json", "svg"]
 
-_NAMES: dict[Format, str] = {"markdown": "report.md", "json": "report.json"}
+_NAMES: dict[Format, str] = {
+    "html": "report.html",
+    "markdown": "report.md",
+    "json": "report.json",
+    "svg": "timeline.svg",
+}
+_SUFFIXES: dict[str, Format] = {".html": "html", ".md": "markdown", ".json": "json", ".svg": "svg"}
 
 
 class Report(Action):
-    """Write a report of the finished workflow as Markdown and JSON."""
+    """Write a report of the finished workflow: as a page of HTML, as Markdown and as JSON.
 
-    folder: Annotated[Path, ADDRESS] = Field(
-        Path("/tmp/exitkit"),  # noqa: S108 - the pod's own folder; files in it are replaced, never followed
-        description="Where report.md and report.json are put; it is made if it is not there.",
+    What failed and why comes first. Where the workflow's record can be read there follow a timeline, the critical path,
+    the slowest steps, artifacts, and with `prices` the bill. The page needs no script and no other address. Templates of
+    later steps read `steps.<id>.paths`, `seconds`, `criticalPath` and `cost`.
+    """
+
+    folder: Annotated[destination.Place, ADDRESS] = Field(
+        "/tmp/exitkit",  # noqa: S108 - the pod's own folder; files in it are replaced, never followed
+        description="Where the files are put, a folder, s3://bucket/prefix or gs://bucket/prefix; it is made if it is "
+        "not there.",
     )
     formats: list[Format] = Field(["markdown", "json"], min_length=1, description="What to write.")
+    path: Annotated[destination.Place, ADDRESS] = Field(
+        "",
+        description="One file or object instead of the folder, in the form that its ending tells: .html, .md, .json or "
+        ".svg, which is the timeline alone.",
+    )
+    prices: str | Prices | None = Field(
+        None,
+        description="What resources cost, for the bill: a sample (aws-fargate, gke-autopilot, azure-container-instances) "
+        "or prices of an hour: currency, date, cpu, memory (of a GiB), and others by their names.",
+    )
 
     @field_validator("folder")
     @classmethod
-    def _stays_below(cls, folder: Path) -> Path:
+    def _stays_below(cls, folder: str) -> str:
         """A name that a template put into the path must not lead out of it."""
-        if ".." in folder.parts or "\0" in str(folder):
-            raise ValueError("is the path of a folder, without '..'")
-        return folder
+        return destination.check(folder)
+
+    @field_validator("path")
+    @classmethod
+    def _has_a_form(cls, path: str) -> str:
+        if path and PurePosixPath(destination.check(path)).suffix not in _SUFFIXES:
+            raise ValueError(f"ends in one of {', '.join(_SUFFIXES)}")
+        return path
+
+    @classmethod
+    def wants_record(cls, given: Mapping[str, object]) -> bool:  # noqa: ARG003 - whatever is set
+        return True
 
     def run(self, context: Context) -> Result:
-        files = {self.folder / _NAMES[one]: _rendered(one, context) for one in dict.fromkeys(self.formats)}
+        prices = sample(self.prices) if isinstance(self.prices, str) else self.prices
+        course = Course(context.record(needed=True), prices)
+        if self.path:
+            forms: dict[str, Format] = {self.path: _SUFFIXES[PurePosixPath(self.path).suffix]}
+        else:
+            forms = {destination.below(self.folder, _NAMES[form]): form for form in dict.fromkeys(self.formats)}
+        files = {place: _rendered(form, context, course) for place, form in forms.items()}
         size = sum(map(len, files.values()))
-        facts = {"paths": [str(path) for path in files], "failed": len(context.workflow.failures), "bytes": size}
-        told = f"{' and '.join(str(path) for path in files)} ({human_size(size)})"
+        facts = {"paths": list(files), "failed": len(context.workflow.failures), "bytes": size, **_facts(course)}
+        said = f"{' and '.join(files)} ({human_size(size)})"
         if context.dry_run:
-            return Result(f"would write {told}", facts)
-        for path, content in files.items():
-            wholefile.write(path, content)
-        return Result(f"wrote {told}", facts)
+            return Result(f"would write {said}", facts)
+        for place, content in files.items():
+            destination.write(place, content, context)
+        return Result(f"wrote {said}", facts)
 
 
-def _rendered(form: Format, context: Context) -> bytes:
-    if form == "markdown":
-        text = account.as_markdown(context)
+def _facts(course: Course) -> dict[str, object]:
+    if not course.spans:
+        return {}
+    path = [segment.span.node.display_name for segment in course.path if segment.span and segment.kind == "run"]
+    facts: dict[str, object] = {"seconds": course.spans.seconds, "criticalPath": path[:50]}
+    if course.bill:
+        facts |= {"cost": round(course.bill.cost, 6), "currency": course.bill.currency}
+    return facts
+
+
+def _rendered(form: Format, context: Context, course: Course) -> bytes:
+    if form == "html":
+        text = page.as_html(context, course)
+    elif form == "svg":
+        text = timeline.svg(course.spans, course.path, width="800") + "\n"
+    elif form == "markdown":
+        text = account.as_markdown(context, course)
     else:
-        text = json.dumps(account.as_json(context), ensure_ascii=False, indent=2, allow_nan=False, default=str) + "\n"
+        whole = account.as_json(context) | course.as_json()
+        text = json.dumps(whole, ensure_ascii=False, indent=2, allow_nan=False, default=str) + "\n"
     return text.encode("utf-8", "backslashreplace")

@@ -11,6 +11,7 @@ from exitkit.context import Context, Entry
 from exitkit.message import markdown
 from exitkit.message.markdown import code, escape, link
 from exitkit.message.severity import severity
+from exitkit.process.course import Course
 from exitkit.text.excerpt import excerpt
 from exitkit.text.safe import clean, line, safe_values
 from exitkit.text.units import human_duration
@@ -23,8 +24,10 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 
 _MOST_FAILURES = 500  # in JSON; a fan-out of thousands fails for a few reasons, which the groups tell
 _MOST_ROWS = 50
+_MOST_PAIRS = 10
 _MOST_GROUPS = 20
 _MOST_NAMES = 20
+_MOST_SLOWEST = 10
 _LONGEST = 4000
 _GIST = 500
 _CELL = 200
@@ -67,11 +70,12 @@ def as_json(context: Context) -> dict[str, object]:
     }
 
 
-def as_markdown(context: Context) -> str:
+def as_markdown(context: Context, course: Course | None = None) -> str:
     """The account for people: what went wrong first, all else below it; at most `MOST_BYTES`."""
     workflow = context.workflow
     told = message.build(workflow, because=context.because)
     sections = [*_head(workflow, told), *_causes(workflow), *_failed_steps(workflow)]
+    sections += _course(course) if course and course.spans else ()
     sections += _values("Outputs", workflow.outputs)
     sections += _values("Parameters", workflow.parameters)
     sections += _values("Labels", workflow.labels)
@@ -85,7 +89,7 @@ def _head(workflow: Workflow, told: message.Message) -> Iterator[str]:
     if summary := escape(told.summary):
         yield f"**{summary}**"
     facts = list(told.facts)
-    finished = max((one.finished_at for one in workflow.failures if one.finished_at), default=None)
+    finished = workflow.failures.finished_at
     facts += [("Last failure", f"{_time(finished)} UTC")] if finished else []
     yield " · ".join(f"{escape(label)}: {escape(value)}" for label, value in facts)
     if workflow.url:
@@ -111,11 +115,23 @@ def _causes(workflow: Workflow) -> Iterator[str]:
             yield f"Also: {others}"
         gist = line(first.gist, _GIST)
         yield escape(gist) or "It failed without a message."
+        if first.advice:
+            yield f"→ {escape(line(first.advice, _CELL))}"
+        if inputs := _pairs(first.inputs):
+            yield f"Inputs: {inputs}"
+        if first.lines:
+            yield markdown.block("\n".join(line(said.shown, _GIST) for said in first.lines))
         detail = excerpt(first.detail, _LONGEST)
         if "\n" in detail or (detail and not gist.startswith(line(detail, _GIST))):
             yield markdown.block(detail)
     if len(groups) > _MOST_GROUPS:
         yield f"And {len(groups) - _MOST_GROUPS} more messages."
+
+
+def _pairs(values: Mapping[str, str]) -> str:
+    """The first few on one line, without those that are secret."""
+    shown = list(safe_values(values).items())[:_MOST_PAIRS]
+    return ", ".join(f"{code(name)} {code(line(value, _CELL))}" for name, value in shown)
 
 
 def _others(group: FailureGroup) -> str:
@@ -150,6 +166,43 @@ def _steps(title: str, failures: Sequence[Failure], workflow: Workflow) -> list[
     head = ("Step", "Template", "Exit code", "Reason", "Tries", "Message", "Finished (UTC)")
     more = f"\n\nAnd {len(failures) - _MOST_ROWS} more." if len(failures) > _MOST_ROWS else ""
     return _section(title, markdown.table(head, rows) + more if rows else "")
+
+
+def _course(course: Course) -> Iterator[str]:
+    """When, how long, and for how much."""
+    whole = course.spans.seconds or 1.0
+    rows = [
+        (
+            escape(line(segment.span.node.display_name if segment.span else "until the workflow had ended", _CELL)),
+            {"run": "", "wait": "waiting", "retry": "waiting for another try"}[segment.kind] if segment.span else "",
+            human_duration(segment.seconds),
+            f"{segment.seconds / whole:.0%}",
+        )
+        for segment in course.path
+    ]
+    more = f"\n\nAnd {len(rows) - _MOST_ROWS} more." if len(rows) > _MOST_ROWS else ""
+    title = f"The critical path ({human_duration(whole)})"
+    yield from _section(title, markdown.table(("Step", "", "Took", "Share"), rows[:_MOST_ROWS]) + more)
+    slowest = [
+        (escape(line(span.node.display_name, _CELL)), human_duration(span.seconds), code(line(span.node.host, _CELL)))
+        for span in course.slowest[:_MOST_SLOWEST]
+    ]
+    yield from _section("Slowest steps", markdown.table(("Step", "Took", "Node"), slowest))
+    if bill := course.bill:
+        costs = [
+            (
+                code(line(item.step, _CELL)),
+                str(item.pods),
+                f"{item.cost:.4f}",
+                f"{item.retries:.4f}" if item.retries else "",
+            )
+            for item in bill.items[:_MOST_ROWS]
+        ]
+        told = f"{bill.cost:.4f} {escape(bill.currency)} for what was requested"
+        told += f", at prices of {escape(bill.date)}" if bill.date else ""
+        told += f"; no price is known for {escape(', '.join(bill.missing))}" if bill.missing else ""
+        head = ("Step", "Pods", f"Cost ({escape(bill.currency)})", "Of it retries")
+        yield from _section("The bill", f"{told}.\n\n{markdown.table(head, costs)}")
 
 
 def _values(title: str, values: Mapping[str, str]) -> list[str]:
@@ -195,12 +248,16 @@ def _workflow(workflow: Workflow) -> dict[str, object]:
         "status": line(workflow.status, _CELL),
         "duration": workflow.duration if math.isfinite(workflow.duration or 0) else None,
         "creationTimestamp": _rfc3339(workflow.creation_timestamp),
+        "startedAt": _rfc3339(workflow.started_at),
+        "finishedAt": _rfc3339(workflow.finished_at),
+        "submittedBy": line(workflow.submitted_by, _CELL),
+        "counts": dict(workflow.counts),
         "scheduledTime": _rfc3339(workflow.scheduled_time),
         "mainEntrypoint": line(workflow.main_entrypoint, _CELL),
         "url": workflow.url,
         "subject": line(workflow.subject, _CELL),
     }
-    known = {key: value for key, value in facts.items() if value not in (None, "")}
+    known = {key: value for key, value in facts.items() if value not in (None, "", {})}
     values = {"parameters": workflow.parameters, "outputs": workflow.outputs, "labels": workflow.labels}
     return {**known, **{name: safe_values(one) for name, one in values.items()}}
 
@@ -217,10 +274,20 @@ def _failure(workflow: Workflow, one: Failure) -> dict[str, object]:
         "gist": line(message.redacted(one).gist, _GIST),
         "message": excerpt(message.redacted(one).text, _LONGEST),
         "tries": one.tries if one.tries > 1 else None,
+        "startedAt": _rfc3339(one.node.started_at) if one.node else "",
         "finishedAt": _rfc3339(one.finished_at),
+        "duration": one.node.duration if one.node else None,
+        "host": line(one.node.host, _CELL) if one.node else "",
+        "inputs": safe_values(one.inputs),
+        "outputs": safe_values(one.outputs),
+        "requests": safe_values(one.requests),
+        "limits": safe_values(one.limits),
+        "lines": [said.facts() for said in one.lines],
+        "cure": line(one.cure, _CELL),
+        "platform": True if one.platform else None,
         "url": workflow.failure_url(one),
     }
-    return {key: value for key, value in facts.items() if value not in (None, "")}
+    return {key: value for key, value in facts.items() if value not in (None, "", {}, [])}
 
 
 def _entry(one: Entry) -> dict[str, object]:

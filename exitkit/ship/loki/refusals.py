@@ -18,12 +18,13 @@ _KINDS = (
     re.compile(_LIKE + _STREAM + r" has timestamp too old: (?P<time>\S+?), oldest acceptable timestamp is: [^;\s]+"),
     re.compile(_LIKE + _STREAM + r" has timestamp too new: (?P<time>[^;\s]+)"),
     re.compile(
-        _LIKE + r"max entry size '\d+' bytes exceeded for stream '.*?' while adding an entry with length "
+        _LIKE + r"[Mm]ax entry size '\d+' bytes exceeded for stream '.*?' while adding an entry with length "
         r"'(?P<length>\d+)' bytes",
         re.DOTALL,
     ),
 )
-_IGNORED = re.compile(r"total ignored: (?P<count>\d+) out of (?P<sent>\d+) for stream: ")
+# Before 2.8 the stream stood with each entry, and not here.
+_IGNORED = re.compile(r"total ignored: (?P<count>\d+) out of (?P<sent>\d+)\b")
 _ENTRY = re.compile(
     r"^entry with timestamp (?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) \+0000 UTC ignored", re.MULTILINE
 )

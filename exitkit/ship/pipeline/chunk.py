@@ -14,12 +14,13 @@ import orjson
 from exitkit.argo.timestamp import rfc3339
 from exitkit.argo.workflow import Workflow
 from exitkit.ship.pipeline.records import Kind, Level, Record, identify
+from exitkit.text import unsafe
 
 MOST = 1000
 """Records of a chunk; some targets take no more in a request."""
 
 # What JSON lets stand but some readers take for the end of a line, or terminals for an order.
-_UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_UNSAFE = re.compile(f"[\x7f{unsafe.C1}{unsafe.DIRECTION}{unsafe.LINES}{unsafe.BOM}]")
 _NANO = 10**9
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = tuple("".join(pair) for pair in product(_BASE32, repeat=2))

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 # Reasons for refusals come from the target; a hostile one could send a new text each time.
 _MOST_REASONS = 5
@@ -32,6 +32,10 @@ class SourceCount:
     def left(self) -> int:
         return self.read - self.accepted - self.duplicate - self.rejected - self.unknown
 
+    def doubt(self, count: int) -> None:
+        """So many of those without a verdict may have arrived."""
+        self.unknown += min(count, self.left)
+
     @property
     def is_whole(self) -> bool:
         return self.ended and not (self.left or self.rejected or self.unknown or self.notes)
@@ -47,6 +51,11 @@ class Counts:
     failed: list[str] = field(default_factory=list)
     """What could not be read, and why."""
     _reasons: Counter[str] = field(default_factory=Counter)
+
+    def copy(self) -> "Counts":
+        """As they are now, by a thread that does not count."""
+        sources = {name: replace(count) for name, count in list(self.sources.items())}
+        return Counts(sources, complete=False, failed=list(self.failed), _reasons=Counter(self._reasons))
 
     def begin(self, source: str) -> SourceCount:
         return self.sources.setdefault(source, SourceCount())

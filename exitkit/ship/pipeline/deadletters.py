@@ -2,12 +2,18 @@
 
 import json
 import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 
 from exitkit.clients.appendfile import Sink, open_file
 from exitkit.errors import ExitkitError
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.text.units import human_size
+
+_END = "}\n"
+"""How a line of a chunk ends, before which there is room for more."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -35,15 +41,15 @@ class DeadLetters:
         if not self.path:
             return
         outcome = {"outcome": "unknown"} if unknown else {}
-        for record in chunk.records():
-            told = {**record.to_json(), **outcome, "reason": reason, "source": chunk.source, "target": self.target}
-            try:
-                self._write(json.dumps(told, default=str).encode() + b"\n")
-                self.kept += 1
-            except (OSError, ExitkitError) as error:
-                self.lost += 1
-                why = (error.strerror or "i/o error").lower() if isinstance(error, OSError) else str(error)
-                self.notes[f"not everything that was refused is kept in {self.path}: {why}"] = None
+        also = json.dumps({**outcome, "reason": reason, "source": chunk.source, "target": self.target})
+        lines = [f"{line.removesuffix(_END)},{also[1:]}\n".encode("utf-8", "backslashreplace") for line in chunk.lines]
+        before = self.kept
+        try:
+            self._add(lines)
+        except (OSError, ExitkitError) as error:
+            why = (error.strerror or "i/o error").lower() if isinstance(error, OSError) else str(error)
+            self.notes[f"not everything that was refused is kept in {self.path}: {why}"] = None
+        self.lost += len(lines) - (self.kept - before)
 
     def close(self) -> None:
         if self._sink is not None:
@@ -66,13 +72,22 @@ class DeadLetters:
             )
         return f"; they are kept in {self.path}" if self.kept else ""
 
-    def _write(self, line: bytes) -> None:
+    def _add(self, lines: Sequence[bytes]) -> None:
+        """Add as many as there is room for. Raises OSError and ActionError where that is not all of them."""
         if self._sink is None:
             self._sink = open_file(self.path, "the file of dead letters", "")
             self._size = Path(self.path).stat().st_size
-        if self._size + len(line) > self.most_bytes:
+        room = self.most_bytes - self._size
+        ends = list(accumulate(map(len, lines), initial=int(self._torn)))
+        fitting = bisect_right(ends, room) - 1
+        if fitting > 0:
+            try:
+                self._sink.write(b"\n" * self._torn + b"".join(lines[:fitting]))
+            finally:  # a full disk has taken what there was room for
+                written = Path(self.path).stat().st_size - self._size
+                whole = max(0, bisect_right(ends, written) - 1)
+                self.kept += whole
+                self._size += written
+                self._torn = written != ends[whole]
+        if fitting < len(lines):
             raise OSError(0, f"it has {human_size(self._size)}, and dead_letter_bytes allows no more")
-        line, self._torn = b"\n" * self._torn + line, True
-        self._sink.write(line)
-        self._torn = False
-        self._size += len(line)

@@ -17,7 +17,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 class ObjectLog:
     """Where batches of one source go. `add` writes an object that is not there yet, and says whether it did."""
 
-    def __init__(self, prefix: str, add: Callable[[str, bytes], bool]) -> None:
+    def __init__(self, prefix: str, add: Callable[[str, bytes], str]) -> None:
         self.prefix, self.add = prefix, add
         self._written: list[dict[str, object]] = []
         self._lock = threading.Lock()

@@ -72,6 +72,7 @@ def identify(  # noqa: PLR0913 - each is a part of the origin
 
     `ended` tells the ends of a workflow apart that was retried under the same uid.
     """
+    workflow = workflow.as_told
     created = workflow.creation_timestamp.isoformat() if workflow.creation_timestamp else ""
     identity = workflow.uid or f"{workflow.namespace}/{workflow.name}/{created}"
     parts = ("exitkit.record1", identity, kind, node, ended, container, str(line))
@@ -81,7 +82,9 @@ def identify(  # noqa: PLR0913 - each is a part of the origin
 
 def _status(workflow: Workflow, end: int) -> Record:
     told = message.build(workflow)
-    finished = max((one.finished_at.isoformat() for one in workflow.failures if one.finished_at), default="")
+    # Of the arguments alone, which are the same in a second run, whether or not the record can then be read.
+    identity = workflow.as_told
+    finished = max((one.finished_at.isoformat() for one in identity.failures if one.finished_at), default="")
     attributes = {
         **workflow_attributes(workflow),
         "status": line(workflow.status, 100),
@@ -95,7 +98,7 @@ def _status(workflow: Workflow, end: int) -> Record:
         "labels": safe_values(workflow.labels),
     }
     return Record(
-        id=identify(workflow, "status", workflow.scope, ended=f"{workflow.status} {finished}"),
+        id=identify(identity, "status", identity.scope, ended=f"{identity.status} {finished}"),
         time=end,
         kind="status",
         level="info" if told.good else "error" if told.bad else "warning",
@@ -124,6 +127,9 @@ def _failure(workflow: Workflow, one: Failure, identity: str, end: int) -> Recor
         "exitCode": one.exit_code,
         "reason": line(one.reason, 200),
         "tries": one.tries if one.tries > 1 else None,
+        "host": line(one.node.host, 300) if one.node else "",
+        "inputs": safe_values(one.inputs),
+        "cure": line(one.cure, 200),
     }
     return Record(
         id=identity,
@@ -158,7 +164,7 @@ def _order(one: Failure) -> tuple[bool, str, str, str, str]:
 
 def end_of(workflow: Workflow, now: float) -> int:
     """When the workflow ended, or else was created, in Unix nanoseconds; `now`, in Unix seconds, where no fact tells."""
-    ended = workflow.ended_at or workflow.creation_timestamp
+    ended = workflow.ended_at or workflow.as_told.creation_timestamp
     return min(_nanoseconds(ended), _LAST) if ended else int(now * _NANO)
 
 

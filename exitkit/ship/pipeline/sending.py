@@ -4,9 +4,9 @@ A batch that is refused as a whole is divided until what is refused is alone. Th
 so that one bad record of n costs 2 log2 n requests more and no other record anything.
 """
 
-import threading
+import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -23,6 +23,11 @@ LEFT, ACCEPTED, DUPLICATE, REJECTED, UNKNOWN, HELD = range(6)
 _ENOUGH = 8
 """Records refused each by itself, before any was taken, after which the target is asked about as many others only."""
 _BREATH = 0.5  # seconds that a target gets which took some, and was too busy for others
+_TOO_FAST = 4
+"""Times in a row that a piece comes too fast, after which it is taken to be more than ever goes at a time.
+
+A limit of a rate has a burst, and a circuit breaker a size, beyond which the answer is 429 however long one waits.
+"""
 
 
 class BatchResult:
@@ -91,12 +96,17 @@ class BatchResult:
 
 @dataclass(eq=False)
 class _Piece:
-    """Part of a batch that is to be sent; `bad` says that a record of it was refused by itself."""
+    """Part of a batch that is to be sent; `bad` says that a record of it was refused by itself.
+
+    `slow` is how often in a row it came too fast, `halves` what it was divided into.
+    """
 
     places: Sequence[int]
     parent: "_Piece | None" = None
     size: int = 0
     bad: bool = False
+    slow: int = 0
+    halves: "Sequence[_Piece]" = ()
 
     def blame(self) -> None:
         piece: _Piece | None = self
@@ -108,7 +118,8 @@ class _Piece:
 class Sending:
     """How the batches of a run are sent; for several threads.
 
-    `safe` says that a second arrival does no harm. `taken` is whether the target has taken anything yet.
+    `safe` says that a second arrival does no harm. `taken` is whether the target has taken anything yet, and
+    `under_way` the batches that left, for as long as nobody has counted them.
     """
 
     post: Post
@@ -116,7 +127,7 @@ class Sending:
     throttle: Throttle
     safe: bool = False
     taken: bool = False
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    under_way: dict[BatchResult, None] = field(default_factory=dict)
 
     def send(self, batch: Batch) -> BatchResult:
         """Send a batch until each of its records has a verdict, or an error ends it, which the result holds."""
@@ -124,7 +135,7 @@ class Sending:
         division = _Division(result)
         while (piece := division.next()) is not None:
             try:
-                self._whole(piece, result)
+                self._whole(piece, result, division.too_fast)
             except BatchRefused as error:
                 division.refused(piece, error, taken=self.taken)
             except ActionError as error:
@@ -134,15 +145,24 @@ class Sending:
                 break
         return result
 
-    def _whole(self, piece: _Piece, result: BatchResult) -> None:
-        """Send this piece as often as it takes; only what fails without any progress is a try that failed."""
+    def _whole(self, piece: _Piece, result: BatchResult, too_fast: Callable[[_Piece], bool]) -> None:
+        """Send this piece as often as it takes; only what fails without any progress is a try that failed.
+
+        What is told to be `too_fast` for ever is refused.
+        """
         places = piece.places
         while places:
             batch = result.batch if len(places) == len(result.batch) else result.batch.only(places)
             piece.size = batch.size
             request = self.throttle.wait(batch.size)
+            self.under_way[result] = None
             attempt = partial(_attempt, self.post, batch, is_patient=self.retry.terms.attempts > 1)
             answer, slow = self.retry(attempt, safe=self.safe)
+            if slow is not None and answer is None and slow.reason == "rate" and not slow.after:
+                piece.slow += 1
+                if len(places) == len(piece.places) and too_fast(piece):
+                    self.throttle.excused()
+                    raise BatchRefused(str(slow), reason="rate")
             if slow is not None:
                 self.throttle.refused(slow, request)
             if answer is None:
@@ -202,8 +222,8 @@ class _Division:
         if len(piece.places) > 1:
             self.whole.append(piece)
             middle = len(piece.places) // 2
-            halves = [_Piece(piece.places[:middle], piece), _Piece(piece.places[middle:], piece)]
-            self.waiting.extendleft(reversed(halves))
+            piece.halves = [_Piece(piece.places[:middle], piece), _Piece(piece.places[middle:], piece)]
+            self.waiting.extendleft(reversed(piece.halves))
             return
         self.result.reject(piece.places[0], str(error))
         piece.blame()
@@ -217,6 +237,11 @@ class _Division:
             self.result.hopeless = str(error)
             self.waiting.clear()
 
+    def too_fast(self, piece: _Piece) -> bool:
+        """Whether it is to go in halves, as it came too fast so often, or as one of its size did; one record waits."""
+        known = min((other.size for other in self.whole if other.slow), default=math.inf)
+        return len(piece.places) > 1 and (piece.slow >= _TOO_FAST or piece.size >= 0.9 * known)
+
     def _picked(self) -> Iterator[_Piece]:
         """Records from all over what is left, each by itself."""
         left = [place for piece in self.waiting for place in piece.places]
@@ -229,5 +254,10 @@ class _Division:
         return (_Piece([place]) for place in picked)
 
     def _learn(self) -> None:
-        sizes = [piece.size for piece in self.whole if not piece.bad]
+        # What came too fast may have had to wait only; its size was the reason if its halves had not to.
+        sizes = [
+            piece.size
+            for piece in self.whole
+            if not piece.bad and not (piece.slow and any(half.slow for half in piece.halves))
+        ]
         self.result.fits = max(1, min(sizes) // 2) if sizes else None

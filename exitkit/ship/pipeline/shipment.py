@@ -7,12 +7,12 @@ from dataclasses import replace
 from exitkit.action import Result
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted, Skip, Unknown
-from exitkit.retry import Retry
+from exitkit.retry import Known, Retry, knowing
 from exitkit.retry.throttle import Throttle
 from exitkit.retry.workers import Workers
 from exitkit.ship.pipeline.batch import Batch
 from exitkit.ship.pipeline.chunk import Chunk
-from exitkit.ship.pipeline.counts import count_of
+from exitkit.ship.pipeline.counts import Counts, count_of
 from exitkit.ship.pipeline.packer import Packer
 from exitkit.ship.pipeline.sending import BatchResult, Sending
 from exitkit.ship.pipeline.source import Source
@@ -23,6 +23,8 @@ _DOUBTS = 3
 """Batches in a row that leave without an answer, after which the target is not asked any more."""
 _MARGIN = 0.3
 """Seconds before the deadline in which nothing is sent any more, so that what was sent can be counted and told."""
+_SHARE = 4
+"""The part of a short time, as what is left after a signal, that the margin is at most."""
 
 
 class Shipment:
@@ -34,6 +36,7 @@ class Shipment:
         self.counts, self.dead = self.tally.counts, self.tally.dead
         self.packer = Packer(target, target.encoder(self.context), self.tally.refuse)
         self.workers: Workers[BatchResult] = Workers(target.in_flight, context.deadline.clock, "exitkit-ship")
+        self._sending: Sending | None = None
         self._doubts: list[Unknown] = []
         self._doubts_in_a_row = 0
         self._read_whole: list[Source] = []
@@ -43,7 +46,9 @@ class Shipment:
         """Raises ActionError where something did not arrive, with the counts as its facts, and Skip for nothing."""
         try:
             try:
-                self._run(sources)
+                self.tally.sent.begin()
+                with knowing(self._known):
+                    self._run(sources)
                 self._check()
             except OSError as error:
                 raise ActionError(
@@ -51,7 +56,7 @@ class Shipment:
                 ) from error
         except ActionError as error:
             self.dead.close()
-            told = f"{error}{self._rest()}"
+            told = f"{error}{self._rest(self.counts)}"
             facts = {**error.facts, **self.facts()}
             notes = (*error.notes, *self.tally.all_notes())
             if self.counts.unknown:  # whatever ended it, a second run would send some twice
@@ -62,11 +67,20 @@ class Shipment:
             self.dead.close()
         return Result(self._summary(), self.facts(), self.tally.all_notes(), duplicate=self.counts.accepted == 0)
 
-    def facts(self) -> dict[str, object]:
+    def _known(self) -> Known:
+        """What an error tells where there was no time to count what was under way: that its fate is unknown."""
+        counts = self.counts.copy()
+        for result in list(self._sending.under_way) if self._sending is not None else ():
+            for chunk, begin, end in result.chunks():
+                counts.sources[chunk.source].doubt(end - begin)
+        return Known(self._rest(counts), self.facts(counts), self.tally.all_notes())
+
+    def facts(self, counts: Counts | None = None) -> dict[str, object]:
+        counts = counts or self.counts
         target = {"target": self.target.target(), "idempotent": self.target.is_safe_to_resend()}
         return {
             **target,
-            **self.counts.facts(),
+            **counts.facts(),
             "bytes": self.tally.bytes,
             "batches": self.tally.batches,
             **self.dead.facts(),
@@ -76,7 +90,7 @@ class Shipment:
         with self.target.open(self.context) as post:
             throttle = Throttle(self.context.deadline)
             safe = self.target.is_safe_to_resend()
-            sending = Sending(post, self.context.retry, throttle, safe)
+            sending = self._sending = Sending(post, self.context.retry, throttle, safe)
             try:
                 for batch in self.packer.batches(self._read(sources)):
                     if not self.tally.is_hopeless(batch):
@@ -148,6 +162,7 @@ class Shipment:
     def _landed(self, result: BatchResult, sending: Sending) -> None:
         """Count what came of a batch. Raises what ended it."""
         self.tally.add(result, taken=sending.taken)
+        sending.under_way.pop(result, None)
         if result.fits is not None:
             self.packer.shrink(result.fits)
         error = result.error
@@ -186,9 +201,8 @@ class Shipment:
     def _refusals(self) -> str:
         return f"{count_of(self.counts.rejected)}: {'; '.join(self.counts.reasons())}{self.dead.told()}"
 
-    def _rest(self) -> str:
+    def _rest(self, counts: Counts) -> str:
         """What an error has to say of the records that did not arrive."""
-        counts = self.counts
         told = "" if self._told_refusals or not counts.rejected else f"; refused were {self._refusals()}"
         if counts.unknown:
             told += f"; {counts.unknown} of {count_of(counts.read)} may or may not have arrived"
@@ -206,6 +220,5 @@ class Shipment:
 
 def _early(context: Context) -> Context:
     """The same with a deadline that leaves time to count what was under way, and to tell it."""
-    deadline = context.deadline
-    left = deadline.remaining()
-    return replace(context, retry=Retry(context.retry.terms, deadline.within(left - min(_MARGIN, left / 20))))
+    early = context.deadline.ahead(lambda seconds: min(_MARGIN, seconds / _SHARE))
+    return replace(context, retry=Retry(context.retry.terms, early))

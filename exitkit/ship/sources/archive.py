@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from exitkit.clients.argo.logs import LogKey
+from exitkit.argo.record.archivedlogs import LogKey
 from exitkit.clients.objectreader import ObjectReader
 from exitkit.context import Context
 from exitkit.ship.pipeline.chunk import Chunk

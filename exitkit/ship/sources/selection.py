@@ -32,9 +32,9 @@ class Selection(Settings):
     since: Seconds = Field(0.0, description="Only what pods wrote in the last so long; 0 means all.")
     archive: str = Field(
         "",
-        description="The artifact repository: s3://bucket or gs://bucket. Its keys are told by the workflow's nodes, for "
-        "which the account needs get on workflows, and else looked for below the workflow's name; with a prefix, such "
-        "as s3://bucket/logs/, all below it is taken.",
+        description="The artifact repository: s3://bucket or gs://bucket; without it the one that the workflow's record "
+        "names. Its keys are told by the record as well, for which the account needs get on workflows, and else looked "
+        "for below the workflow's name; with a prefix, such as s3://bucket/logs/, all below it is taken.",
     )
     kubeconfig: Path | None = Field(None, description="A kubeconfig, where not the pod's service account asks.")
     dead_letters: Literal["own", "all"] = Field(

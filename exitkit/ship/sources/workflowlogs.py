@@ -1,14 +1,18 @@
 """The logs of the workflow's containers, from the Kubernetes API and from Argo's archive."""
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from functools import partial
+from functools import cached_property, partial
 
-from exitkit.clients.argo.logs import log_keys
+from exitkit.argo.record import WorkflowRecord
+from exitkit.argo.record.archivedlogs import log_keys, repository
+from exitkit.clients.argo import record as reading
 from exitkit.clients.kubernetes import Kube, find
 from exitkit.clients.objectreader import ObjectReader
 from exitkit.context import Context
 from exitkit.errors import ActionError, ConfigError, Exhausted
+from exitkit.recordreader import NoRecords
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.pipeline.source import Source
 from exitkit.ship.sources import archive, pods
@@ -32,11 +36,12 @@ def sources(wanted: Selection, context: Context, longest: int) -> Iterator[Sourc
         lacks: list[Source] = []
         if with_archive:
             try:
-                store = stack.enter_context(closing(ObjectReader(_below(wanted.archive, context), context)))
-                found, lacks = _archived(store, kube, wanted, context, is_all=not with_pods)
+                recorded = _Recorded(kube, wanted, context)
+                store = stack.enter_context(closing(_opened(wanted, context, recorded)))
+                found, lacks = _archived(store, recorded, wanted, context, is_all=not with_pods)
             except Exhausted:
                 raise
-            except ActionError as error:
+            except (ActionError, ConfigError) as error:
                 yield _failing("archive", error)
         try:
             if with_pods:
@@ -51,8 +56,52 @@ def sources(wanted: Selection, context: Context, longest: int) -> Iterator[Sourc
         yield from lacks
 
 
+class _Recorded:
+    """The workflow's record, asked for where it is first needed: the run's, or by the cluster that the step names."""
+
+    def __init__(self, kube: Kube, wanted: Selection, context: Context) -> None:
+        self.kube, self.wanted, self.context = kube, wanted, context
+
+    @cached_property
+    def record(self) -> WorkflowRecord:
+        """Raises ActionError and ConfigError where it cannot be read, also where its nodes cannot."""
+        context = self.context
+        own = self.wanted.kubeconfig or isinstance(context.records, NoRecords)
+        record = None if own else context.record(needed=True)
+        if own:
+            record = reading.by_kube(self.kube, context.retry, context.workflow)
+        if record is None:
+            raise ActionError(context.records.note or "it did not come in time", reason="client")
+        if record.notes:
+            raise ActionError("; ".join(record.notes), reason="client")
+        return record
+
+
+def _opened(wanted: Selection, context: Context, recorded: _Recorded) -> ObjectReader:
+    """The repository that the step names, else the workflow's own. Raises ActionError and ConfigError."""
+    if wanted.archive:
+        return ObjectReader(_below(wanted.archive, context), context)
+    try:
+        own = repository(recorded.record)
+    except Exhausted:
+        raise
+    except (ActionError, ConfigError) as error:
+        told = "give archive, for the workflow's record, which would name it, cannot be read"
+        raise ActionError(f"{told}: {error}", reason="client") from None
+    if own is None:
+        raise ActionError(
+            "the workflow's record names no bucket of S3 or Google Cloud Storage: give archive", reason="client"
+        )
+    served = (
+        {}
+        if "AWS_ENDPOINT_URL_S3" in os.environ or "AWS_ENDPOINT_URL" in os.environ
+        else {"endpoint_url": own.endpoint_url}
+    )
+    return ObjectReader(_below(own.url, context), context, region=own.region, **served)
+
+
 def _archived(
-    store: ObjectReader, kube: Kube, wanted: Selection, context: Context, *, is_all: bool
+    store: ObjectReader, recorded: _Recorded, wanted: Selection, context: Context, *, is_all: bool
 ) -> tuple[Index, list[Source]]:
     """The archived logs, and what there is to tell of those that were not found or not looked for.
 
@@ -62,7 +111,7 @@ def _archived(
     if _has_prefix(wanted.archive):
         return found, []
     try:
-        keys = log_keys(kube, context.retry, context.workflow.namespace, context.workflow.name)
+        keys = log_keys(recorded.record)
     except Exhausted:
         raise
     except (ActionError, ConfigError) as error:

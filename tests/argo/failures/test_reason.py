@@ -76,3 +76,10 @@ def test_a_container_that_waited_or_went_with_its_pod_says_less_than_the_others(
             > consequence(read("pod deleted"))
             > consequence(read("main: Error (exit code 1)"))
         )
+
+
+@pytest.mark.parametrize("between", [" ", "\n", " \n", "\n\n"])
+def test_what_the_container_wrote_may_begin_with_a_line_end(between):
+    """Of which the space before may have been cut."""
+    end = read(f"main: Error (exit code 254):{between}An error occurred (AccessDenied)")
+    assert (end.exit_code, end.detail.strip()) == (254, "An error occurred (AccessDenied)")

@@ -126,12 +126,46 @@ def test_an_answer_that_was_lost_is_asked_for_again():
     assert store.asked == [["a", "b"], ["a", "b"], ["b"], ["b"]]
 
 
-@pytest.mark.parametrize("lost", [Retryable("reset"), Unknown("lost")])
-def test_what_failed_is_refused_also_where_an_answer_was_lost(lost):
-    """Before it or after it: what is known of each stays known, and does not end the whole."""
-    for answers in ((lost, later("b")), (later("b"), lost)):
+def test_what_failed_is_refused_also_where_nothing_left_before():
+    """What is known of each stays known, and does not end the whole."""
+    _, retry = fresh(attempts=3)
+    assert delete_all(retry, ["a", "b"], str, Store(Retryable("reset"), later("b"))) == DeletionOutcome(
+        gone=[], refused=[Refusal("b", "SlowDown")]
+    )
+
+
+@pytest.mark.parametrize("lost", [Retryable("no answer", doubt=True), Unknown("lost")])
+def test_a_word_to_come_later_does_not_settle_what_was_lost_before(lost):
+    """The server was too busy to look, so that the request without an answer may be what took it; a refusal settles it."""
+    _, retry = fresh(attempts=3)
+    outcome = delete_all(retry, ["a", "b"], str, Store(lost, later("b")))
+    assert (outcome.refused, list(outcome.unknown)) == ([], ["b"])
+    _, retry = fresh(attempts=3)
+    outcome = delete_all(retry, ["a", "b"], str, Store(lost, PartialResult(refused=[Refusal("b", "locked")])))
+    assert (outcome.refused, list(outcome.unknown)) == ([Refusal("b", "locked")], [])
+
+
+@pytest.mark.parametrize("lost", [Retryable("no answer", doubt=True), Unknown("lost")])
+def test_what_was_lost_before_the_server_was_too_busy_may_have_gone(lost):
+    """The wait for a busy server ends with the time there is, and what came before it is not forgotten."""
+    _, retry = fresh(seconds=30)
+    answers = [lost, *[Retryable("429", reason="rate", after=20.0)] * 3]
+    with pytest.raises(Unknown, match="it may have arrived"):
+        delete_all(retry, ["a", "b"], str, Store(*answers))
+    _, retry = fresh(seconds=30)
+    with pytest.raises(Exhausted):
+        delete_all(retry, ["a", "b"], str, Store(*answers[1:]))
+
+
+def test_what_failed_and_then_got_no_answer_may_have_gone():
+    """A connection that broke before anything was sent deletes nothing; an answer that is lost may have been a yes."""
+    for lost, refused, unknown in (
+        (Retryable("reset"), [Refusal("b", "SlowDown")], []),
+        (Unknown("lost"), [], ["b"]),
+    ):
         _, retry = fresh(attempts=3)
-        assert delete_all(retry, ["a", "b"], str, Store(*answers)).refused == [Refusal("b", "SlowDown")]
+        outcome = delete_all(retry, ["a", "b"], str, Store(later("b"), lost))
+        assert (outcome.refused, list(outcome.unknown)) == (refused, unknown)
 
 
 def test_an_answer_that_comes_too_late_changes_nothing():
@@ -205,11 +239,12 @@ def test_a_tally_tells_counts_reasons_and_examples():
         "found": 5,
         "deleted": 3,
         "gone": 1,
+        "unknown": 0,
         "refused": {"locked": 1},
         "bytes": 2048,
         "examples": ["x", "y"],
     }
-    assert set(facts) - set(tally.facts(dry_run=True)) == {"deleted", "gone"}
+    assert set(facts) - set(tally.facts(dry_run=True)) == {"deleted", "gone", "unknown"}
     assert tally.why == ["a\\n: locked"]
 
 

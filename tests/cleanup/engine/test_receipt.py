@@ -317,6 +317,6 @@ def test_a_full_disk_is_told():
         pytest.skip("there is no /dev/full here")
     from exitkit.clients.appendfile import _File
 
-    with receipt(_File(Path("/dev/full").open("ab"))) as list_:
+    with receipt(_File(Path("/dev/full").open("ab", buffering=0))) as list_:
         list_.write(["a"])
     assert list_.failure == "the receipt is not complete: no space left on device"

@@ -4,7 +4,7 @@ import contextlib
 import json
 import random
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
@@ -279,6 +279,50 @@ def test_an_error_lets_those_under_way_land_and_counts_them(in_flight, seed, bro
     assert clock.begun == []
     assert error.facts["deleted"] == len(shelf.went) >= 3 * broken - 3 * in_flight
     assert not shelf.looking
+
+
+@pytest.mark.parametrize("in_flight", [1, 4])
+@pytest.mark.parametrize("then", [None, Exhausted("no answer, while it was only read", reason="timeout")])
+def test_what_got_no_answer_is_counted_by_itself(in_flight, then):
+    """It may have gone, whatever else ended the cleanup: neither deleted nor left, and the step is unknown."""
+
+    class Ending(Shelf):
+        def find(self, context):
+            yield from super().find(context)
+            if then is not None:
+                raise then
+
+    shelf = Ending(stacks(3, 3, 3, 3), in_flight=in_flight, breaks={"n9": Unknown("no verdict within 2.0 s")})
+    error = refused(shelf, kind=Unknown)
+    assert {key: error.facts[key] for key in ("found", "deleted", "unknown")} == {
+        "found": 12,
+        "deleted": 9,
+        "unknown": 3,
+    }
+    assert str(error).endswith("; of 12 found, 9 were deleted and 3 may have gone")
+
+
+def test_what_an_answer_leaves_in_doubt_makes_the_step_unknown():
+    """A request for each may fail for some alone."""
+
+    class Doubtful(Shelf):
+        def delete(self, batch, context, most):
+            return replace(super().delete(batch, context, most), unknown=["n1"])
+
+    error = refused(Doubtful(stacks(3)), kind=Unknown)
+    assert (error.facts["deleted"], error.facts["unknown"]) == (2, 1)
+
+
+def test_what_was_under_way_when_nobody_waited_any_more_is_unknown():
+    """The store is silent for longer than the step may take; the counts are told all the same."""
+    clock = FakeClock()
+    shelf = Shelf(stacks(3, 3, 3), before=lambda names: names[0] == "n0" or (sending(), clock.sleep(1000)))
+    context = made(clock, seconds=10)
+    with pytest.raises(Unknown) as caught:
+        context.retry.whole(lambda: carry_out(shelf, context))
+    facts = caught.value.facts
+    assert (facts["found"], facts["deleted"], facts["unknown"], facts["complete"]) == (9, 3, 6, False)
+    assert "of 9 found, 3 were deleted and 6 may have gone" in str(caught.value)
 
 
 @pytest.mark.parametrize("more", [0, 6])

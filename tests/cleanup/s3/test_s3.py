@@ -15,6 +15,7 @@ from exitkit.errors import ActionError, ConfigError, Exhausted, Skip, Unknown
 from exitkit.plan.registry import prefix
 from exitkit.retry import RetryPolicy
 from exitkit.settings import SettingsError, load
+from exitkit.store.place import open_store
 from exitkit.testing import ScriptedHTTP, context, failed_workflow
 from exitkit.testing.http import answer, break_off
 
@@ -310,7 +311,7 @@ def test_what_all_went_without_an_answer_is_a_success(account):
 def test_a_second_look_that_fails_leaves_it_unknown(account):
     """And `deleted 0` is not all that is said."""
     with ScriptedHTTP([listing(3), break_off(), answer(403, "<Error><Code>AccessDenied</Code></Error>")]) as server:
-        with pytest.raises(Unknown, match="3 may be gone or not") as caught:
+        with pytest.raises(Unknown, match="0 were deleted and 3 may have gone") as caught:
             s3(endpoint_url=server.url).run(context(terms=ONCE))
     assert caught.value.facts["unknown"] == 3
 
@@ -383,6 +384,26 @@ def test_a_receipt_in_the_bucket_lists_what_went(client):
     data = client.get_object(Bucket="models", Key="audit/receipt.ndjson.gz")["Body"].read()
     listed = [json.loads(line)["deleted"] for line in gzip.decompress(data).splitlines()]
     assert sorted(listed) == sorted(f"s3://models/runs/{NAME}/{key}" for key in ODD)
+
+
+def test_a_second_runs_receipt_takes_no_place_of_the_first_ones(client, tmp_path):
+    """It writes none where nothing was left to delete, and else one beside it."""
+    for key in keys(client):
+        client.delete_object(Bucket="models", Key=key)
+    place = "s3://models/audit/receipt.ndjson.gz"
+
+    def run(*left):
+        for key in left:
+            client.put_object(Bucket="models", Key=key, Body=b"x")
+        s3(receipt=place).run(context(state=open_store(str(tmp_path))))
+        listed = [one for one in keys(client) if one.startswith("audit/")]
+        bodies = (client.get_object(Bucket="models", Key=key)["Body"].read() for key in listed)
+        return sorted(json.loads(gzip.decompress(body))["deleted"].removeprefix("s3://models/") for body in bodies)
+
+    one, other = f"runs/{NAME}/1", f"runs/{NAME}/2"
+    assert run(one) == [one]
+    assert run() == [one]
+    assert run(other) == [one, other]
 
 
 def test_a_receipt_that_cannot_be_written_stops_everything(client):

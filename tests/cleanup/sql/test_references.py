@@ -150,3 +150,18 @@ def test_the_column_of_the_age_is_one_of_the_table(database, tmp_path):
     with pytest.raises(ActionError, match="correct age_column"):
         step(tmp_path, age_column="now", older_than="1d").run(context())
     assert count(database, "runs") == 3
+
+
+@pytest.mark.parametrize("table", ["runs", "steps"])
+def test_a_trigger_is_told_as_nobody_counts_what_it_changes(database, tmp_path, table):
+    """Of the table itself, or of one whose rows go along; in the dry run and in the result."""
+    database(
+        "CREATE TABLE steps (id INTEGER PRIMARY KEY, run REFERENCES runs ON DELETE CASCADE)",
+        "INSERT INTO steps (run) VALUES (1)",
+        "CREATE TABLE kept (workflow TEXT)",
+        f"CREATE TRIGGER clears AFTER DELETE ON {table} BEGIN DELETE FROM kept; END",
+        f"CREATE TRIGGER copies AFTER INSERT ON {table} BEGIN INSERT INTO kept VALUES ('x'); END",
+    )
+    for dry_run in (True, False):
+        result = step(tmp_path).run(context(dry_run=dry_run))
+        assert result.notes == (f"main.{table} has the trigger clears, and what that changes is not counted",)

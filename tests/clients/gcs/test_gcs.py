@@ -165,8 +165,8 @@ def test_an_object_is_read_with_its_generation(scripted):
     with server:
         found = place().get("a/b", limit=10)
         assert (found.body, found.version, found.truncated) == (b"abc", "7", False)
-        assert place().replace("a/b", b"x", "7") is True
-        assert place().replace("a/b", b"x", "7") is False
+        assert place().replace("a/b", b"x", "7") == "7"
+        assert place().replace("a/b", b"x", "7") == ""
         with pytest.raises(NoSuchObject):
             place().get("a/b", limit=10)
         place().remove("a/b")

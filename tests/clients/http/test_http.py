@@ -189,6 +189,24 @@ def test_what_fails_after_the_first_byte_is_unknown(step):
             assert caught.value.reason in ("network", "timeout")
 
 
+@pytest.mark.parametrize("step", [hang(), answer(502), answer(504)], ids=["silence", "502", "504"])
+def test_what_was_asked_to_change_something_is_in_doubt(step):
+    """Where no verdict came; what was only read has changed nothing, whatever method asked for it."""
+    for method, reads, doubt in (
+        ("PUT", None, True),
+        ("DELETE", None, True),
+        ("GET", None, False),
+        ("POST", True, False),
+    ):
+        with ScriptedHTTP([step]) as server, pytest.raises(Retryable) as caught:
+            http.check(
+                http.request(method, server.url, what="store", idempotent=True, reads=reads, timeout=SHORT),
+                "store",
+                idempotent=True,
+            )
+        assert caught.value.doubt is doubt
+
+
 def test_interim_answers_are_passed_over():
     """Early hints are not taken for the answer."""
 

@@ -204,8 +204,8 @@ def test_a_version_is_replaced_only_by_its_tag():
     gone = answer(404, "<Error><Code>NoSuchKey</Code></Error>")
     with ScriptedHTTP([answer(200, headers={"ETag": '"e2"'}), changed, gone]) as server:
         place = bucket(server)
-        assert place.replace("k", b"x", '"e1"') is True
-        assert place.replace("k", b"x", '"e1"') is False
+        assert place.replace("k", b"x", '"e1"') == '"e2"'
+        assert place.replace("k", b"x", '"e1"') == ""
         with pytest.raises(NoSuchObject):
             place.get("k", limit=100)
     assert [one.headers.get("if-match") for one in server.requests] == ['"e1"', '"e1"', None]

@@ -170,6 +170,16 @@ class Mute(Exception):
         raise RuntimeError
 
 
+class Rude(Exception):
+    def __str__(self) -> str:
+        raise SystemExit(7)
+
+
+class RudeFailure(ActionError):
+    def __str__(self) -> str:
+        raise SystemExit(7)
+
+
 class _Wild(Mapping[str, object]):
     def __getitem__(self, key: str) -> object:
         raise RuntimeError
@@ -237,6 +247,10 @@ WAYS: dict[str, Callable[[Script, Context], Any]] = {
     "later": lambda one, context: context.retry(lambda: _raise(Retryable("503", reason="rate", after=float(one.say)))),
     "bug-mute": lambda _, __: _raise(Mute()),
     "fail-mute": lambda _, __: _raise(MuteFailure()),
+    "bug-rude": lambda _, __: _raise(Rude()),
+    "fail-rude": lambda _, __: _raise(RudeFailure("x")),
+    "fail-long": lambda _, __: _raise(ActionError("x" * 1_000_000)),
+    "long": lambda _, __: Result("x" * 1_000_000),
     "wild": lambda _, __: Result(_Strange(), _Wild(), _Wild()),  # type: ignore[arg-type]
     "endless": lambda _, __: Result("x", {str(number): number for number in range(20_000)}),
     "longwinded": lambda _, __: Result("x", {str(number): "x" * 100_000 for number in range(100)}),

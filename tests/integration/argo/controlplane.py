@@ -103,16 +103,20 @@ class ControlPlane:
 
     def start(self):
         """Raises RuntimeError with the log of what does not come up."""
-        etcd = f"http://127.0.0.1:{free_port()}"
-        self._run("etcd", *self._etcd(etcd))
-        apiserver = self._run("kube-apiserver", *self._apiserver(etcd))
-        self._wait(self._is_ready, apiserver, "kube-apiserver")
+        self.start_api()
         self._install()
         token = self.admin.token_of("argo", "argo")
         (self.folder / "kubeconfig").write_text(yaml.safe_dump(kubeconfig(self.url, token)))
         environ = {**os.environ, "LEADER_ELECTION_DISABLE": "true", "DEFAULT_REQUEUE_TIME": "100ms"}
         words = ["--executor-image", "argoexec", "--qps", "500", "--burst", "1000", "--namespace", "argo"]
         self._run("workflow-controller", "--kubeconfig", str(self.folder / "kubeconfig"), *words, env=environ)
+
+    def start_api(self):
+        """The API server with its etcd, and nothing that acts on what is in it. Raises RuntimeError."""
+        etcd = f"http://127.0.0.1:{free_port()}"
+        self._run("etcd", *self._etcd(etcd))
+        apiserver = self._run("kube-apiserver", *self._apiserver(etcd))
+        self._wait(self._is_ready, apiserver, "kube-apiserver")
 
     def as_account(self, namespace, account):
         """The API as a service account sees it."""

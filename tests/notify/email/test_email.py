@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
 from exitkit.notify.email import Email, addresses
 from exitkit.notify.email.posting import server_of
-from exitkit.receipts import Folder
 from exitkit.retry import RetryPolicy
+from exitkit.store.place import open_store
 from exitkit.testing import ActionContract
 from exitkit.testing.clock import FakeClock
 from exitkit.testing.http import ScriptedHTTP
@@ -353,11 +353,12 @@ def test_who_has_it_stands_in_the_error_and_in_the_receipt(tmp_path):
     """The error speaks only of who has it not, and a second run writes to nobody else."""
     later = Session(refuse={"slow@example.com": "450 4.7.1 greylisted"})
     both = ["ops@example.com", "slow@example.com"]
-    state = Folder(tmp_path)
+    state = open_store(str(tmp_path))
     with ScriptedSMTP([later, Session()]) as server:
         with pytest.raises(Exhausted) as caught:
             to(server, to=both).run(context(terms=RetryPolicy(attempts=1), state=state))
         assert "ops@example.com" not in str(caught.value)
+        assert str(caught.value).startswith("for slow@example.com: ")
         assert "slow@example.com: 450" in str(caught.value)
         assert caught.value.facts["recipients"] == ["ops@example.com"]
         assert caught.value.notes == ("sent to ops@example.com",)
@@ -372,10 +373,11 @@ def test_who_has_it_is_known_also_where_the_rest_is_in_doubt(tmp_path):
     """Greylisted first, and the verdict lost then: a resend is for the one in doubt alone."""
     later = Session(refuse={"slow@example.com": "450 4.7.1 greylisted"})
     both = ["ops@example.com", "slow@example.com"]
-    state = Folder(tmp_path)
+    state = open_store(str(tmp_path))
     with ScriptedSMTP([later, Session(drop="dot"), Session()]) as server:
         with pytest.raises(Unknown) as caught:
             to(server, to=both).run(context(state=state))
+        assert str(caught.value).startswith("for slow@example.com: ")  # a fallback says so, and nothing of the other
         assert caught.value.facts["recipients"] == ["ops@example.com"]
         to(server, to=both).run(context(state=state, terms=RetryPolicy(resend=True)))
     assert [one.recipients for one in server.envelopes] == [

@@ -471,6 +471,25 @@ def test_each_refusal_of_who_we_are_has_its_own_advice(session, options, told):
     assert re.search(told, str(error)), str(error)
 
 
+@pytest.mark.parametrize(
+    ("words", "options", "told"),
+    [
+        ("554 5.7.1 <b@example.com>: Relay access denied", {}, "from whoever has not logged in: give username"),
+        (
+            "550 5.7.54 SMTP; Unable to relay recipient",
+            {"username": "me", "password": "pw-1234"},
+            "from this login, or",
+        ),
+        ("550 5.7.1 Authentication required", {}, "give username and password, or a token"),
+        ("550 5.1.1 no such user", {}, "no such user$"),
+    ],
+)
+def test_a_recipient_that_is_refused_for_who_we_are_has_its_advice(words, options, told):
+    """The code alone does not tell it from one that is not there."""
+    with ScriptedSMTP([Session(refuse={"a@example.com": words})]) as server:
+        assert re.search(told, str(error_of(lambda: send(server, **options))))
+
+
 def test_a_refusal_at_ehlo_is_told_and_not_hidden_by_another_command():
     """HELO is for servers that do not know EHLO; of a 421 the words are what matters."""
     with ScriptedSMTP([Session(ehlo="421 4.7.0 too many connections from you")]) as server:

@@ -5,8 +5,9 @@ from pydantic import ValidationError
 
 from exitkit.errors import ActionError, Exhausted, Unknown
 from exitkit.notify.slack import Slack, client
-from exitkit.receipts import Folder, Receipt
 from exitkit.retry import RetryPolicy
+from exitkit.store.place import open_store
+from exitkit.store.receipt import Receipt, encode, name_of
 from exitkit.testing import ActionContract
 from exitkit.testing.clock import FakeClock
 from exitkit.testing.http import ScriptedHTTP, answer, answer_json, close
@@ -218,8 +219,9 @@ def test_a_webhook_in_doubt_is_sent_again_only_where_that_is_asked_for():
 
 def test_an_earlier_run_that_was_killed_is_looked_up_first(tmp_path):
     """A receipt of an intent is a doubt, and the channel knows."""
-    scene = context(state=Folder(tmp_path))
-    scene.state.write(scene.delivery, Receipt("intent", 1.0))
+    scene = context(state=open_store(str(tmp_path)))
+    receipt = encode(Receipt("intent", 1.0), scene.delivery)
+    scene.state.overwrite(scene.deadline, name_of(scene.delivery), receipt)
     with ScriptedHTTP([answer_json(found(scene.delivery))]) as server:
         assert bot(server).run(scene).duplicate
 

@@ -49,7 +49,7 @@ def test_the_head_says_who_ended_how_and_when():
     text = as_markdown(context(*THREE, duration=252.0, creation_timestamp=NOON))
     head = text.partition("## ")[0]
     assert head.startswith("# ❌ etl-x7k2 failed\n")
-    for told in ("Status: Failed", "Namespace: data", "Duration: 4m 12s", "Created: 2026-11-23 12:00:00 UTC"):
+    for told in ("Status: Failed", "Namespace: data", "Argo's duration: 4m 12s", "Created: 2026-11-23 12:00:00 UTC"):
         assert told in head
 
 

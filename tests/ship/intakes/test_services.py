@@ -1,6 +1,7 @@
 """Each leaf that speaks HTTP, against a service that holds its documented limits and keeps what it takes."""
 
 import json
+import threading
 import time
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import pytest
 
 from exitkit.errors import ActionError, Unknown
 from exitkit.plan import registry
-from exitkit.receipts import Folder, Nowhere
 from exitkit.retry import RetryPolicy
+from exitkit.retry.clock import Clock, Deadline
 from exitkit.settings import load
+from exitkit.store.place import open_store
 from exitkit.testing import context, failed_workflow
 
 HARD = [
@@ -66,7 +68,7 @@ def ship(service, tmp_path, clock, *names, state=None, resend=False, seconds=300
     workflow = failed_workflow(creation_timestamp=moment, duration="30")
     terms = RetryPolicy(attempts=5, resend=resend)
     made = load(registry.find(leaf), given, {}, "X_")
-    return made.run(context(clock=clock, workflow=workflow, state=state or Nowhere(), terms=terms, seconds=seconds))
+    return made.run(context(clock=clock, workflow=workflow, state=state, terms=terms, seconds=seconds))
 
 
 def text(record):
@@ -192,7 +194,7 @@ def test_receipts_keep_a_second_run_from_shipping_again(service, tmp_path, clock
     """Where the service would keep what comes twice; only what is new goes, also of a log that has grown."""
     name, server = service
     path, lines, _ = log
-    state = Folder(tmp_path / "state")
+    state = open_store(str(tmp_path / "state"))
     ship(service, tmp_path, clock, path, state=state)
     with Path(path).open("a") as file:
         file.write(f"{lines[-1]} and more\n")
@@ -211,7 +213,7 @@ def test_receipts_keep_a_second_run_from_shipping_again(service, tmp_path, clock
 
 def test_receipts_of_another_file_mean_nothing(bulk_http, tmp_path, clock, log):
     """Its first line is another; all of it goes, and the report says why."""
-    service, state = ("bulk_http", bulk_http), Folder(tmp_path / "state")
+    service, state = ("bulk_http", bulk_http), open_store(str(tmp_path / "state"))
     ship(service, tmp_path, clock, log[0], state=state)
     (tmp_path / "log").write_text("something else\nand more\n")
     result = ship(service, tmp_path, clock, log[0], state=state)
@@ -221,13 +223,62 @@ def test_receipts_of_another_file_mean_nothing(bulk_http, tmp_path, clock, log):
 
 def test_what_may_have_arrived_is_not_sent_by_a_second_run_unless_that_is_asked_for(bulk_http, tmp_path, clock, log):
     """It is unknown in the first, and counts as sent; `retry.resend` sends it."""
-    service, state = ("bulk_http", bulk_http), Folder(tmp_path / "state")
+    service, state = ("bulk_http", bulk_http), open_store(str(tmp_path / "state"))
     bulk_http.next(drop=True, stored=True)
     with pytest.raises(Unknown) as told:
         ship(service, tmp_path, clock, log[0], state=state)
     assert told.value.facts["unknown"] == len(log[1]) == len(bulk_http.records)
     assert ship(service, tmp_path, clock, log[0], state=state).duplicate
     assert len(bulk_http.records) == len(log[1])
+
+
+def test_a_run_that_was_killed_while_it_shipped_is_told_of(bulk_http, tmp_path, clock, log):
+    """What it sent last may be there twice; all that it noted is not sent again."""
+    service, state = ("bulk_http", bulk_http), open_store(str(tmp_path / "state"))
+    ship(service, tmp_path, clock, log[0], state=state)
+    (name,) = state.store.list("receipt.")
+    confirmed = state.store.get(name).data
+    state.overwrite(Deadline(100, clock), name, confirmed.replace(b'"confirmed"', b'"intent"'))
+    result = ship(service, tmp_path, clock, log[0], state=state)
+    assert result.duplicate
+    assert len(bulk_http.records) == len(log[1])
+    assert "an earlier run was ended while it shipped" in result.notes[0]
+
+
+def test_two_that_ship_the_same_at_once_ship_it_once(bulk_http, tmp_path, clock, log):
+    """The second waits for the first, and finds nothing new."""
+    service, where = ("bulk_http", bulk_http), str(tmp_path / "state")
+    results = []
+    threads = [
+        threading.Thread(
+            target=lambda: results.append(ship(service, tmp_path, Clock(), log[0], state=open_store(where)))
+        )
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(bulk_http.records) == len(log[1])
+    assert sorted(one.duplicate for one in results) == [False, True, True]
+
+
+@pytest.mark.parametrize("broken", ["file", "damaged"])
+def test_a_store_that_cannot_be_used_stops_no_shipment(bulk_http, tmp_path, clock, log, broken):
+    """It is told what a second run will do."""
+    (tmp_path / "state").mkdir()
+    service, where = ("bulk_http", bulk_http), tmp_path / "state"
+    if broken == "file":
+        (tmp_path / "state" / "file").write_text("x")
+        where = tmp_path / "state" / "file"
+    else:
+        ship(service, tmp_path, clock, log[0], state=open_store(str(where)))
+        for path in where.glob("sent.*"):
+            path.write_text('{"version": 1, "sent": [[0, "x"]')
+    result = ship(service, tmp_path, clock, log[0], state=open_store(str(where)))
+    assert result.facts["accepted"] == len(log[1])
+    told = "another run may deliver again" if broken == "file" else "an earlier run has sent something else"
+    assert any(told in note for note in result.notes)
 
 
 # A limit on the rate.

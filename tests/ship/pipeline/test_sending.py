@@ -174,3 +174,25 @@ def test_verdicts_are_counted_in_no_more_time_than_they_take_to_read():
     result = sender(Desk(answer=answer)).send(batch)
     assert sum(result.count(DUPLICATE, begin, end) for _, begin, end in result.chunks()) == 100_000
     assert not looks
+
+
+def test_more_than_ever_goes_at_a_time_is_no_question_of_time():
+    """429 for whatever is over a burst or a circuit breaker: it goes in halves, soon, and later batches are smaller."""
+
+    def answer(numbers, asked):
+        if len(numbers) > 300:
+            raise Retryable("429: data too large", reason="rate")
+
+    desk, clock = Desk(answer=answer), FakeClock()
+    result = sender(desk, clock=clock).send(batch_of(1000))
+    assert result.count(ACCEPTED) == 1000
+    assert result.fits == 2500
+    assert desk.has == list(range(1000))
+    assert clock.monotonic() < 20
+    assert desk.asked < 20
+
+
+def test_one_record_that_comes_too_fast_waits_as_long_as_there_is_time():
+    """It cannot go in halves, and is not refused for it."""
+    desk = Desk(answer=lambda _, asked: (_ for _ in ()).throw(Retryable("429", reason="rate")) if asked < 9 else None)
+    assert sender(desk, seconds=200).send(batch_of(1)).count(ACCEPTED) == 1

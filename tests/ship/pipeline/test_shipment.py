@@ -3,18 +3,21 @@
 import json
 from contextlib import nullcontext
 from dataclasses import replace
+from io import FileIO
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exitkit.argo.workflow import Workflow
+from exitkit.clients import appendfile
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted, Retryable, Skip, Unknown
 from exitkit.retry import Retry, RetryPolicy, sending
 from exitkit.retry.clock import Deadline
 from exitkit.ship.pipeline.batch import Answer, BatchRefused, BatchSender, TooLarge
 from exitkit.ship.pipeline.chunk import Chunk
+from exitkit.ship.pipeline.deadletters import DeadLetters
 from exitkit.ship.pipeline.shipment import Shipment
 from exitkit.ship.sources import Source
 from exitkit.testing.clock import FakeClock
@@ -568,6 +571,60 @@ def test_what_is_under_way_at_the_end_is_unknown(context):
     facts = told.value.facts
     assert (facts["accepted"], facts["unknown"]) == (1, 1)
     assert adds_up(facts)
+
+
+def test_what_was_under_way_when_nobody_waited_any_more_is_unknown(context):
+    """Who gives the step up tells its counts; what left is unknown, what did not is left."""
+    clock = context.deadline.clock
+
+    def answer(batch, number):
+        if number > 1:
+            sending()
+            clock.sleep(10_000)
+        return Answer()
+
+    shelf = Shelf(answer, most_records=1, in_flight=3)
+    with pytest.raises(Unknown) as told:
+        context.retry.whole(lambda: ship(shelf, _without_margin(context), source("a", *[1] * 9)))
+    facts = told.value.facts
+    assert adds_up(facts)
+    sent = len(shelf.batches)
+    assert (facts["accepted"], facts["unknown"]) == (1, sent - 1)
+    assert f"{sent - 1} of {facts['read']} records may or may not have arrived" in str(told.value)
+    assert facts["left"] == facts["read"] - sent > 0
+
+
+def _without_margin(context):
+    """Terms that end long after whoever waits for the step has given it up."""
+    return replace(context, retry=Retry(context.retry.terms, Deadline(100_000, context.deadline.clock)))
+
+
+def test_dead_letters_are_kept_as_far_as_the_disk_has_room(context, tmp_path, monkeypatch):
+    """A full disk takes the beginning: whole lines count as kept, and the next one begins on a line of its own."""
+    dead = tmp_path / "dead"
+    write, calls = FileIO.write, []
+
+    class Full(FileIO):
+        def write(self, data):
+            calls.append(len(data))
+            if len(calls) == 2:
+                raise OSError(28, "No space left on device")
+            return write(self, bytes(data)[:300] if len(calls) == 1 else data)
+
+    monkeypatch.setattr(appendfile.os, "fdopen", lambda fd, *_, **__: Full(fd, "ab"))
+    shelf = Shelf(
+        lambda batch, number: Answer(rejected=dict.fromkeys(range(len(batch)), "no")), dead_letter_bytes=10**6
+    )
+    letters = DeadLetters(str(dead), 10**6, shelf.target())
+    chunk = next(iter(source("a", 1, 1, 1, 1).chunks()))
+    letters.keep(chunk, "no")
+    letters.keep(chunk, "no")
+    letters.close()
+    lines = dead.read_text().splitlines()
+    whole = [line for line in lines if line.endswith("}")]
+    assert letters.kept == len([json.loads(line) for line in whole]) == len(lines) - 1
+    assert letters.kept + letters.lost == 2 * len(chunk)
+    assert list(letters.notes) == [f"not everything that was refused is kept in {dead}: no space left on device"]
 
 
 def test_a_source_that_breaks_with_an_error_of_the_system_keeps_all_counts(context):

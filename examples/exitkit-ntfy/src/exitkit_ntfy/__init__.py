@@ -1,11 +1,11 @@
 """ntfy (https://ntfy.sh or a server of your own), by its JSON API."""
 
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, field_validator
 
-from exitkit import Context, Message, Notify, Result
+from exitkit import ADDRESS, Context, Message, Notify, Result
 from exitkit.clients import http
 
 # https://docs.ntfy.sh/publish/#limitations: what is longer becomes an attached file.
@@ -17,8 +17,10 @@ _TAG = {"bad": "x", "other": "information_source", "good": "white_check_mark"}
 class Ntfy(Notify):
     """Push the message to an ntfy topic."""
 
-    server: str = Field("https://ntfy.sh", description="The server's URL.")
-    topic: SecretStr = Field(description="The topic; kept secret, as whoever knows it can read and publish.")
+    server: Annotated[str, ADDRESS] = Field("https://ntfy.sh", description="The server's URL.")
+    topic: Annotated[SecretStr, ADDRESS] = Field(
+        description="The topic; kept secret, as whoever knows it can read and publish."
+    )
     token: SecretStr | None = Field(None, description="An access token (tk_…), where the topic is protected.")
     urgency: Literal[1, 2, 3, 4, 5] | None = Field(
         None, description="ntfy's priority, from 1 to 5; by default 4 for a failure and 2 for a success."

@@ -1,35 +1,20 @@
-"""Where the nodes of a workflow say that its logs are."""
-
-import base64
-import gzip
-import json
+"""Where the record says that the workflow's logs are."""
 
 import pytest
 
-from exitkit.clients.argo.logs import LogKey, log_keys
-from exitkit.clients.kubernetes import Kube, find
-from exitkit.errors import ActionError
-from exitkit.testing import context
-from exitkit.testing.kube import ScriptedKube
+from exitkit.argo.record import read
+from exitkit.argo.record.archivedlogs import LogKey, Repository, log_keys, repository
 
 NAME = "w"
 
 
 @pytest.fixture
-def cluster():
-    with ScriptedKube() as made:
-        yield made
-
-
-@pytest.fixture
-def asked(cluster, tmp_path):
-    """Adds a workflow of this status, and asks for its keys."""
+def asked():
+    """Asks a workflow of this status for its keys."""
 
     def ask(status, annotations=None):
-        cluster.add("workflows", NAME, status=status, annotations=annotations)
-        path = str(cluster.kubeconfig(tmp_path))
-        with Kube(lambda: find.find(path, "", context().deadline.clock)) as kube:
-            return log_keys(kube, context().retry, "ml", NAME)
+        metadata = {"name": NAME, "annotations": annotations or {}}
+        return log_keys(read({"kind": "Workflow", "metadata": metadata, "status": status}))
 
     return ask
 
@@ -77,40 +62,32 @@ def test_pods_may_be_named_as_their_nodes(asked):
     assert asked({"nodes": nodes}, {"workflows.argoproj.io/pod-name-format": "v1"})[0].pod == "w-77"
 
 
-def test_nodes_may_be_packed(asked):
-    """As the controller does where they are too many for one object."""
-    packed = base64.b64encode(gzip.compress(json.dumps(node("w-1", log("a/main.log"))).encode())).decode()
-    assert [one.key for one in asked({"compressedNodes": packed})] == ["a/main.log"]
+def test_the_repository_is_the_workflows_own(record):
+    """With the address of a store that is not AWS's."""
+    assert repository(record("archive")) == Repository("s3://logs", "http://minio:9000", "")
+    assert repository(record("steps")) is None
 
 
 @pytest.mark.parametrize(
-    ("status", "why"),
+    ("kept", "expected"),
     [
-        ({"offloadNodeStatusVersion": "fnv:1"}, "in Argo's database"),
-        ({"compressedNodes": base64.b64encode(b"\x28\xb5\x2f\xfd\x00").decode()}, "otherwise than by gzip"),
-        ({"compressedNodes": "%"}, "cannot be read"),
-        ({"compressedNodes": base64.b64encode(b"\x1f\x8b no").decode()}, "cannot be read"),
-        ({"compressedNodes": base64.b64encode(gzip.compress(b"{")).decode()}, "cannot be read"),
+        ({"s3": {"bucket": "b", "endpoint": "s3.amazonaws.com"}}, None),
+        (
+            {"s3": {"bucket": "bkt", "endpoint": "s3.amazonaws.com", "region": "eu-central-1"}},
+            Repository("s3://bkt", "", "eu-central-1"),
+        ),
+        ({"s3": {"bucket": "bkt", "endpoint": "s3.eu-west-1.amazonaws.com"}}, Repository("s3://bkt")),
+        ({"s3": {"bucket": "bkt", "endpoint": "minio.argo:9000"}}, Repository("s3://bkt", "https://minio.argo:9000")),
+        ({"gcs": {"bucket": "bkt", "serviceAccountKeySecret": {"name": "x"}}}, Repository("gs://bkt")),
+        ({"azure": {"container": "c"}}, None),
+        ({"s3": {"bucket": "../x", "endpoint": "e"}}, None),
+        ({"s3": {"bucket": "bkt", "endpoint": "evil/@x"}}, Repository("s3://bkt")),
+        ({"s3": 7}, None),
     ],
 )
-def test_nodes_that_cannot_be_had_are_an_error(asked, status, why):
-    """That says why, so that the caller can look elsewhere."""
-    with pytest.raises(ActionError, match=why):
-        asked(status)
-
-
-def test_packed_nodes_do_not_fill_the_memory(asked, monkeypatch):
-    """However small they were packed."""
-    monkeypatch.setattr("exitkit.clients.argo.logs._MOST_NODES", 1000)
-    with pytest.raises(ActionError, match="more than"):
-        asked({"compressedNodes": base64.b64encode(gzip.compress(b" " * 2000)).decode()})
-
-
-def test_a_workflow_that_may_not_be_read_is_an_error(cluster, asked):
-    """With what is forbidden."""
-    cluster.forbidden.add("get workflows")
-    with pytest.raises(ActionError, match="forbidden"):
-        asked({})
+def test_a_store_that_is_read_and_one_that_is_not(kept, expected):
+    status = {"artifactRepositoryRef": {"artifactRepository": kept}}
+    assert repository(read({"kind": "Workflow", "metadata": {"name": NAME}, "status": status})) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,216 @@
+"""A log looked through in one pass: quickly over what is known and says nothing, closely at the few lines that are new and do."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, overload
+
+from exitkit.explain import head, ranking, shapes, signs, traces
+from exitkit.explain.candidate import ENDING, LAST, Candidate, Findings, judged
+from exitkit.explain.lines import Block, blocks, decoded
+from exitkit.explain.shapes import Shapes
+
+_AHEAD: Final = 60  # lines after a line that are looked at with it, so that a trace is whole where blocks meet
+_BEHIND: Final = 12
+_FREE: Final = 4000  # lines that are looked at closely wherever they stand
+_EACH: Final = 24  # after those, so many of each block
+_KEPT: Final = 3000  # of those looked at, so many are kept
+_SEEN: Final = 150_000  # shapes of this log that are remembered; then it begins anew
+_TRACEBACK: Final = b"Traceback (most recent call last)"
+_LEARNT: Final = 60_000  # shapes of a log that are learnt; far more than are kept
+
+
+def learn(pieces: Iterable[bytes]) -> Shapes:
+    """The shapes of the lines of a log of a run that passed."""
+    keys: dict[int, None] = {}
+    loose: set[int] = set()
+    for block in blocks(pieces):
+        coarse = shapes.coarse(block.text, codes=signs.signs().search(block.text) is not None)
+        new = [place for place, key in enumerate(coarse) if key not in keys]
+        if not new or len(keys) > _LEARNT:
+            continue
+        if len(keys) > _FREE:
+            new = _unlike(block.text, new, loose)
+        lines = block.text.split(b"\n")
+        for place in new:
+            if coarse[place] not in keys:
+                keys[coarse[place]] = None
+                keys[shapes.fine(lines[place])] = None
+    return Shapes.of(keys)
+
+
+def _unlike(text: bytes, places: list[int], seen: set[int]) -> list[int]:
+    """Those of the lines that are not like one seen before even in hex digits, of which ids are made."""
+    keys = shapes.loose(text)
+    if len(seen) > _SEEN:
+        seen.clear()
+    unlike = []
+    for place in places:
+        if keys[place] not in seen:
+            seen.add(keys[place])
+            unlike.append(place)
+    return unlike
+
+
+def findings(pieces: Iterable[bytes], against: Shapes) -> Findings:
+    """The lines of a log that may say why its run failed."""
+    scanner = _Scanner(against)
+    for window in _windows(blocks(pieces)):
+        scanner.look(window)
+    ending = scanner.findings.ending
+    if new := [(number, line) for number, line in ending if shapes.fine(line) not in against.runs]:
+        scanner.findings.ending = deque(new, ENDING)
+    return scanner.findings
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Lines of a log, of which those from `begin` to before `end` are to be looked at; `first` is the first one's number."""
+
+    first: int
+    lines: list[bytes]
+    begin: int
+    end: int
+
+
+def _windows(parts: Iterable[Block]) -> Iterator[_Window]:
+    """Blocks with some lines before and after each."""
+    lines: list[bytes] = []
+    first, begin = 1, 0
+    for block in parts:
+        lines = lines + block.text.split(b"\n")
+        end = max(begin, len(lines) - _AHEAD)
+        if end > begin:
+            yield _Window(first, lines, begin, end)
+        drop = max(0, end - _BEHIND)
+        lines, first, begin = lines[drop:], first + drop, end - drop
+    if begin < len(lines):
+        yield _Window(first, lines, begin, len(lines))
+
+
+class _Scanner:
+    def __init__(self, against: Shapes) -> None:
+        self.against = against
+        self.findings = Findings()
+        self.seen: set[int] = set()
+        self.loose: set[int] = set()
+        self.by_key: dict[int, Candidate] = {}
+        self.looked = 0
+        self.inside = 0  # number of the line up to which everything belongs to a trace that is known
+
+    def look(self, window: _Window) -> None:
+        mine = window.lines[window.begin : window.end]
+        self.findings.lines = window.first + window.end - 1
+        self._note(self.findings.last, window, range(max(window.begin, window.end - LAST), window.end))
+        text = b"\n".join(mine)
+        search = signs.signs().search
+        said = search(text) is not None
+        if not said and not self.against.runs:
+            self._note(self.findings.ending, window, range(max(window.begin, window.end - ENDING), window.end))
+            return
+        new = self._new(text, said=said)
+        self._note(self.findings.ending, window, [window.begin + place for place in new[-ENDING:]])
+        if self.looked > _FREE and len(new) > _EACH:
+            new = _unlike(text, new, self.loose)
+        marked = [place for place in new if search(mine[place]) is not None] if said and new else []
+        if said and _TRACEBACK in text:
+            marked = sorted({*marked, *_tracebacks(text)})
+        if self.looked > _FREE and len(marked) > _EACH:
+            marked = marked[: _EACH // 2] + marked[-_EACH // 2 :]
+        view = _Decoded(window.lines)
+        for place in marked:
+            self.looked += 1
+            self._candidate(window, view, window.begin + place)
+        if len(self.findings.candidates) > 2 * _KEPT:
+            self._drop()
+
+    def _new(self, text: bytes, *, said: bool) -> list[int]:
+        """The lines whose shapes were met neither in runs that passed nor before in this log."""
+        runs, seen = self.against.runs, self.seen
+        if len(seen) > _SEEN:
+            seen.clear()
+        new = []
+        for place, key in enumerate(shapes.coarse(text, codes=said)):
+            if key not in seen and key not in runs:
+                seen.add(key)
+                new.append(place)
+        return new
+
+    def _drop(self) -> None:
+        """Of too many candidates the first and the last stay, and between them the strongest."""
+        candidates = self.findings.candidates
+        ends = _KEPT // 4
+        middle = sorted(candidates[ends:-ends], key=ranking.strength, reverse=True)[: _KEPT // 2]
+        kept = [*candidates[:ends], *sorted(middle, key=lambda one: one.number), *candidates[-ends:]]
+        self.findings.candidates = kept
+        self.by_key = {one.key: one for one in kept}
+
+    def _note(self, ending: deque[tuple[int, bytes]], window: _Window, places: Iterable[int]) -> None:
+        for place in places:
+            line = window.lines[place]
+            if line.strip():
+                ending.append((window.first + place, line))
+
+    def _candidate(self, window: _Window, view: "_Decoded", place: int) -> None:
+        number = window.first + place
+        if number < self.inside:
+            return
+        line = view[place]
+        if traces.quoted(view, place) or traces.frame(line):
+            return
+        trace = traces.trace(view, place)
+        if trace is None:
+            self._add(window, view, place, None)
+            if line.rstrip().endswith(":") and place + 1 < len(window.lines) and window.lines[place + 1].strip():
+                self._add(window, view, place + 1, None, follows=True)
+            return
+        self.inside = window.first + trace.end
+        for thrown in trace.thrown:
+            self._add(window, view, thrown.index, thrown)
+        if not trace.thrown:
+            self._add(window, view, place, None)
+
+    def _add(
+        self, window: _Window, view: "_Decoded", place: int, thrown: traces.Thrown | None, *, follows: bool = False
+    ) -> None:
+        key = shapes.fine(window.lines[place])
+        if key in self.against.runs:
+            return
+        if known := self.by_key.get(key):
+            known.count += known.number != window.first + place
+            known.thrown = known.thrown or thrown
+            return
+        new = judged(window.first + place, view[place], key, thrown, follows=follows)
+        self.by_key[key] = new
+        self.findings.candidates.append(new)
+
+
+def _tracebacks(text: bytes) -> Iterator[int]:
+    """The lines with which tracebacks of Python begin: they are all alike, and what they end with is not."""
+    begin, place, met = 0, 0, 0
+    while met < _EACH and (at := text.find(_TRACEBACK, begin)) >= 0:
+        place += text.count(b"\n", begin, at)
+        yield place
+        begin, met = at + len(_TRACEBACK), met + 1
+
+
+class _Decoded(Sequence[str]):
+    """Lines as text without colours, each decoded where it is asked for."""
+
+    def __init__(self, lines: list[bytes]) -> None:
+        self.lines = lines
+        self.texts: dict[int, str] = {}
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self.lines)))]
+        if place not in self.texts:
+            self.texts[place] = head.bare(decoded(self.lines[place]))
+        return self.texts[place]

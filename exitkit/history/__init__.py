@@ -1,0 +1,170 @@
+"""What earlier runs of the same series left: how the last fifty ended, and what follows from that for this end.
+
+A series is what makes the same workflow again and again: a CronWorkflow, a WorkflowTemplate, or what the plan names.
+"""
+
+import hashlib
+import re
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+
+from exitkit.argo.failures.fingerprint import fingerprint
+from exitkit.argo.timestamp import write_moment
+from exitkit.argo.workflow import Workflow
+from exitkit.errors import Retryable
+from exitkit.history.ends import End, Ends, UnreadableHistory, decode, encode
+from exitkit.retry.clock import Deadline
+from exitkit.store import Store
+from exitkit.store.bounded import BoundedStore, StoreFailure
+
+_SLUG = re.compile(r"[^A-Za-z0-9]+")
+_LONGEST = 20.0
+"""Seconds for which others that end at the same time are made way for."""
+
+_ENDED = ("Succeeded", "Failed", "Error")
+
+
+def series_of(workflow: Workflow, named: str = "") -> str:
+    """What the workflow is one of: as the plan names it, else its CronWorkflow, else its template; "" if none is known."""
+    if named:
+        return f"{workflow.namespace}/{named}"
+    if workflow.cron:
+        return f"{workflow.namespace}/cron/{workflow.cron}"
+    return f"{workflow.namespace}/template/{workflow.workflow_template}" if workflow.workflow_template else ""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How this end stands to those before it."""
+
+    ends: Ends
+    """With this end."""
+    this: End
+    is_known: bool = True
+    """Whether the earlier ones could be asked for."""
+
+    @cached_property
+    def before(self) -> End | None:
+        """The end right before this one, or None where none is known."""
+        earlier = [end for end in self.ends.each if end != self.this and end.at <= self.this.at]
+        return earlier[-1] if earlier else None
+
+    @property
+    def word(self) -> str:
+        """FirstFailure, StillFailing, Fixed, or "" for a success that follows one, or follows nothing."""
+        failed_before = self.before is not None and self.before.failed
+        if self.this.failed:
+            return "StillFailing" if failed_before else "FirstFailure"
+        return "Fixed" if failed_before else ""
+
+    def facts(self) -> dict[str, object]:
+        """What templates and conditions read as `history`, in plain JSON types."""
+        last = self.ends.last_success(but=self.this)
+        return {
+            "failures_in_a_row": self.ends.failures_in_a_row() if self.this.failed else 0,
+            "last_success": None if last is None else last.facts(),
+            "usual_duration": self.ends.usual_duration(but=self.this),
+            "changed": self.before is not None and self.before.failed != self.this.failed,
+            "known": len(self.ends.each) - 1,
+        }
+
+
+class History:
+    """The history of one run's series, for several threads; asked for when somebody reads it, and once.
+
+    It raises nothing where the store fails: then nothing is known of earlier runs, and `notes` say so.
+    """
+
+    def __init__(self, store: BoundedStore, workflow: Workflow, series: str) -> None:
+        self.store, self.series = store, series
+        self.notes: tuple[str, ...] = ()
+        self._workflow = workflow
+        self._name = _name(series)
+        self._lock = threading.Lock()
+        self._standing: Standing | None = None
+        self._this: End | None = None
+
+    def standing(self, deadline: Deadline) -> Standing:
+        """How this end stands to the others, as far as they can be read."""
+        with self._lock:
+            if self._standing is None:
+                ends, is_known = Ends(), True
+                try:
+                    value = self.store.get(deadline, self._name)
+                    ends = self._decoded(value.data if value is not None else None)
+                except StoreFailure as failure:
+                    is_known = False
+                    self._note(f"nothing is known of earlier runs: {failure}")
+                this = self._end(deadline)
+                self._standing = Standing(ends.with_end(this), this, is_known)
+            return self._standing
+
+    def keep(self, deadline: Deadline) -> None:
+        """Add this end to the history, whoever else adds theirs at the same time."""
+        if self._workflow.status not in _ENDED or self._workflow.step:
+            return  # a step's own handler, or an end of which nobody knows how it was
+        this = self._end(deadline)
+
+        def add(store: Store) -> None:
+            value = store.get(self._name)
+            ends = self._decoded(value.data if value is not None else None)
+            if this.id in {end.id for end in ends.each}:
+                return  # by an earlier run of this handler, or by another step's
+            data = encode(ends.with_end(this), self.series)
+            if value is None:
+                done = store.put_if_absent(self._name, data)
+            else:
+                done = store.put_if_unchanged(self._name, data, value.version)
+            if not done:
+                raise Retryable("another run ends at the same time", reason="server")
+
+        try:
+            self.store.ask(deadline, add, longest=_LONGEST)
+        except StoreFailure as failure:
+            self._note(f"this end is not remembered: {failure}")
+
+    def _decoded(self, data: bytes | None) -> Ends:
+        """Raises StoreFailure for what is not ours to write over."""
+        if data is None:
+            return Ends()
+        ends = decode(data, self.series)
+        if isinstance(ends, UnreadableHistory):
+            if ends.keep:
+                raise StoreFailure(ends.why)
+            self._note(f"{ends.why}, and begins anew")
+            return Ends()
+        return ends
+
+    def _end(self, deadline: Deadline) -> End:
+        if self._this is None:
+            workflow, first = self._workflow, self._workflow.failures.first
+            ended = workflow.ended_at
+            self._this = End(
+                id=_id(workflow),
+                status=workflow.status or "Failed",
+                at=ended.timestamp() if ended is not None else deadline.clock.time(),
+                duration=workflow.duration,
+                cause=hashlib.sha256(fingerprint(first.message).encode("utf-8", "replace")).hexdigest()[:16]
+                if first
+                else "",
+                name=workflow.name,
+            )
+        return self._this
+
+    def _note(self, note: str) -> None:
+        if note not in self.notes:
+            self.notes = (*self.notes, note)
+
+
+def _name(series: str) -> str:
+    """A name that people recognise, and no other series has."""
+    slug = _SLUG.sub("-", series).strip("-")[-60:].strip("-")
+    return f"history.{slug}.{hashlib.sha256(series.encode('utf-8', 'replace')).hexdigest()[:16]}"
+
+
+def _id(workflow: Workflow) -> str:
+    """The same in every run for the same end of the same workflow."""
+    finished = max((one.finished_at for one in workflow.failures if one.finished_at), default=None)
+    parts = (workflow.uid or workflow.name, workflow.status, write_moment(finished) or "")
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:16]

@@ -1,0 +1,136 @@
+"""The last ends of a series, and how they stand in a store: JSON with its version, in whatever state that may be found."""
+
+import bisect
+import json
+import math
+import statistics
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from exitkit.argo.timestamp import write_moment
+from exitkit.store import MOST
+
+KEPT = 50
+_VERSION = 1
+
+
+@dataclass(frozen=True, order=True)
+class End:
+    """How one workflow of the series ended; `at` in Unix seconds, `duration` in seconds, `cause` the cause's fingerprint."""
+
+    at: float
+    id: str
+    status: str
+    duration: float | None = None
+    cause: str = ""
+    name: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return self.status != "Succeeded"
+
+    def facts(self) -> dict[str, object]:
+        moment = None
+        if 0 < self.at < 253_402_300_800:  # the year 10,000, which no calendar of Python's has
+            moment = write_moment(datetime.fromtimestamp(round(self.at, 3), UTC))
+        return {"name": self.name, "at": moment, "duration": self.duration}
+
+
+@dataclass(frozen=True)
+class UnreadableHistory:
+    """What stands where a history should; `keep` says that it is not ours to write over."""
+
+    why: str
+    keep: bool = False
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The last ends, in the order of their times.
+
+    `before` is how many failures led up to the first of them without a success between, and `count` how many ends there
+    have been.
+    """
+
+    each: tuple[End, ...] = ()
+    before: int = 0
+    count: int = 0
+
+    def with_end(self, end: End) -> "Ends":
+        """With one end more, once; the oldest is dropped where there are more than fifty."""
+        if end.id in {one.id for one in self.each}:
+            return self
+        each = list(self.each)
+        bisect.insort(each, end, key=lambda one: one.at)
+        return replace(self, each=tuple(each), count=self.count + 1).shortened(KEPT)
+
+    def shortened(self, most: int) -> "Ends":
+        gone = self.each[: max(0, len(self.each) - most)]
+        before = self.before
+        for end in gone:
+            before = before + 1 if end.failed else 0
+        return replace(self, each=self.each[len(gone) :], before=before)
+
+    def failures_in_a_row(self) -> int:
+        """Up to the last of them."""
+        row = 0
+        for end in reversed(self.each):
+            if not end.failed:
+                return row
+            row += 1
+        return row + self.before
+
+    def last_success(self, but: End) -> End | None:
+        return next((end for end in reversed(self.each) if not end.failed and end.id != but.id), None)
+
+    def usual_duration(self, but: End) -> float | None:
+        """Seconds: the median of the successes', or None where there is none."""
+        known = [end.duration for end in self.each if not end.failed and end.duration is not None and end.id != but.id]
+        return round(statistics.median(known), 3) if known else None
+
+
+def encode(ends: Ends, series: str) -> bytes:
+    """As JSON that is short enough to be read back, with fewer ends where their names are long."""
+    while True:
+        value = {
+            "version": _VERSION,
+            "series": series[:1000],
+            "count": ends.count,
+            "before": ends.before,
+            "ends": [[end.at, end.id, end.status, end.duration, end.cause, end.name[:253]] for end in ends.each],
+        }
+        data = json.dumps(value, separators=(",", ":")).encode("ascii")
+        if len(data) <= MOST or not ends.each:
+            return data
+        ends = ends.shortened(len(ends.each) // 2)
+
+
+def decode(data: bytes, series: str) -> Ends | UnreadableHistory:
+    """What stands there, in whatever state it is."""
+    damaged = UnreadableHistory("the history is not that of this series, or is damaged")
+    if len(data) > MOST:
+        return damaged
+    try:
+        found = json.loads(data)
+        version = found["version"]
+        if isinstance(version, int) and version > _VERSION:
+            return UnreadableHistory(f"the history is of a newer exitkit (version {version})", keep=True)
+        if version != _VERSION or found["series"] != series[:1000]:
+            return damaged
+        ends = tuple(_end(*one) for one in found["ends"])
+        count, before = int(found["count"]), int(found["before"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
+        return damaged
+    if before < 0 or count < len(ends) or list(ends) != sorted(ends, key=lambda end: end.at):
+        return damaged
+    return Ends(ends, before, count)
+
+
+def _end(at: object, identity: str, status: str, duration: float | None, cause: str, name: str) -> End:  # noqa: PLR0913, PLR0917 - a row
+    """Raises ValueError or TypeError for what is none."""
+    texts = (identity, status, cause, name)
+    if not isinstance(at, int | float) or not math.isfinite(at) or not all(isinstance(text, str) for text in texts):
+        raise ValueError("no end")
+    if duration is not None and not (isinstance(duration, int | float) and math.isfinite(duration)):
+        raise ValueError("no duration")
+    return End(float(at), identity, status, duration, cause, name)

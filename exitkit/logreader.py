@@ -1,0 +1,119 @@
+"""The lines of the failed steps' logs that say why, read once a run by whoever asks for them first.
+
+As with the record, what logs are read from hangs, lacks rights or is gone in some clusters, and none of that may cost or
+hold up a message: the reading begins together with the record's, and all wait for both no longer than for one.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Final, Protocol
+
+from exitkit.argo.failures import Failure, Failures
+from exitkit.errors import ActionError, ConfigError
+from exitkit.recordreader import PATIENCE
+from exitkit.retry.clock import Deadline
+from exitkit.text import redact
+
+if TYPE_CHECKING:
+    from exitkit.explain import LogLine
+
+CAUSES: Final = 3
+"""Of so many different failures the logs are read, the likeliest cause first."""
+
+LINES: Final = 10
+"""Lines of a log that are kept; a message shows three, a report all."""
+
+_SHARE: Final = 10  # of the time that is left, all wait a tenth at most
+_LONGEST: Final = 20.0  # seconds of a reading, for those who come later in the run
+
+Place = tuple[str, str]
+"""The names of a pod and a container."""
+
+Fetch = Callable[[Failure, Deadline], "Iterable[bytes]"]
+"""Gives the failure's log in pieces, as far as it is to be had by the deadline; raises what kept it from it."""
+
+
+class Logs(Protocol):
+    """Where the lines of a run are had from. `note` says why there are none, once that is known."""
+
+    @property
+    def note(self) -> str: ...
+    def begin(self, failures: Failures, deadline: Deadline) -> None: ...
+    def lines(self, failures: Failures, deadline: Deadline) -> "Mapping[Place, tuple[LogLine, ...]]": ...
+
+
+class NoLogs:
+    """None at all: nobody said where logs might be read."""
+
+    note = ""
+
+    def begin(self, failures: Failures, deadline: Deadline) -> None: ...
+
+    def lines(self, failures: Failures, deadline: Deadline) -> "Mapping[Place, tuple[LogLine, ...]]":  # noqa: ARG002 - of the protocol
+        return {}
+
+
+class LogReader:
+    """Reads each log in a thread of its own, within `deadline`; for several threads that ask."""
+
+    def __init__(self, fetch: Fetch, deadline: Deadline) -> None:
+        self.note = ""
+        self._fetch, self._deadline = fetch, deadline.within(deadline.remaining())  # one that `close` may cut
+        self._lock = threading.Lock()
+        self._until: float | None = None  # by the clock, up to when those wait who ask
+        self._read: dict[Place, tuple[LogLine, ...] | None] = {}  # None while it is being read
+        self._waiters: list[threading.Event] = []
+
+    def begin(self, failures: Failures, deadline: Deadline) -> None:
+        """Begin to read the logs of the first causes, those that nobody has begun with."""
+        wanted = [failure for failure in _first(failures) if failure.log not in self._read]
+        clock = self._deadline.clock
+        with self._lock:
+            if self._until is None:
+                self._until = clock.monotonic() + min(PATIENCE, deadline.remaining() / _SHARE)
+            wanted = [failure for failure in wanted if failure.log not in self._read]
+            self._read |= dict.fromkeys((failure.log for failure in wanted), None)
+        for failure in wanted:
+            clock.spawn(lambda failure=failure: self._explain(failure), "exitkit-log")  # type: ignore[misc]
+
+    def lines(self, failures: Failures, deadline: Deadline) -> "Mapping[Place, tuple[LogLine, ...]]":
+        """What the logs say that have come by now, or within the time that all wait for them. Never raises."""
+        self.begin(failures, deadline)
+        assert self._until is not None
+        places = [failure.log for failure in _first(failures)]
+        ready = threading.Event()
+        self._waiters.append(ready)
+        left = self._until - self._deadline.clock.monotonic()
+        if left > 0 and not self._have(places):
+            deadline.within(left).wait(ready, lambda: self._have(places))
+        if not self._have(places) and not self.note:
+            self.note = "they did not come in time"
+        return {place: lines for place in places if (lines := self._read.get(place))}
+
+    def close(self) -> None:
+        """Read on no longer: the run is over."""
+        self._deadline.cut(0)
+
+    def _have(self, places: list[Place]) -> bool:
+        return all(self._read[place] is not None for place in places)
+
+    def _explain(self, failure: Failure) -> None:
+        lines: tuple[LogLine, ...] = ()
+        try:
+            from exitkit.explain import rank
+
+            lines = rank(self._fetch(failure, self._deadline.within(_LONGEST)), top=LINES)
+        except (ActionError, ConfigError) as error:
+            self.note = self.note or redact.printable(redact.redact(str(error)), 300)
+        except Exception as error:  # whatever somebody's log made of it must not cost the run
+            self.note = self.note or f"they could not be read: {type(error).__name__}"
+        finally:
+            self._read[failure.log] = lines
+            for ready in tuple(self._waiters):
+                ready.set()
+
+
+def _first(failures: Failures) -> list[Failure]:
+    """One of each of the first causes that may have a log."""
+    firsts = (group.first for group in failures.groups[: 2 * CAUSES])
+    return [failure for failure in firsts if failure.has_log][:CAUSES]

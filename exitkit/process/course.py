@@ -1,0 +1,118 @@
+"""The course of a run, worked out once: its spans, critical path and bill, for every form in which it is told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from exitkit.argo.record import WorkflowRecord
+from exitkit.process.bill import Bill, Prices, bill
+from exitkit.process.criticalpath import Segment, critical_path
+from exitkit.process.spans import NodeSpan, Spans
+from exitkit.text.safe import line
+
+_NAME = 200
+_MOST_SPANS = 2000  # in JSON, for which a reader has no more use than for a summary
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """What a record tells of times and costs. Empty for None and for a record without nodes."""
+
+    record: WorkflowRecord | None
+    prices: Prices | None = None
+
+    @cached_property
+    def spans(self) -> Spans:
+        return Spans(self.record.nodes.values() if self.record else ())
+
+    @cached_property
+    def path(self) -> tuple[Segment, ...]:
+        return critical_path(self.spans)
+
+    @cached_property
+    def bill(self) -> Bill | None:
+        """None without prices, and where no pod tells what it had."""
+        made = bill(self.spans, self.prices) if self.prices else None
+        return made if made and made.hours else None
+
+    @cached_property
+    def slowest(self) -> tuple[NodeSpan, ...]:
+        """What did something itself, hooks aside, the longest first."""
+        return tuple(
+            sorted((span for span in self.spans if span.does and not span.hook), key=lambda span: -span.seconds)
+        )
+
+    def as_json(self) -> dict[str, object]:
+        """`timeline` in Unix-independent times (RFC 3339), at most 2,000 spans; `criticalPath`; `bill`. {} if empty."""
+        if not self.spans:
+            return {}
+        made: dict[str, object] = {
+            "startedAt": rfc3339(self.spans.start),
+            "finishedAt": rfc3339(self.spans.end),
+            "seconds": self.spans.seconds,
+            "timeline": [_span(span) for span in self.spans[:_MOST_SPANS]],
+            "timelineTotal": len(self.spans),
+            "criticalPath": [_segment(segment) for segment in self.path],
+        }
+        if self.bill:
+            made["bill"] = _bill(self.bill)
+        return made
+
+
+def rfc3339(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+def _span(span: NodeSpan) -> dict[str, Any]:
+    node = span.node
+    facts = {
+        "id": node.id,
+        "parent": span.parent,
+        "name": line(node.display_name, _NAME),
+        "template": line(span.template, _NAME),
+        "type": span.type,
+        "phase": span.phase,
+        "startedAt": rfc3339(span.start),
+        "finishedAt": rfc3339(span.end) if node.finished_at else "",
+        "seconds": span.seconds,
+        "attempts": span.attempts if span.attempts > 1 else 0,
+        "exitCode": node.exit_code,
+        "host": line(node.host, _NAME),
+        "hook": span.hook,
+        "recovered": span.recovered,
+        "memoised": node.memoised,
+    }
+    return {
+        key: value
+        for key, value in facts.items()
+        if value or key == "seconds" or (key == "exitCode" and value is not None)
+    }
+
+
+def _segment(segment: Segment) -> dict[str, Any]:
+    step = line(segment.span.node.display_name, _NAME) if segment.span else ""
+    made = {"kind": segment.kind, "step": step, "startedAt": rfc3339(segment.start), "seconds": segment.seconds}
+    return {key: value for key, value in made.items() if value != ""}
+
+
+def _bill(made: Bill) -> Mapping[str, object]:
+    return {
+        "currency": made.currency,
+        "pricesOf": made.date,
+        "cost": round(made.cost, 6),
+        "retries": round(made.retries, 6),
+        "hours": {name: round(hours, 6) for name, hours in made.hours.items()},
+        "missing": list(made.missing),
+        "steps": [
+            {
+                "step": line(item.step, _NAME),
+                "pods": item.pods,
+                "cost": round(item.cost, 6),
+                "retries": round(item.retries, 6),
+                "seconds": item.seconds,
+            }
+            for item in made.items[:100]
+        ],
+    }

@@ -1,0 +1,276 @@
+"""What stands on the page, and in what order: what failed and why, then when, how long and for how much, then all else."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+from exitkit import message
+from exitkit.argo.failures import Failure, FailureGroup
+from exitkit.argo.workflow import Workflow
+from exitkit.context import Context, Entry
+from exitkit.message.severity import severity
+from exitkit.process.bill import Bill
+from exitkit.process.course import Course
+from exitkit.process.criticalpath import Segment
+from exitkit.process.report import html, timeline
+from exitkit.process.report.html import block, link, section, table, text
+from exitkit.process.spans import NodeSpan
+from exitkit.text.excerpt import excerpt
+from exitkit.text.safe import line, safe_values
+from exitkit.text.units import human_duration
+
+_MOST_GROUPS, _MOST_ROWS, _MOST_STEPS = 20, 50, 1000
+_SLOWEST = 10
+_MOST_ARTIFACTS = 200
+_LONGEST = 8000
+_GIST = 500
+
+
+def as_html(context: Context, course: Course) -> str:
+    """The page; without a record it has no times but those of the facts."""
+    workflow = context.workflow
+    shown = message.build(workflow, because=context.because)
+    return html.page(shown.title, _sections(context, workflow, shown, course))
+
+
+def _sections(context: Context, workflow: Workflow, shown: message.Message, course: Course) -> Iterator[str]:
+    yield _head(workflow, shown, course)
+    yield section("What failed, and why", "\n".join(_causes(workflow)))
+    if course.spans:
+        yield section("Timeline", f"{timeline.svg(course.spans, course.path)}{_KEY}")
+        yield section("The critical path", _path(course))
+        yield section("Slowest steps", _steps(course.slowest[:_SLOWEST], "Slowest steps", course))
+    if course.bill:
+        yield section("The bill", _bill(course.bill))
+    yield section("Failed, then succeeded when tried again", _failures(workflow.failures.recovered, workflow))
+    yield section("Failed exit handlers and hooks", _failures(workflow.failures.handlers, workflow))
+    yield section("Parameters", _values(workflow.parameters, "Parameters"))
+    yield section("Outputs", _values(workflow.outputs, "Outputs"))
+    yield section("Artifacts", _artifacts(course))
+    if course.spans:
+        every = _steps(course.spans[:_MOST_STEPS], "All steps", course, is_all=True)
+        yield section("All steps", html.folded(f"{len(course.spans):,} steps, in the order of their start", every))
+    yield section("What this exit handler did before", _entries(context.entries))
+    yield section("Labels", _values(workflow.labels, "Labels"))
+    notes = "".join(f"<li>{text(note, 1000)}</li>" for note in shown.footer())
+    yield section("Notes", f"<ul>{notes}</ul>" if notes else "")
+
+
+_KEY = (
+    '<p class="key faint"><span><i style="background:var(--ok)"></i>succeeded</span>'
+    '<span><i style="background:var(--bad)"></i>failed</span>'
+    '<span><i style="border:1px dashed var(--bad)"></i>failed, then succeeded</span>'
+    '<span><i style="background:var(--hook)"></i>hook</span>'
+    '<span><i style="background:var(--wait);opacity:.6"></i>waiting on the critical path</span>'
+    '<span><i style="background:var(--ink);height:.2rem"></i>the critical path</span></p>'
+)
+
+
+def _head(workflow: Workflow, shown: message.Message, course: Course) -> str:
+    lead = f'<p class="lead">{text(shown.summary, 1000)}</p>' if shown.summary else ""
+    facts = [
+        (label, text(value)) for label, value in shown.facts if label not in {"Status", "Duration"} or not course.spans
+    ]
+    if course.spans:
+        facts.insert(
+            0,
+            (
+                "Ran",
+                text(
+                    f"{human_duration(course.spans.seconds)}, {_moment(course.spans.start)} to {_moment(course.spans.end)} UTC"
+                ),
+            ),
+        )
+        did = [span for span in course.spans if span.does and not span.hook]
+        facts.append(("Steps", text(f"{len(did):,}" + (f", at most {_parallel(did)} at once" if len(did) > 1 else ""))))
+        if course.bill:
+            facts.append(("Cost", text(_money(course.bill.cost, course.bill.currency))))
+    if workflow.url:
+        facts.append(("Argo", link("Open in Argo", workflow.url)))
+    return f"<header>{html.badge(workflow.status)}<h1>{text(shown.title, 300)}</h1>{lead}{html.pairs(facts)}</header>"
+
+
+def _causes(workflow: Workflow) -> Iterator[str]:
+    """Each message once and whole, the likeliest cause first and unfolded."""
+    groups = workflow.failures.groups
+    for number, group in enumerate(groups[:_MOST_GROUPS]):
+        yield _cause(workflow, group, is_open=number < 3)
+    if len(groups) > _MOST_GROUPS:
+        yield f"<p>And {len(groups) - _MOST_GROUPS} more messages.</p>"
+    if not groups and workflow.failed:
+        yield "<p>Argo named no failed step.</p>"
+
+
+def _cause(workflow: Workflow, group: FailureGroup, *, is_open: bool) -> str:
+    first = message.redacted(group.first)
+    beside = [*first.remarks, *([f"{_time(first.finished_at)} UTC"] if first.finished_at else [])]
+    beside += [f"{group.count} steps with this message"] if group.count > 1 else []
+    summary = f"<strong>{text(first.name)}</strong> <span class=faint>{text(' · '.join(beside), 500)}</span><br>{text(first.gist, _GIST) or 'It failed without a message.'}"
+    detail = excerpt(first.detail, _LONGEST)
+    content = (
+        block(detail, f"Message of {first.name}")
+        if detail and ("\n" in detail or not first.gist.startswith(line(detail, _GIST)))
+        else ""
+    )
+    if group.count > 1:
+        names = ", ".join(text(failure.name) for failure in group.failures[1:21])
+        content += f"<p>Also: {names}{f' and {group.count - 21} more' if group.count > 21 else ''}</p>"
+    content = (f"<p>→ {text(first.advice)}</p>" if first.advice else "") + content
+    content += _given(first.inputs, "Inputs") + _given(first.outputs, "Outputs")
+    logs = workflow.failure_url(group.first)
+    content += f"<p>{link('Logs', logs)}</p>" if logs else ""
+    return html.folded(summary, content, is_open=is_open, kind="failure")
+
+
+def _given(values: Mapping[str, str], caption: str) -> str:
+    """The first few parameters of a step."""
+    shown = list(safe_values(values).items())[:10]
+    return html.pairs([(f"{caption}: {name}", text(value)) for name, value in shown])
+
+
+def _path(course: Course) -> str:
+    """What the run waited for, one segment a row, and what share of the whole each is."""
+    whole = course.spans.seconds or 1.0
+    rows = [
+        (
+            text(_said(segment)),
+            text(segment.span.node.display_name if segment.kind != "run" and segment.span else ""),
+            text(human_duration(segment.seconds)),
+            f"{segment.seconds / whole:.0%}",
+        )
+        for segment in course.path
+    ]
+    waits = sum(segment.seconds for segment in course.path if segment.kind != "run")
+    intro = f"<p>{text(human_duration(whole))} in all, of which {text(human_duration(waits))} waiting. What is not on it could have taken longer without harm.</p>"
+    shown = table(("Step", "Before", "Took", "Share"), rows[:_MOST_ROWS], caption="The critical path", numbers=(2, 3))
+    more = f"<p>And {len(rows) - _MOST_ROWS} more.</p>" if len(rows) > _MOST_ROWS else ""
+    return intro + shown + more
+
+
+def _said(segment: Segment) -> str:
+    if segment.span is None:
+        return "until the workflow had ended"
+    if segment.kind == "run":
+        return segment.span.node.display_name
+    return "waiting for another try" if segment.kind == "retry" else "waiting"
+
+
+def _steps(spans: Sequence[NodeSpan], caption: str, course: Course, *, is_all: bool = False) -> str:
+    on_path = {segment.span.id for segment in course.path if segment.span and segment.kind == "run"}
+    names = html.texts([span.node.display_name for span in spans])
+    templates = html.texts([span.template for span in spans])
+    hosts = html.texts([span.node.host for span in spans])
+    phases = html.texts([span.phase for span in spans], 30)
+    rows = [
+        (
+            f"{'&nbsp;' * 2 * min(span.depth, 8) if is_all else ''}{name}",
+            template,
+            phase,
+            _moment(span.start),
+            human_duration(span.seconds),
+            str(span.attempts) if span.attempts > 1 else "",
+            "" if span.node.exit_code in (None, 0) else str(span.node.exit_code),
+            host,
+            "yes" if span.id in on_path else "",
+        )
+        for span, name, template, phase, host in zip(spans, names, templates, phases, hosts, strict=True)
+    ]
+    head = ("Step", "Template", "Phase", "Started (UTC)", "Took", "Tries", "Exit code", "Node", "Critical")
+    hidden = len(course.spans) - len(spans) if is_all else 0
+    more = f"<p>And {hidden:,} more.</p>" if hidden else ""
+    return table(head, rows, caption=caption, numbers=(4, 5, 6)) + more
+
+
+def _bill(bill: Bill) -> str:
+    rows = [
+        (
+            text(item.step),
+            f"{item.pods:,}",
+            text(human_duration(item.seconds)),
+            *(f"{item.hours.get(resource, 0):.3f}" for resource in ("cpu", "memory")),
+            text(_money(item.cost, bill.currency)),
+            text(_money(item.retries, bill.currency)) if item.retries else "",
+        )
+        for item in bill.items[:_MOST_ROWS]
+    ]
+    told = f"<p>{text(_money(bill.cost, bill.currency))} for what was requested"
+    told += f", of which {text(_money(bill.retries, bill.currency))} for tries that failed" if bill.retries else ""
+    told += f"; prices of {text(bill.date)}" if bill.date else ""
+    told += f"; no price is known for {text(', '.join(bill.missing))}" if bill.missing else ""
+    head = ("Step", "Pods", "Ran", "CPU hours", "GiB hours", "Cost", "Of it retries")
+    return f"{told}.</p>" + table(head, rows, caption="The bill", numbers=range(1, 7))
+
+
+def _failures(failures: Sequence[Failure], workflow: Workflow) -> str:
+    rows = [
+        (
+            link(failure.name, workflow.failure_url(failure)),
+            text(failure.template_name),
+            "" if failure.exit_code is None else str(failure.exit_code),
+            text(message.redacted(failure).gist, _GIST),
+            text(_time(failure.finished_at)),
+        )
+        for failure in failures[:_MOST_ROWS]
+    ]
+    return table(("Step", "Template", "Exit code", "Message", "Finished (UTC)"), rows, caption="Failures", numbers=(2,))
+
+
+def _values(values: Mapping[str, str], caption: str) -> str:
+    rows = [
+        (f"<code>{text(name)}</code>", text(value, 500)) for name, value in safe_values(values).items() if name.strip()
+    ]
+    shown = table(("Name", "Value"), rows, caption=caption)
+    return html.folded(f"{len(rows)} of them", shown) if len(rows) > 12 else shown
+
+
+def _artifacts(course: Course) -> str:
+    """Where outputs lie, logs aside, which the failures link to."""
+    rows: list[tuple[str, str, str]] = []
+    for span in course.spans if course.record else ():
+        outputs = span.node.raw.get("outputs")
+        if not isinstance(outputs, dict) or "artifacts" not in outputs or not span.does:
+            continue
+        for artifact in span.node.artifacts:
+            name, places = str(artifact.get("name", "")), artifact.values()
+            key = next((str(place["key"]) for place in places if isinstance(place, Mapping) and place.get("key")), "")
+            if key and not name.endswith("-logs"):
+                rows.append((text(span.node.display_name), text(name), f"<code>{text(key, 500)}</code>"))
+        if len(rows) > _MOST_ARTIFACTS:
+            break
+    shown = table(("Step", "Artifact", "Key"), rows, caption="Artifacts")
+    return html.folded(f"{len(rows):,} of them", shown) if len(rows) > 12 else shown
+
+
+def _entries(entries: Sequence[Entry]) -> str:
+    rows = [
+        (
+            f"{severity(entry.outcome).mark} {text(entry.step)}",
+            text(entry.outcome),
+            text("; ".join((entry.summary, *entry.notes)), 600),
+            text(human_duration(entry.seconds)),
+        )
+        for entry in entries[:_MOST_ROWS]
+    ]
+    return table(("Step", "Outcome", "Summary", "Took"), rows, caption="Steps of the exit handler", numbers=(3,))
+
+
+def _parallel(spans: Sequence[NodeSpan]) -> int:
+    """How many ran at once, at most."""
+    changes = sorted([(span.start, 1) for span in spans] + [(max(span.end, span.start + 0.5), -1) for span in spans])
+    most = now = 0
+    for _, change in changes:
+        now += change
+        most = max(most, now)
+    return most
+
+
+def _money(amount: float, currency: str) -> str:
+    digits = 2 if amount >= 0.995 or amount == 0 else 4
+    return f"{amount:,.{digits}f} {currency}"
+
+
+def _moment(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _time(moment: datetime | None) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if moment else ""

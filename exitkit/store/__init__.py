@@ -1,0 +1,59 @@
+"""Small values under names, kept from one run to the next: get, put if absent, put if unchanged, delete, list; nothing else.
+
+What is kept there stands in `receipt` and `claim`; how long a run waits for it, in `bounded`.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+MOST = 64 * 1024
+"""Bytes of one value; more is not read, and is no value of ours."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+
+
+class Value(NamedTuple):
+    """What stands under a name. `version` tells it from what was there before and comes after."""
+
+    data: bytes
+    version: str
+
+
+class Store(ABC):
+    """Values of at most 64 KiB under names of letters, digits, dots and hyphens.
+
+    Each method sends a request or two, and tries nothing again; what another try sends a second time does no harm.
+    They raise OSError, Retryable, ActionError, and ConfigError for a configuration that cannot be used. A version is
+    never empty. `where` names it for people; `lacks` says what it cannot promise, as far as that is known.
+    """
+
+    where: str
+    lacks: str = ""
+
+    @abstractmethod
+    def get(self, name: str) -> Value | None:
+        """The value, or None where there is none."""
+
+    @abstractmethod
+    def put_if_absent(self, name: str, data: bytes) -> str:
+        """Write a value where there is none: its version, or "" where there is one."""
+
+    @abstractmethod
+    def put_if_unchanged(self, name: str, data: bytes, version: str) -> str:
+        """Write a value in the place of this version: the new one's, or "" where it is another by now, or none."""
+
+    @abstractmethod
+    def delete(self, name: str) -> None:
+        """Remove a value; one that is gone is fine."""
+
+    @abstractmethod
+    def list(self, prefix: str) -> list[str]:
+        """The names that begin so, in order."""
+
+
+def check_name(name: str) -> str:
+    """The name, which is the same in every store. Raises ValueError for one that some store cannot have."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a value: letters, digits, dots and hyphens")
+    return name

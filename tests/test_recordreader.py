@@ -1,0 +1,129 @@
+"""The record is read once a run, and nobody waits for it for longer than it may take."""
+
+import threading
+
+import pytest
+
+from exitkit.argo.record import read
+from exitkit.errors import ActionError
+from exitkit.recordreader import PATIENCE, KnownRecord, NoRecords, RecordReader
+from exitkit.retry.clock import Deadline
+from exitkit.testing.clock import FakeClock
+
+RECORD = read({"kind": "Workflow", "metadata": {"name": "w"}, "status": {"phase": "Running"}})
+
+
+@pytest.fixture
+def clock():
+    return FakeClock(patience=0.2)
+
+
+def test_it_is_read_once_and_only_when_somebody_asks(clock):
+    """Whoever asks, and from whichever thread."""
+    readings = []
+
+    def fetch(deadline, keep):
+        readings.append(deadline)
+        keep(RECORD)
+
+    deadline = Deadline(60, clock)
+    reader = RecordReader(lambda: fetch, deadline)
+    assert readings == []
+    answers = []
+    for _ in range(5):
+        clock.spawn(lambda: answers.append(reader.record(deadline)), "asks")
+    deadline.wait(threading.Event(), lambda: len(answers) == 5, 5)
+    assert answers == [RECORD] * 5
+    assert reader.record(deadline, needed=True) is RECORD
+    assert (len(readings), reader.note) == (1, "")
+
+
+def test_what_hangs_holds_up_all_messages_together_for_a_second(clock):
+    """Two channels after each other wait no longer than one; and near the end of time for a tenth of what is left."""
+    for seconds, most in ((60, PATIENCE), (4, 0.4)):
+        deadline = Deadline(seconds, clock)
+        reader = RecordReader(lambda: lambda until, keep: threading.Event().wait(30), deadline)
+        began = clock.monotonic()
+        assert reader.record(deadline) is None
+        assert reader.record(deadline) is None
+        assert clock.monotonic() - began == pytest.approx(most)
+        assert reader.note == "it did not come in time"
+
+
+def test_whoever_needs_it_waits_for_half_of_the_time(clock):
+    """An action that has nothing to do without it."""
+    deadline = Deadline(60, clock)
+    reader = RecordReader(lambda: lambda until, keep: until.pause(20) and keep(RECORD), deadline)
+    assert reader.record(deadline) is None
+    assert reader.record(deadline.within(50), needed=True) is RECORD
+    assert clock.monotonic() == pytest.approx(20)
+    assert reader.note == ""
+
+
+def test_a_first_reading_is_better_than_none(clock):
+    """Where the one that tells all does not come in time, which is longer where the API does answer."""
+    deadline = Deadline(60, clock)
+
+    def fetch(until, keep):
+        keep(RECORD)
+        until.pause(10)
+
+    began = clock.monotonic()
+    assert RecordReader(lambda: fetch, deadline).record(deadline) is RECORD
+    assert clock.monotonic() - began == pytest.approx(3)
+
+
+def test_loading_is_not_held_against_the_api(clock):
+    """A busy machine takes seconds for it, and the message would take them for its own client."""
+    deadline = Deadline(60, clock)
+
+    def prepare():
+        deadline.pause(3)
+        return lambda until, keep: until.pause(0.5) and keep(RECORD)
+
+    assert RecordReader(prepare, deadline).record(deadline) is RECORD
+    assert clock.monotonic() == pytest.approx(3.5)
+
+
+@pytest.mark.parametrize(
+    ("error", "note"),
+    [
+        (ActionError("403 forbidden from api: no"), "403 forbidden from api: no"),
+        (ValueError("it is of another workflow"), "it is of another workflow"),
+        (RuntimeError("a bug"), "it could not be read: RuntimeError"),
+        (RecursionError(), "it could not be read: RecursionError"),
+    ],
+)
+def test_whatever_is_wrong_is_a_note(clock, error, note):
+    """And no failure."""
+
+    def fetch(until, keep):
+        raise error
+
+    deadline = Deadline(60, clock)
+    reader = RecordReader(lambda: fetch, deadline)
+    assert reader.record(deadline) is None
+    assert reader.note == note
+
+
+def test_where_nothing_is_known_nothing_is_asked():
+    """And nobody misses it."""
+    assert NoRecords().record(Deadline(60)) is None
+    assert NoRecords.note == ""
+    assert KnownRecord(RECORD).record(Deadline(60)) is RECORD
+
+
+def test_no_try_begins_after_the_run(clock):
+    """A reading that goes on by itself would warn of its tries when all is told."""
+    deadline, tries = Deadline(60, clock), []
+
+    def fetch(until, keep):
+        while until.remaining() > 0 and until.pause(0.5):
+            tries.append(clock.monotonic())
+
+    reader = RecordReader(lambda: fetch, deadline)
+    assert reader.record(deadline) is None
+    begun = len(tries)
+    reader.close()
+    deadline.pause(5)
+    assert len(tries) <= begun + 1

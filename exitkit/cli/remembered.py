@@ -27,7 +27,12 @@ def with_store(context: Context, where: str, series: str = "") -> Context:
     cost the deliveries.
     """
     context, place = _filled(context, where, "state")
-    state = open_store(place)
+    try:
+        state = open_store(place)
+    except ConfigError as error:
+        if not template.is_template(where):
+            raise
+        return _noted(context, f"state is left out: {error}")
     if state is None:
         return context
     context, named = _filled(context, series, "series")
@@ -74,5 +79,8 @@ def _filled(context: Context, text: str, what: str) -> tuple[Context, str]:
     try:
         return context, str(template.render(text, facts))
     except ConfigError as error:
-        notes = (*context.workflow.notes, f"{what} is left out: {error}")
-        return replace(context, workflow=replace(context.workflow, notes=notes)), ""
+        return _noted(context, f"{what} is left out: {error}"), ""
+
+
+def _noted(context: Context, note: str) -> Context:
+    return replace(context, workflow=replace(context.workflow, notes=(*context.workflow.notes, note)))

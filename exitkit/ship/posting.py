@@ -123,8 +123,3 @@ class HTTPPosting(BatchSender):
 def refused(response: Response) -> BatchRefused:
     """All of a batch is refused for what is in it."""
     return BatchRefused(f"{response.status}: {response.excerpt}", reason="client")
-
-
-def is_page(response: Response) -> bool:
-    """Whether it is a page for people, as of a gateway that wants somebody to log in; no target answers with one."""
-    return response.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")[:9].lower().startswith((b"<!doctype", b"<html"))

@@ -32,7 +32,7 @@ def scene(remote, server_of):
     def make(step):
         server, where = server_of(remote)
         server.reply = lambda _: step
-        return context(state=open_store(where), clock=FakeClock(patience=0.1), seconds=300)
+        return context(state=open_store(where), clock=FakeClock(patience=0.1), seconds=60)
 
     return make
 
@@ -54,7 +54,7 @@ def test_the_message_leaves_whatever_the_store_does(scene, step):
     history.keep(run.deadline)
     assert standing.facts()["failures_in_a_row"] == 1
     assert history.notes
-    assert run.deadline.clock.monotonic() <= 31
+    assert run.deadline.clock.monotonic() <= 10
 
 
 def test_a_store_that_breaks_between_intent_and_verdict_is_told(remote, server_of):

@@ -6,7 +6,7 @@ import pytest
 
 from exitkit.cleanup.engine.deletion import delete_all
 from exitkit.clients.deletion import PartialResult
-from exitkit.errors import Exhausted, Retryable
+from exitkit.errors import Exhausted, Retryable, Unknown
 from exitkit.retry import Retry
 from exitkit.retry.clock import Clock, Deadline
 from exitkit.retry.throttle import Throttle, throttled
@@ -139,6 +139,29 @@ def test_who_is_too_much_is_asked_less_and_less():
         throttled(Retry(deadline=deadline), Throttle(deadline), request)
     assert len(asked) <= 30
     assert asked[-1] > 200
+
+
+@pytest.mark.parametrize("lost", [Retryable("reset", doubt=True), Unknown("no verdict")])
+def test_what_was_lost_before_a_wait_is_not_forgotten(lost):
+    """Each wait for a busy target begins a new round of tries, and an earlier one may have arrived."""
+    answers = iter([lost])
+
+    def request():
+        raise next(answers, Retryable("429 slow down", reason="rate", after=60.0))
+
+    deadline = Deadline(100, FakeClock())
+    with pytest.raises(Unknown, match=r"429 slow down.*it may have arrived"):
+        throttled(Retry(deadline=deadline), Throttle(deadline), request)
+
+
+def test_what_turned_out_to_be_too_large_holds_up_nothing():
+    """What is smaller goes at once, whatever wait was asked for by then."""
+    clock = Alone()
+    throttle = Throttle(Deadline(100, clock))
+    throttle.refused(Retryable("429 slow down", reason="rate"), throttle.wait(10))
+    throttle.excused()
+    throttle.wait(5)
+    assert clock.slept == []
 
 
 def test_a_limit_that_rises_is_found_out():

@@ -100,14 +100,18 @@ class S3Sweeper:
 
     def _singly(self, victims: Sequence[Victim], context: Context, throttle: Throttle) -> DeletionOutcome:
         """One request for each, several at a time. One that cannot go does not keep the others."""
+        over: list[Exhausted] = []
 
         def delete(victim: Victim) -> tuple[str, ActionError | None]:
             """Its name, and what kept it or leaves in doubt whether it went."""
-            try:
-                with self.deletions.request():
+            with self.deletions.request():
+                if over:  # it is no use to ask for the rest
+                    return name_of(victim), over[0]
+                try:
                     throttled(context.retry, throttle, functools.partial(self.bucket.delete_one, victim))
-            except ActionError as error:
-                return name_of(victim), error
+                except ActionError as error:
+                    over.extend([error] if isinstance(error, Exhausted) else [])
+                    return name_of(victim), error
             return name_of(victim), None
 
         workers = Workers[tuple[str, ActionError | None]](_AT_A_TIME, context.deadline.clock)
@@ -115,7 +119,7 @@ class S3Sweeper:
         for victim in victims:
             if workers.full:
                 fates.update([workers.take()])
-            if any(isinstance(error, Exhausted) for error in fates.values()):
+            if over:
                 break
             workers.start(functools.partial(delete, victim))
         fates.update(workers.rest())

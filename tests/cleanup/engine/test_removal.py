@@ -486,6 +486,36 @@ def test_what_cannot_be_looked_at_is_unknown(in_flight):
     assert (other.facts["deleted"], other.facts["unknown"]) == (2, 5)
 
 
+@pytest.mark.parametrize("in_flight", [1, 3])
+def test_what_an_answer_leaves_in_doubt_of_a_part_is_looked_at(in_flight):
+    """Only that part: what is known of the others stays, and the run goes on."""
+
+    class Partly(Slow):
+        def delete(self, batch, context, most):
+            outcome = super().delete(batch, context, most)
+            return replace(outcome, unknown=[name for name in ("n1", "n2") if name in batch.names])
+
+    error = refused(
+        Partly(stacks(4, 3), in_flight=in_flight, refuses={"n0"}, left={"n0", "n1", "n3"}), kind=ActionError
+    )
+    assert error.facts["refused"] == {"locked": 1, "no answer, and still there": 1}
+    assert (error.facts["found"], error.facts["deleted"], error.facts["unknown"]) == (7, 5, 0)
+
+
+@pytest.mark.parametrize("in_flight", [1, 3])
+def test_what_went_before_the_end_counts(in_flight):
+    """A batch that ends with an error in the middle tells what went, and what was not asked to go."""
+
+    class Ending(Shelf):
+        def delete(self, batch, context, most):
+            super().delete(batch, context, most)
+            return DeletionOutcome(left=batch.names[1:], error=Exhausted("503", reason="server", tries=5))
+
+    error = refused(Ending(stacks(4), in_flight=in_flight), kind=Exhausted)
+    assert (error.facts["found"], error.facts["deleted"], error.facts["unknown"]) == (4, 1, 0)
+    assert len(error.facts["examples"]) == 1
+
+
 def test_unknown_outranks_what_failed():
     """One batch broke for good, and another has no answer: a second run may find less than the report says."""
     breaks = {**slow("n0"), "n2": ActionError("403", reason="auth")}

@@ -9,7 +9,7 @@ import pytest
 from exitkit.cleanup.engine.removal import Removal
 from exitkit.cleanup.gcs import GCS
 from exitkit.cli import run
-from exitkit.errors import ActionError, ConfigError, Skip
+from exitkit.errors import ActionError, ConfigError, Exhausted, Skip
 from exitkit.plan.registry import prefix
 from exitkit.retry import RetryPolicy
 from exitkit.settings import SettingsError, load
@@ -433,6 +433,35 @@ def test_what_went_without_an_answer_is_found_out(storage, versions):
     storage.fault("POST", "/batch", _deleting(storage, f"{HOME}d", break_off()))
     result = gcs(storage, versions=versions).run(context(terms=RetryPolicy(attempts=4)))
     assert (result.facts["deleted"], result.facts["gone"], storage.names()) == (4, 0, [])
+
+
+def test_an_object_that_has_the_prefix_for_a_name_hides_no_other_from_a_second_look(storage):
+    """It is the first of the listing, and what is behind it is looked at as well."""
+    fill(storage, "a", "a-b", "a-c")
+    storage.fault("POST", "/batch", break_off())
+    with pytest.raises(ActionError, match="a second look found 3 of 3 still there") as caught:
+        gcs(storage, f"{HOME}a").run(context(terms=RetryPolicy(attempts=1)))
+    assert caught.value.facts["deleted"] == 0
+
+
+def test_what_a_gateway_says_of_a_part_is_looked_at(storage):
+    """What stands behind it may have done its work; the rest of the batch has its answers."""
+    fill(storage, "a", "b", "c")
+    storage.trouble("%2Fa?", 502)
+    with pytest.raises(ActionError) as caught:
+        gcs(storage).run(context(terms=RetryPolicy(attempts=1)))
+    facts = caught.value.facts
+    assert (facts["deleted"], facts["refused"]) == (2, {"no answer, and still there": 1})
+
+
+def test_folders_that_went_count_when_the_server_goes_away(storage):
+    """In the middle of a level of them."""
+    storage.add_folder(*(f"{HOME}{name}/" for name in "abcd"))
+    storage.trouble("managedFolders/runs%2Ftrain-x7k2p%2Fc", 503, times=100)
+    with pytest.raises(Exhausted) as caught:
+        gcs(storage, managed_folders=True).run(context(terms=RetryPolicy(attempts=1)))
+    facts = caught.value.facts
+    assert (facts["found"], facts["deleted"], facts["refused"]) == (4, 2, {})
 
 
 def test_what_is_gone_after_an_answer_was_lost_is_deleted(storage):

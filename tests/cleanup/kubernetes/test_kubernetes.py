@@ -13,9 +13,11 @@ from exitkit.cleanup.kubernetes import Kubernetes
 from exitkit.clients.kubernetes import find
 from exitkit.errors import ActionError, ConfigError, Exhausted, Skip
 from exitkit.plan.registry import prefix
+from exitkit.retry import RetryPolicy
 from exitkit.settings import SettingsError, load
 from exitkit.testing import context, failed_workflow
-from exitkit.testing.http import answer, close
+from exitkit.testing.clock import FakeClock
+from exitkit.testing.http import answer, break_off, close, hang, slow
 from exitkit.testing.kube import TOKEN, ScriptedKube
 
 NAME = "train-x7k2p"  # the workflow's, as exitkit.testing tells it
@@ -547,3 +549,30 @@ def test_the_role_on_the_page_is_enough(cluster, kubernetes):
     add(cluster, NAME, kind="workflows")
     result = kubernetes("jobs.batch", "pods", "pvc").run(context())
     assert (result.facts["deleted"], result.notes) == (3, ())
+
+
+# No answer.
+
+
+def test_what_cannot_be_looked_at_at_once_is_looked_at_in_the_end(cluster, kubernetes):
+    """The first look may meet the same trouble as the deletion."""
+    add(cluster, "a", "b")
+    cluster.fault("DELETE", "/pods/a", slow(lambda: cluster.fault("GET", "/pods?", answer(500)), break_off()))
+    with pytest.raises(ActionError) as caught:
+        kubernetes().run(context(terms=RetryPolicy(attempts=1)))
+    facts = caught.value.facts
+    assert (facts["deleted"], facts["unknown"], facts["refused"]) == (1, 0, {"no answer, and still there": 1})
+
+
+def test_time_is_kept_to_look_at_what_a_silent_api_has_done(cluster, kubernetes):
+    """It takes deletions and says nothing, until the end; what is there still is told."""
+    add(cluster, *(f"p-{number:02d}" for number in range(10)))
+    for number in range(10):
+        for _ in range(2):
+            cluster.fault("DELETE", f"/pods/p-{number:02d}", hang())
+    step = context(clock=FakeClock(patience=0.1), seconds=20)
+    with pytest.raises(ActionError) as caught:
+        kubernetes().run(step)
+    facts = caught.value.facts
+    assert (facts["deleted"], facts["unknown"]) == (0, 0)
+    assert facts["refused"] == {"no answer, and still there": 8, "not asked to go: no time left": 2}

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -329,6 +330,32 @@ def test_versions_are_looked_at_again(client):
         client.delete_object(Bucket="models", Key=gone.key, VersionId=gone.id)
         assert sweeper.still_there(batch, step, len(names)) == {*names} - {names[1]}
         assert sweeper.still_there(batch, step, 1) == {names[0]}
+
+
+def test_an_old_version_is_found_behind_newer_ones(client):
+    """The first that is to go need not be the first of its key; it is not taken to be gone."""
+    client.put_bucket_versioning(Bucket="models", VersioningConfiguration={"Status": "Enabled"})
+    fill(*[f"runs/{NAME}/a"] * 4, f"runs/{NAME}/a-b", f"runs/{NAME}/b")
+    step = context()
+    with s3(versions=True).open(step) as sweeper:
+        (batch,) = sweeper.find(step)
+        older = replace(batch, victims=batch.victims[2:])
+        assert sweeper.still_there(older, step, 4) == {*older.names}
+
+
+def test_a_second_look_follows_pages_with_nothing_in_them(account):
+    """A store may pass over what was deleted, page by page."""
+    empty = answer(200, "<ListBucketResult/>")
+    passed = "<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>"
+    steps = [
+        listing(3),
+        break_off(),
+        empty,
+        answer(200, f"<ListBucketResult>{passed}</ListBucketResult>"),
+        listing(1, 2),
+    ]
+    with ScriptedHTTP(steps) as server, pytest.raises(ActionError, match="a second look found 1 of 3"):
+        s3(endpoint_url=server.url).run(context(terms=ONCE))
 
 
 def test_the_limit_holds_exactly(account):

@@ -5,11 +5,12 @@ import re
 import pytest
 
 from exitkit.cleanup.s3 import S3
-from exitkit.errors import ActionError
+from exitkit.errors import ActionError, Exhausted, Unknown
 from exitkit.plan.registry import prefix
+from exitkit.retry import RetryPolicy
 from exitkit.settings import load
 from exitkit.testing import ScriptedHTTP, context
-from exitkit.testing.http import answer
+from exitkit.testing.http import answer, break_off
 
 NAME = "train-x7k2p"  # the workflow's, as exitkit.testing tells it
 HERE = f"runs/{NAME}/"
@@ -66,6 +67,29 @@ def test_one_by_one_tells_which_stayed(account):
     with ScriptedHTTP(steps) as server, pytest.raises(ActionError, match="could not delete 2") as caught:
         s3(server).run(context())
     assert caught.value.facts["deleted"] == 0
+
+
+def test_what_went_one_by_one_counts_when_the_server_goes_away(account):
+    """It is told what went, what may have gone, and that the rest was left."""
+    keys = [f"{number:02d}" for number in range(30)]
+    away = answer(503, "<Error><Code>ServiceUnavailable</Code></Error>")
+    steps = [listing(*keys), answer(*NO_DELETE_OBJECTS[0]), *[answer(204)] * 10, away]
+    with ScriptedHTTP(steps) as server, pytest.raises(Exhausted) as caught:
+        s3(server).run(context(terms=RetryPolicy(attempts=1)))
+    facts = caught.value.facts
+    assert (facts["found"], facts["deleted"], facts["unknown"], facts["refused"]) == (30, 10, 0, {})
+
+
+def test_one_by_one_without_an_answer_is_looked_at(account):
+    """As a whole batch is."""
+    steps = [listing("a"), answer(*NO_DELETE_OBJECTS[0]), break_off(), listing()]
+    with ScriptedHTTP(steps) as server:
+        assert s3(server).run(context(terms=RetryPolicy(attempts=1))).facts["deleted"] == 1
+    with ScriptedHTTP([*steps[:-1], listing("a")]) as server, pytest.raises(ActionError, match="and still there"):
+        s3(server).run(context(terms=RetryPolicy(attempts=1)))
+    with ScriptedHTTP([*steps[:-1], answer(403)]) as server, pytest.raises(Unknown) as caught:
+        s3(server).run(context(terms=RetryPolicy(attempts=1)))
+    assert (caught.value.facts["deleted"], caught.value.facts["unknown"]) == (0, 1)
 
 
 @pytest.mark.parametrize("more", [{"versions": True}, {"uploads": True}])

@@ -221,9 +221,31 @@ def _moment(value: object, seconds: "dict[object, float]") -> float:
         return 0.0
     known = seconds.get(value)
     if known is None:
-        moment = parse_moment(value)
-        known = seconds[value] = moment.timestamp() if moment else 0.0
+        known = seconds[value] = _by_day(value, seconds) if len(value) == _AS_ARGO else _read(value)
     return known
+
+
+def _by_day(value: str, seconds: "dict[object, float]") -> float:
+    """Of a day that has been read the rest is a sum, and takes a tenth of the time."""
+    date, clock, zone = value[:11], value[11:19], value[19:]
+    hour, minute, second = clock[:2], clock[3:5], clock[6:]
+    digits = hour + minute + second
+    if zone != "Z" or clock[2] + clock[5] != "::" or not (digits.isascii() and digits.isdigit()) or date[-1] != "T":
+        return _read(value)
+    if not (hour < "24" and minute < "60" and second < "60"):
+        return _read(value)
+    day = seconds.get(date)
+    if day is None:
+        day = seconds[date] = _read(f"{date}00:00:00Z")
+    return day + int(hour) * 3600 + int(minute) * 60 + int(second) if day else 0.0
+
+
+def _read(value: str) -> float:
+    moment = parse_moment(value)
+    return moment.timestamp() if moment else 0.0
+
+
+_AS_ARGO = len("2026-11-27T03:00:00Z")
 
 
 _NEVER = frozenset({"Omitted", "Skipped"})

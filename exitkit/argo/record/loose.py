@@ -11,6 +11,8 @@ _NUMBER = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?")
 
 
 def mapping(value: object) -> Mapping[str, Any]:
+    if value is None:  # of most nodes, and quicker to tell than any kind
+        return {}
     return value if isinstance(value, Mapping) else {}
 
 

@@ -73,6 +73,11 @@ test-integration: .venv/.dev ## run the tests against real programs, as far as t
 	@XDG_CONFIG_HOME="$(CACHE)/config" WHEELS="$(WHEELS)" .venv/bin/python -m pytest tests/integration --ignore=tests/integration/argo -rs $(ARGS); code=$$?; \
 	if [ $$code -eq 5 ]; then echo "test-integration: there are no integration tests"; exit 0; fi; exit $$code
 
+.PHONY: soak
+soak: .venv/.dev ## kill a thousand runs for each store, and see what a second one does; takes hours
+	@sh .ci/prepare-integration
+	@EXITKIT_SOAK=1000 .venv/bin/python -m pytest tests/integration/test_once.py -rs $(ARGS)
+
 .PHONY: test-argo
 test-argo: .venv/.dev ## run the tests against Argo's own controller, where Go can build it
 	@sh .ci/prepare-argo

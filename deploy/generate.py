@@ -3,12 +3,13 @@
 `python deploy/generate.py` writes them; with `--check` it writes nothing, and exits 1 if any is not what it would write.
 """
 
+import json
 import re
 import sys
 from pathlib import Path
 
 from exitkit.action import Right
-from exitkit.cli.manifest import ManifestOptions, role, workflow_template
+from exitkit.cli.manifest import ManifestOptions, role, state_rights, workflow_template
 from exitkit.cli.manifest import manifests as documents
 
 DEPLOY = Path(__file__).resolve().parent
@@ -25,6 +26,17 @@ _VALUES = {
     "activeDeadlineSeconds: 1057": "activeDeadlineSeconds: {{ add .Values.timeoutSeconds 60 }}",
     "sizeLimit: 97Mi": "sizeLimit: {{ .Values.deadLetters }}",
 }
+STATE = "configmap://{{workflow.namespace}}/exitkit-state"
+"""Where the level with a store keeps what has been done; Argo fills in the namespace."""
+
+_BRACES = r"\{\{|\}\}"
+
+
+def _kept(braces: re.Match[str]) -> str:
+    """Argo's braces as Helm prints them."""
+    return '{{ "' + braces[0] + '" }}'
+
+
 _BLOCKS = {
     "      serviceAccountName: helm-account\n": (
         "      {{- with .Values.account.name }}\n      serviceAccountName: {{ . }}\n      {{- end }}\n"
@@ -36,6 +48,11 @@ _BLOCKS = {
         "          - {name: HTTP_PROXY, value: {{ quote . }}}\n          {{- end }}\n"
         "          {{- with .Values.noProxy }}\n          - {name: NO_PROXY, value: {{ quote . }}}\n          {{- end }}\n"
         "          {{- if .Values.caConfigMap }}\n          - {name: SSL_CERT_FILE, value: /etc/exitkit-ca/ca.crt}\n          {{- end }}\n"
+        "          {{- if .Values.state }}\n          - {name: EXITKIT_STATE, value: {{ quote .Values.state }}}\n"
+        '          {{- else if (index .Values.rights "store") }}\n'
+        f"          - {{name: EXITKIT_STATE, value: {json.dumps(re.sub(_BRACES, _kept, STATE))}}}\n          {{{{- end }}}}\n".replace(
+            '\\"', '"'
+        )
     ),
     "        - name: dead-letters\n": (
         "        {{- with .Values.caConfigMap }}\n        - name: ca\n          configMap: {name: {{ . }}}\n        {{- end }}\n"
@@ -67,6 +84,10 @@ LEVELS = {
             Right("batch", "jobs", ("list", "delete")),
         ],
     ),
+    "store": (
+        "keep what has been done in one ConfigMap, and to read or change no other",
+        list(state_rights("exitkit-state")),
+    ),
 }
 
 
@@ -80,6 +101,10 @@ def files() -> dict[str, str]:
         "chart/templates/workflow-template.yaml": _chart_template(),
         "chart/templates/account.yaml": _chart_account(own),
     }
+    made["components/store/patch.yaml"] = _WRITTEN + "".join(
+        f"- {{op: add, path: /spec/templates/{number}/container/env/-, value: {{name: EXITKIT_STATE, value: {json.dumps(STATE)}}}}}\n"
+        for number in range(2)
+    )
     for level, (what, rights) in LEVELS.items():
         made[f"components/{level}/role.yaml"] = (
             f"{_WRITTEN}# Allows exitkit's account to {what}.\n{_bound(level, rights)}"
@@ -127,7 +152,7 @@ def _chart_template() -> str:
         fail_on="never",
         dead_letters=97 << 20,
     )
-    text = re.sub(r"\{\{|\}\}", lambda braces: '{{ "' + braces[0] + '" }}', workflow_template(options))
+    text = re.sub(_BRACES, _kept, workflow_template(options))
     for mark, block in (*_BLOCKS.items(), *_VALUES.items()):
         if mark not in text:
             raise SystemExit(f"deploy/generate.py: the template has no {mark!r} any more")

@@ -42,13 +42,15 @@ class Result:
 class Right(NamedTuple):
     """A right in the Kubernetes API, as a Role's rule has it: API group, `""` for the core one, resource, and verbs.
 
-    `namespace` is where it is needed, if that is not the workflow's own.
+    `namespace` is where it is needed, if that is not the workflow's own; `names` are the objects that it is for, where it
+    is not for all of them.
     """
 
     group: str
     resource: str
     verbs: tuple[str, ...]
     namespace: str = ""
+    names: tuple[str, ...] = ()
 
 
 class Action(Settings, ABC):
@@ -69,7 +71,10 @@ class Action(Settings, ABC):
 
     @classmethod
     def wants_record(cls, given: Mapping[str, object]) -> bool:  # noqa: ARG003 - most need no more than the arguments
-        """Whether the workflow's record makes it better, for settings as a plan gives them; it then waits a second for it."""
+        """Whether the workflow's record and the failed steps' logs make it better, for settings as a plan gives them.
+
+        It then waits a second for both.
+        """
         return False
 
     def guard(self, context: "Context") -> None:

@@ -17,8 +17,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 PICTURES = {
-    "slack": (["slack.py"], 720, 390),
-    "email": (["slack.py", "mail"], 720, 600),
+    "slack": (["slack.py"], 720, 530),
+    "email": (["slack.py", "mail"], 720, 750),
     "report": (["report.py"], 1000, 1130),
 }
 """What prints the page, and how many pixels of it are shown, across and down."""

@@ -6,6 +6,7 @@ A series is what makes the same workflow again and again: a CronWorkflow, a Work
 import hashlib
 import re
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,12 +16,13 @@ from exitkit.argo.workflow import Workflow
 from exitkit.errors import Retryable
 from exitkit.history.ends import End, Ends, UnreadableHistory, decode, encode
 from exitkit.retry.clock import Deadline
-from exitkit.store import Store
+from exitkit.store import Store, Value
 from exitkit.store.bounded import BoundedStore, StoreFailure
 
 _SLUG = re.compile(r"[^A-Za-z0-9]+")
-_LONGEST = 20.0
-"""Seconds for which others that end at the same time are made way for."""
+_LONGEST = 20.0  # seconds, for the ends of many runs that ended at once
+_APART = 6.0  # seconds, at most, that a run waits after another was first, so that of hundreds not all write at once
+_SOME = 10  # ends that are taken in by a run that had no need of them
 
 _ENDED = ("Succeeded", "Failed", "Error")
 
@@ -70,6 +72,14 @@ class Standing:
         }
 
 
+@dataclass(frozen=True)
+class _Stored:
+    """What stands in the store: the history, and by their names the ends that have not been taken into it."""
+
+    main: Value | None
+    beside: Mapping[str, Value]
+
+
 class History:
     """The history of one run's series, for several threads; asked for when somebody reads it, and once.
 
@@ -83,6 +93,7 @@ class History:
         self._name = _name(series)
         self._lock = threading.Lock()
         self._standing: Standing | None = None
+        self._seen: _Stored | None = None
         self._this: End | None = None
 
     def standing(self, deadline: Deadline) -> Standing:
@@ -91,8 +102,8 @@ class History:
             if self._standing is None:
                 ends, is_known = Ends(), True
                 try:
-                    value = self.store.get(deadline, self._name)
-                    ends = self._decoded(value.data if value is not None else None)
+                    self._seen = self.store.ask(deadline, self._read, longest=_LONGEST / 2)
+                    ends = self._together(self._seen)
                 except StoreFailure as failure:
                     is_known = False
                     self._note(f"nothing is known of earlier runs: {failure}")
@@ -101,34 +112,62 @@ class History:
             return self._standing
 
     def keep(self, deadline: Deadline) -> None:
-        """Add this end to the history, whoever else adds theirs at the same time."""
+        """Add this end to the history, whoever else adds theirs at the same time.
+
+        Where another was first it is put beside the history, and the next run takes it in.
+        """
         if self._workflow.status not in _ENDED or self._workflow.step:
             return  # a step's own handler, or an end of which nobody knows how it was
         this = self._end(deadline)
 
         def add(store: Store) -> None:
-            value = store.get(self._name)
-            ends = self._decoded(value.data if value is not None else None)
-            if this.id in {end.id for end in ends.each}:
+            there = self._seen or self._read(store, _SOME)
+            ends = self._together(there)
+            if ends.has(this) and not there.beside:
                 return  # by an earlier run of this handler, or by another step's
-            data = encode(ends.with_end(this), self.series)
-            if value is None:
-                done = store.put_if_absent(self._name, data)
-            else:
-                done = store.put_if_unchanged(self._name, data, value.version)
-            if not done:
-                raise Retryable("another run ends at the same time", reason="server")
+            if self._put(store, encode(ends.with_end(this), self.series), there.main):
+                for name in there.beside:
+                    store.delete(name)
+                return
+            self._seen = None
+            # Of many at once, not all again at once; within what a store may take of the time.
+            deadline.pause(deadline.clock.jitter(min(_APART, deadline.remaining() / 20)))
+            store.put_if_absent(f"{self._name}.{this.id}", encode(Ends().with_end(this), self.series))
 
         try:
             self.store.ask(deadline, add, longest=_LONGEST)
         except StoreFailure as failure:
             self._note(f"this end is not remembered: {failure}")
 
-    def _decoded(self, data: bytes | None) -> Ends:
+    def _read(self, store: Store, most: int | None = None) -> "_Stored":
+        names = store.list(self._name)
+        values = store.get_all(names[:most]) if names else {}
+        return _Stored(values.pop(self._name, None), values)
+
+    def _put(self, store: Store, data: bytes, known: Value | None) -> bool:
+        """Whether it was written; not where another was first, nor where a server has had enough writes of one name."""
+        try:
+            if known is None:
+                return bool(store.put_if_absent(self._name, data))
+            return bool(store.put_if_unchanged(self._name, data, known.version))
+        except Retryable:
+            return False
+
+    def _together(self, there: "_Stored") -> Ends:
         """Raises StoreFailure for what is not ours to write over."""
-        if data is None:
+        ends = self._decoded(there.main)
+        for value in there.beside.values():
+            beside = decode(value.data, self.series)
+            if isinstance(beside, Ends):
+                for end in beside.each:
+                    ends = ends.with_end(end)
+        return ends
+
+    def _decoded(self, value: Value | None) -> Ends:
+        """Raises StoreFailure for what is not ours to write over."""
+        if value is None:
             return Ends()
-        ends = decode(data, self.series)
+        ends = decode(value.data, self.series)
         if isinstance(ends, UnreadableHistory):
             if ends.keep:
                 raise StoreFailure(ends.why)

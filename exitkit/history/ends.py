@@ -1,6 +1,5 @@
 """The last ends of a series, and how they stand in a store: JSON with its version, in whatever state that may be found."""
 
-import bisect
 import json
 import math
 import statistics
@@ -11,10 +10,11 @@ from exitkit.argo.timestamp import write_moment
 from exitkit.store import MOST
 
 KEPT = 50
+_REMEMBERED = 500  # ids of ends that were dropped: of more runs that end at once than fifty
 _VERSION = 1
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class End:
     """How one workflow of the series ended; `at` in Unix seconds, `duration` in seconds, `cause` the cause's fingerprint."""
 
@@ -48,28 +48,31 @@ class UnreadableHistory:
 class Ends:
     """The last ends, in the order of their times.
 
-    `before` is how many failures led up to the first of them without a success between, and `count` how many ends there
-    have been.
+    `before` is how many failures led up to the first of them without a success between, `count` how many ends there
+    have been, and `gone` the ids of those that were dropped last, so that none counts twice.
     """
 
     each: tuple[End, ...] = ()
     before: int = 0
     count: int = 0
+    gone: tuple[str, ...] = ()
+
+    def has(self, end: End) -> bool:
+        return end.id in self.gone or any(one.id == end.id for one in self.each)
 
     def with_end(self, end: End) -> "Ends":
         """With one end more, once; the oldest is dropped where there are more than fifty."""
-        if end.id in {one.id for one in self.each}:
+        if self.has(end):
             return self
-        each = list(self.each)
-        bisect.insort(each, end, key=lambda one: one.at)
-        return replace(self, each=tuple(each), count=self.count + 1).shortened(KEPT)
+        return replace(self, each=tuple(sorted((*self.each, end), key=_place)), count=self.count + 1).shortened(KEPT)
 
     def shortened(self, most: int) -> "Ends":
         gone = self.each[: max(0, len(self.each) - most)]
         before = self.before
         for end in gone:
             before = before + 1 if end.failed else 0
-        return replace(self, each=self.each[len(gone) :], before=before)
+        dropped = (*self.gone, *(end.id for end in gone))[-_REMEMBERED:]
+        return replace(self, each=self.each[len(gone) :], before=before, gone=dropped)
 
     def failures_in_a_row(self) -> int:
         """Up to the last of them."""
@@ -89,6 +92,10 @@ class Ends:
         return round(statistics.median(known), 3) if known else None
 
 
+def _place(end: End) -> tuple[float, str]:
+    return end.at, end.id
+
+
 def encode(ends: Ends, series: str) -> bytes:
     """As JSON that is short enough to be read back, with fewer ends where their names are long."""
     while True:
@@ -97,12 +104,13 @@ def encode(ends: Ends, series: str) -> bytes:
             "series": series[:1000],
             "count": ends.count,
             "before": ends.before,
+            "gone": ends.gone,
             "ends": [[end.at, end.id, end.status, end.duration, end.cause, end.name[:253]] for end in ends.each],
         }
         data = json.dumps(value, separators=(",", ":")).encode("ascii")
         if len(data) <= MOST or not ends.each:
             return data
-        ends = ends.shortened(len(ends.each) // 2)
+        ends = replace(ends.shortened(len(ends.each) // 2), gone=())
 
 
 def decode(data: bytes, series: str) -> Ends | UnreadableHistory:
@@ -118,12 +126,12 @@ def decode(data: bytes, series: str) -> Ends | UnreadableHistory:
         if version != _VERSION or found["series"] != series[:1000]:
             return damaged
         ends = tuple(_end(*one) for one in found["ends"])
-        count, before = int(found["count"]), int(found["before"])
+        count, before, gone = int(found["count"]), int(found["before"]), tuple(map(str, found["gone"]))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return damaged
-    if before < 0 or count < len(ends) or list(ends) != sorted(ends, key=lambda end: end.at):
+    if before < 0 or count < len(ends) or list(ends) != sorted(ends, key=_place):
         return damaged
-    return Ends(ends, before, count)
+    return Ends(ends, before, count, gone)
 
 
 def _end(at: object, identity: str, status: str, duration: float | None, cause: str, name: str) -> End:  # noqa: PLR0913, PLR0917 - a row

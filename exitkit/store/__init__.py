@@ -5,6 +5,7 @@ What is kept there stands in `receipt` and `claim`; how long a run waits for it,
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import NamedTuple
 
 MOST = 64 * 1024
@@ -34,6 +35,11 @@ class Store(ABC):
     @abstractmethod
     def get(self, name: str) -> Value | None:
         """The value, or None where there is none."""
+
+    def get_all(self, names: Iterable[str]) -> dict[str, Value]:
+        """Those of the values that are there."""
+        values = ((name, self.get(name)) for name in names)
+        return {name: value for name, value in values if value is not None}
 
     @abstractmethod
     def put_if_absent(self, name: str, data: bytes) -> str:

@@ -18,7 +18,6 @@ T = TypeVar("T")
 _SHARE = 0.1
 """Of the time that a run has when it first asks: what all its questions together may take."""
 _LONGEST = 5.0  # seconds of one question, its tries included
-_TRY = 2.5  # seconds of one try, so that a connection which hangs leaves time for another
 _SILENT = 2  # questions without an answer, after which no more is asked
 _OVERWRITES = 5  # times that a value may change under whoever is to write it
 
@@ -34,7 +33,7 @@ class BoundedStore:
         self.store = store
         self.where = store.where
         self._lock = threading.Lock()
-        self._limit: float | None = None
+        self._limit = 0.0
         self._spent = 0.0
         self._silent = 0
 
@@ -46,14 +45,15 @@ class BoundedStore:
     @property
     def half_spent(self) -> bool:
         """Whether what is not needed should be left out."""
-        return self._limit is not None and self._spent > self._limit / 2
+        return self._spent > self._limit / 2
 
     def ask(self, deadline: Deadline, question: "Callable[[Store], T]", *, longest: float = _LONGEST) -> T:
         """What the store answers, within so many seconds at the longest. Raises StoreFailure."""
         clock = deadline.clock
         seconds = self._seconds(deadline, longest)
         # Others that write at the same time are no bad luck: the time alone bounds how often it is tried.
-        terms = RetryPolicy.model_construct(attempts=100, wait=0.1, max_wait=1.0, attempt_timeout=min(_TRY, seconds))
+        limit = longest / 2 if longest == _LONGEST else longest  # one that hangs leaves time for another
+        terms = RetryPolicy.model_construct(attempts=100, wait=0.1, max_wait=1.0, attempt_timeout=min(limit, seconds))
         retry = Retry(terms, deadline.within(seconds))
         began = clock.monotonic()
         try:
@@ -88,9 +88,10 @@ class BoundedStore:
     def _seconds(self, deadline: Deadline, longest: float) -> float:
         """How long the next question may take."""
         left = deadline.remaining()
+        if left <= 0:
+            raise StoreFailure(f"{self.where}: no time left to ask it")
         with self._lock:
-            if self._limit is None:
-                self._limit = left * _SHARE
+            self._limit = max(self._limit, left * _SHARE)  # a step may have less time than the run
             if self._silent >= _SILENT:
                 raise StoreFailure(f"{self.where}: it does not answer, and is not asked any more")
             seconds = min(longest, self._limit - self._spent, left / 4)

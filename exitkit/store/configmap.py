@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
+from exitkit.clients.http import Response
 from exitkit.clients.kubernetes import Kube, Resource, checked, find
 from exitkit.clients.kubernetes.access import KubernetesAccess
 from exitkit.errors import ActionError, ConfigError, Retryable
@@ -42,8 +43,11 @@ class ConfigMapStore(Store):
         self._kube = Kube(_cluster)
 
     def get(self, name: str) -> Value | None:
-        raw = self._data().get(check_name(name))
-        return None if raw is None else Value(unquote_to_bytes(raw.partition("\n")[2]), raw)
+        return self.get_all([check_name(name)]).get(name)
+
+    def get_all(self, names: Iterable[str]) -> dict[str, Value]:
+        data = self._data()
+        return {name: _value(data[name]) for name in names if name in data}
 
     def put_if_absent(self, name: str, data: bytes) -> str:
         return self._put(check_name(name), data, None)
@@ -53,7 +57,7 @@ class ConfigMapStore(Store):
 
     def delete(self, name: str) -> None:
         if name in self._data():
-            self._patch([*_OWNED, {"op": "remove", "path": _path(name)}])
+            self._send_patch([*_OWNED, {"op": "remove", "path": _path(name)}])
 
     def list(self, prefix: str) -> list[str]:
         return sorted(name for name in self._data() if name.startswith(prefix))
@@ -62,16 +66,13 @@ class ConfigMapStore(Store):
         raw = f"{CLOCK.time():.0f}\n{quote(data, safe=_PLAIN)}"
         # What is not there equals null: RFC 6902, 4.6, as the API server reads it.
         test = {"op": "test", "path": _path(name), "value": version}
-        changed = self._patch([*_OWNED, test, {"op": "add", "path": _path(name), "value": raw}])
-        if changed is not None:
-            self._make_room(changed, name)
-            return raw
-        there = self._read()
-        if there is None:
+        response = self._send_patch([*_OWNED, test, {"op": "add", "path": _path(name), "value": raw}])
+        if response.status == 404:
             return self._create({name: raw})[name] if version is None else ""
-        if _values(there).get(name) == version:
-            raise Retryable(f"writing to {self.where}: another wrote at the same time", reason="server")
-        return ""
+        if response.status == 422:  # another value, or somebody else's ConfigMap, as whoever reads it learns
+            return ""
+        self._make_room(_object(response.json(), f"writing to {self.where}"), name)
+        return raw
 
     def _create(self, values: Mapping[str, str]) -> Mapping[str, str]:
         what = f"creating {self.where}"
@@ -96,10 +97,10 @@ class ConfigMapStore(Store):
         if gone:
             version = (there.get("metadata") or {}).get("resourceVersion")
             test = {"op": "test", "path": "/metadata/resourceVersion", "value": version}
-            self._patch([test, *({"op": "remove", "path": _path(name)} for name in gone)])
+            self._send_patch([test, *({"op": "remove", "path": _path(name)} for name in gone)])
 
-    def _patch(self, operations: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-        """The ConfigMap as it is then; None where a test failed, or there is none."""
+    def _send_patch(self, operations: Sequence[Mapping[str, Any]]) -> Response:
+        """The answer, which may be 404 where there is no ConfigMap, and 422 where a test failed."""
         what = f"writing to {self.where}"
         response = self._kube.send(
             "PATCH",
@@ -109,11 +110,9 @@ class ConfigMapStore(Store):
             kind="application/json-patch+json",
             most=_ANSWER,
         )
-        if response.status in (404, 422):
-            return None
         if response.status == 409:
             raise Retryable(f"{what}: another wrote at the same time", reason="server")
-        return _object(checked(response, what).json(), what)
+        return response if response.status in (404, 422) else checked(response, what)
 
     def _data(self) -> Mapping[str, str]:
         there = self._read()
@@ -160,6 +159,10 @@ def _values(there: Mapping[str, Any]) -> Mapping[str, str]:
     data = there.get("data")
     values = data if isinstance(data, dict) else {}
     return {name: raw for name, raw in values.items() if name != _FORMAT and isinstance(raw, str)}
+
+
+def _value(raw: str) -> Value:
+    return Value(unquote_to_bytes(raw.partition("\n")[2]), raw)
 
 
 def _time(raw: str) -> float:

@@ -605,7 +605,17 @@ def test_a_plan_knows_how_earlier_runs_ended(run):
         ["count", "fixed"],
         ["count"],
     ]
+    assert len(list(Path("state").glob("history.*"))) == 1, "each end is added once"
     assert run("check").code == 0
+
+
+def test_a_state_that_data_makes_none_of_is_a_note(run):
+    """A label that is missing, or a name that is none, must not cost the message."""
+    for state in ("{{ workflow.labels['team'] }}", "configmap://argo/exitkit-{{ workflow.cronWorkflow }}"):
+        plan(f'state: "{state}"\nsteps: [{{uses: notify.console}}]')
+        ran = run("run", "--status", "Failed")
+        assert (ran.code, ran.outcomes) == (0, {"notify.console": "ok"})
+        assert any(note.startswith("state is left out: ") for note in ran.report["notes"])
 
 
 @pytest.mark.parametrize("state", [(), ("--state", "file"), ("--state", "state")], ids=["none", "broken", "no series"])

@@ -132,3 +132,33 @@ def test_what_cannot_be_told_is_an_error(printed, tmp_path):
     (tmp_path / "exitkit.yaml").write_text(plan, "utf-8")
     assert "write its plural and group" in printed("exitkit.yaml", code=2)
     assert "one word" in printed("--image", "x:1\n  evil: true", code=2)
+
+
+@pytest.mark.parametrize("given", ["--state", "plan"])
+def test_a_state_in_a_config_map_gets_the_least_it_needs(printed, tmp_path, given):
+    """To make one, and to read and change that one alone, in its namespace; the account is bound from where it is."""
+    place = "configmap://state/exitkit-state"
+    (tmp_path / "exitkit.yaml").write_text(f"state: {place}\n{PLAN}" if given == "plan" else PLAN, "utf-8")
+    words = ("--state", place) if given == "--state" else ()
+    documents = printed("exitkit.yaml", "--account", "exitkit", "--namespace", "ml", *words)
+    named = {(one["kind"], one["metadata"]["name"]): one for one in documents}
+    role, binding = named["Role", "exitkit-state"], named["RoleBinding", "exitkit-state"]
+    assert role["rules"] == [
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]},
+        {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["exitkit-state"], "verbs": ["get", "patch"]},
+    ]
+    assert role["metadata"]["namespace"] == binding["metadata"]["namespace"] == "state"
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "exitkit", "namespace": "ml"}]
+    (template,) = (one for one in documents if one["kind"] == "WorkflowTemplate")
+    environment = template["spec"]["templates"][0]["container"]["env"]
+    assert ({"name": "EXITKIT_STATE", "value": place} in environment) is (given == "--state")
+
+
+def test_a_state_of_the_workflows_own_namespace_is_allowed_where_it_is_applied(printed):
+    """Argo fills in the namespace; a bucket needs no Role, and what is no place is said."""
+    documents = printed("--state", "configmap://{{workflow.namespace}}/exitkit-state")
+    assert [one["kind"] for one in documents] == ["Role", "RoleBinding", "WorkflowTemplate"]
+    assert not any("namespace" in one["metadata"] for one in documents)
+    assert [one["kind"] for one in printed("--state", "s3://bucket/x")] == ["WorkflowTemplate"]
+    assert "is no place for it" in printed("--state", "ftp://x", code=2)
+    assert "has to be written out" in printed("--state", "configmap://ml/{{workflow.name}}", code=2)

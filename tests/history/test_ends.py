@@ -12,7 +12,7 @@ SERIES = "ml/cron/nightly"
 
 
 def end(at, status="Failed", **more):
-    return End(float(at), f"id-{at}", status, **more)
+    return End(float(at), **({"id": f"id-{at}", "status": status} | more))
 
 
 def ends(*each):
@@ -30,6 +30,14 @@ def test_fifty_are_kept_and_all_are_counted():
     assert found.with_end(end(120, "Succeeded")).failures_in_a_row() == 0
     again = ends(*(end(number, "Succeeded" if number == 30 else "Failed") for number in range(100)))
     assert again.failures_in_a_row() == 69
+
+
+def test_what_was_dropped_is_not_counted_again():
+    """Of two hundred that end at once each is told of twice, and in any order."""
+    each = [end(5.0, id=str(number)) for number in range(200)]
+    found = ends(*each, *reversed(each))
+    assert (found.count, found.failures_in_a_row(), len(found.each)) == (200, 200, KEPT)
+    assert decode(encode(found, SERIES), SERIES) == found
 
 
 def test_an_end_counts_once_and_in_its_place():

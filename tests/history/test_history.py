@@ -81,8 +81,9 @@ def test_a_second_run_of_the_same_end_counts_once(run):
     assert run(3).facts()["failures_in_a_row"] == 2
 
 
-def test_many_at_once_lose_none(tmp_path):
+def test_many_at_once_lose_none(tmp_path, monkeypatch):
     """Each adds its own, whoever else does."""
+    monkeypatch.setattr("exitkit.history._APART", 0.05)
     histories = []
     for number in range(24):
         workflow = replace(failed_workflow(), uid=f"u{number}", labels=CRON)
@@ -96,6 +97,70 @@ def test_many_at_once_lose_none(tmp_path):
     after = replace(failed_workflow(), uid="after", labels=CRON)
     standing = History(open_store(str(tmp_path)), after, series_of(after)).standing(Deadline(300))
     assert standing.facts()["failures_in_a_row"] == 25
+
+
+class Counted(Store):
+    """Passes what is asked on to another store, and notes it; `busy` is how often others are first."""
+
+    where = "counted"
+
+    def __init__(self, store, busy=0):
+        self.store, self.asked, self.busy = store, [], busy
+
+    def get(self, name):
+        self.asked.append("get")
+        return self.store.get(name)
+
+    def put_if_absent(self, name, data):
+        self.asked.append("put")
+        return self.store.put_if_absent(name, data)
+
+    def put_if_unchanged(self, name, data, version):
+        self.asked.append("put")
+        self.busy -= 1
+        return "" if self.busy >= 0 else self.store.put_if_unchanged(name, data, version)
+
+    def delete(self, name):
+        self.asked.append("delete")
+        self.store.delete(name)
+
+    def list(self, prefix):
+        self.asked.append("list")
+        return self.store.list(prefix)
+
+
+def test_a_run_asks_three_times_for_its_history(tmp_path, deadline):
+    """What there is, and what is in it, and to add to it."""
+    told = []
+    for number in range(3):
+        store = Counted(open_store(str(tmp_path)).store)
+        history = History(BoundedStore(store), replace(failed_workflow(), uid=f"u{number}"), "ml/nightly")
+        history.standing(deadline)
+        history.keep(deadline)
+        told.append(store.asked)
+    assert told == [["list", "put"], ["list", "get", "put"], ["list", "get", "put"]]
+
+
+def test_an_end_that_others_are_ahead_of_is_put_beside_and_taken_in_by_the_next(tmp_path, deadline):
+    """So that however many end at once none waits for all the others."""
+
+    def history(number, busy=0):
+        store = Counted(open_store(str(tmp_path)).store, busy)
+        workflow = replace(failed_workflow(), uid=f"u{number}")
+        return store, History(BoundedStore(store), workflow, "ml/nightly")
+
+    for number, busy in ((0, 0), (1, 1), (2, 1)):
+        _, one = history(number, busy)
+        one.keep(deadline)
+        assert one.notes == ()
+    assert len(list(tmp_path.glob("history.*.json"))) == 3
+    store, after = history(3)
+    assert after.standing(deadline).facts()["failures_in_a_row"] == 4
+    after.keep(deadline)
+    assert store.asked == ["list", "get", "get", "get", "put", "delete", "delete"]
+    assert len(list(tmp_path.glob("history.*.json"))) == 1
+    _, last = history(4)
+    assert last.standing(deadline).facts()["failures_in_a_row"] == 5
 
 
 def test_a_steps_own_handler_and_an_end_of_unknown_status_are_no_ends(tmp_path, deadline):

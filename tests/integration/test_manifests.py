@@ -81,7 +81,7 @@ def test_kustomize_renders_the_bases_and_every_component_on_them(kustomize, base
     (account,) = (one for one in documents if one["kind"] == "ServiceAccount")
     assert "eks.amazonaws.com/role-arn" in account["metadata"]["annotations"]
     roles = {one["metadata"]["name"] for one in documents if one["kind"] == "Role"}
-    assert roles == {"exitkit", "exitkit-record", "exitkit-pod-logs", "exitkit-cleanup"}
+    assert roles == {"exitkit", "exitkit-record", "exitkit-pod-logs", "exitkit-cleanup", "exitkit-store"}
 
 
 def test_helm_renders_what_kustomize_does(helm, kustomize):
@@ -106,6 +106,6 @@ def test_every_value_of_the_chart_changes_what_is_rendered(helm):
     for value in (
         "image.repository=r/x", "image.tag=9", "cluster=true", "account.name=a", "rights.record=true", "secret=s",
         "configMap=c", "timeoutSeconds=99", "failOn=any", "uid=1000", "deadLetters=1Gi", "argoUrl=https://a",
-        "httpsProxy=http://p:1", "noProxy=b", "caConfigMap=ca", "scratchClaim=d",
+        "httpsProxy=http://p:1", "noProxy=b", "caConfigMap=ca", "scratchClaim=d", "rights.store=true", "state=s3://b/x",
     ):  # fmt: skip
         assert helm(("--set", value)) != plain, value

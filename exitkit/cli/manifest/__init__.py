@@ -11,8 +11,10 @@ from exitkit import settings
 from exitkit.action import Right
 from exitkit.errors import ConfigError
 from exitkit.plan import Plan, registry
+from exitkit.plan.template import is_template
 from exitkit.run.report import FailOn
 from exitkit.settings import fields
+from exitkit.store.place import open_store
 from exitkit.text.units import Bytes, Seconds
 from exitkit.version import __version__
 
@@ -56,6 +58,11 @@ class ManifestOptions(BaseModel):
     https_proxy: str = Field("", description="The proxy that all requests go through.")
     no_proxy: str = Field("", description="Hosts that are reached without the proxy.")
     ca_config_map: str = Field("", description="A ConfigMap whose ca.crt all servers' certificates are checked with.")
+    state: str = Field(
+        "",
+        description="Where is kept what has been done, such as configmap://{{workflow.namespace}}/exitkit-state; the plan's "
+        "own by default. The Role for a ConfigMap is printed along.",
+    )
     scratch: str = Field(
         "", description="A claim that is mounted at /scratch, for what is to be read or deleted there."
     )
@@ -75,7 +82,7 @@ def manifests(options: ManifestOptions, plan: Plan | None = None, text: str = ""
     rights = needed(plan) if plan is not None else ()
     if options.record and _RECORD not in rights:
         rights = (*rights, _RECORD)
-    documents = [*_account(options, rights)]
+    documents = [*_account(options, rights), *_state(options, plan)]
     if text:
         documents.append(_config_map(options, text))
     documents.append(workflow_template(options))
@@ -122,7 +129,8 @@ def role(name: str, rights: Iterable[Right], namespace: str = "") -> str:
     rules = "".join(
         f"  - apiGroups: [{json.dumps(right.group) if not right.group else right.group}]\n"
         f"    resources: [{right.resource}]\n"
-        f"    verbs: [{', '.join(right.verbs)}]\n"
+        + (f"    resourceNames: [{', '.join(right.names)}]\n" if right.names else "")
+        + f"    verbs: [{', '.join(right.verbs)}]\n"
         for right in rights
     )
     return _document("rbac.authorization.k8s.io/v1", "Role", name, namespace) + f"rules:\n{rules}"
@@ -144,6 +152,34 @@ def _account(options: ManifestOptions, rights: tuple[Right, ...]) -> Iterator[st
         there = [right for right in rights if right.namespace == place]
         yield role(name, there, place or namespace)
         yield _binding(options, name, place or namespace)
+
+
+def state_rights(name: str) -> tuple[Right, ...]:
+    """What a state in a ConfigMap of that name needs: to make it, and to read and change that one and no other."""
+    own = Right("", "configmaps", ("get", "patch"), names=(name,))
+    return Right("", "configmaps", ("create",)), own
+
+
+def _state(options: ManifestOptions, plan: Plan | None) -> Iterator[str]:
+    """The Role for a state in a ConfigMap, in that one's namespace; a template stands for the workflow's own.
+
+    Raises ConfigError for what is no place.
+    """
+    where = options.state or (plan.state if plan is not None else "")
+    if where and not is_template(where):
+        open_store(where)
+    if not where.startswith("configmap://"):
+        return
+    given, _, config_map = where.removeprefix("configmap://").rpartition("/")
+    if is_template(config_map):
+        raise ConfigError("state: the ConfigMap's name has to be written out, so that a Role can name it")
+    namespace = options.namespace if is_template(given) else given
+    name = f"{options.account or 'exitkit'}-state"
+    yield (
+        "# What has been done is kept in one ConfigMap, and this allows no other to be read or changed.\n"
+        + role(name, state_rights(config_map), namespace)
+    )
+    yield _binding(options, name, namespace)
 
 
 def _binding(options: ManifestOptions, role_name: str, namespace: str) -> str:
@@ -190,6 +226,8 @@ def _body(options: ManifestOptions, template: str) -> str:
     environment, volumes, mounts = [], [], []
     if options.argo_url:
         environment.append(("ARGO_UI_URL", options.argo_url))
+    if options.state:
+        environment.append(("EXITKIT_STATE", options.state))
     if options.https_proxy:
         environment += [("HTTPS_PROXY", options.https_proxy), ("HTTP_PROXY", options.https_proxy)]
     if options.no_proxy:

@@ -26,7 +26,7 @@ class Loki(HTTPShip):
     """Push records to Grafana Loki.
 
     A second run pushes the same lines with the same times to the same streams. Loki keeps one of each only where it does
-    not shard its streams, which it does by default: then receipts, in the folder of `--state`, keep a second run from
+    not shard its streams, which it does by default: then receipts, in the store of `--state`, keep a second run from
     pushing again. Loki refuses lines older than a week, lines over 256 KB, and lines an hour older than the newest of
     their stream; what it refuses goes to `dead_letter`.
     """

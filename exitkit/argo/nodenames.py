@@ -96,6 +96,8 @@ def handler_name(workflow: str, node_id: str) -> str:
 
 def subject_of(node_name: str) -> str:
     """The node that a handler or hook of this name is for, or "" if the name is of neither."""
+    if ".onExit" not in node_name and ".hooks." not in node_name:
+        return ""
     match = _HOOKED.match(node_name)
     return match[1] if match else ""
 

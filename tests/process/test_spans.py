@@ -1,13 +1,15 @@
 """What ran when, and which of it made the run as long as it was."""
 
+from datetime import datetime
 from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exitkit.argo.record import Node
+from exitkit.argo.timestamp import parse_moment
 from exitkit.process.criticalpath import critical_path
-from exitkit.process.spans import Spans
+from exitkit.process.spans import Spans, _moment
 
 
 def spans_of(nodes):
@@ -144,3 +146,17 @@ def test_the_path_covers_all_the_time_whatever_the_record_says(graph):
         assert all(one.end == other.start for one, other in pairwise(path))
         assert all(part.seconds > 0 or (part.kind == "run" and part.seconds == 0) for part in path)
         assert sum(part.seconds for part in path) == spans.seconds
+
+
+@given(
+    st.datetimes(min_value=datetime(1971, 1, 1), max_value=datetime(2200, 1, 1)).map(  # noqa: DTZ001 - text is made of it
+        lambda moment: f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    )
+    | st.sampled_from(["2026-11-27T24:00:00Z", "2026-11-27T03:61:00Z", "2026-13-01T00:00:00Z", "2026-11-27T03:0a:00Z", "0001-01-01T00:00:00Z", "2026-11-27T3:00:00+1Z", "2026-11-27t03:00:00z"])
+)  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_times_are_read_as_everywhere(text):
+    """The short way to a moment comes to the same as the long one, also for what is no moment."""
+    moment = parse_moment(text)
+    seconds = {}
+    assert [_moment(text, seconds) for _ in range(2)] == [moment.timestamp() if moment else 0.0] * 2

@@ -52,7 +52,7 @@ class Lineage(Endpoint, Action):
             raise Skip("the workflow's uid is not known, and a run of OpenLineage is named by it")
         told = events(
             context,
-            context.record(needed=True),
+            context.record(),
             namespace=self.job_namespace,
             job=self.job_name,
             inputs=self.reads,

@@ -72,7 +72,7 @@ class Metrics(Endpoint, Action):
 
     def run(self, context: Context) -> Result:
         prices = sample(self.prices) if isinstance(self.prices, str) else self.prices
-        course = Course(context.record(needed=True), prices)
+        course = Course(context.record(), prices)
         labels = self._labels(context.workflow)
         gauges = [*families(context, course), *self._own()]
         count = sum(len(family.samples) for family in gauges)

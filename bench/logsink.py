@@ -1,15 +1,18 @@
 """A server that takes logs as Loki, Elasticsearch and an OpenTelemetry collector do, and counts them afterwards.
 
 python bench/logsink.py
+python bench/logsink.py --rate 4000000 --burst 6000000
 
-Prints its port; and when stdin ends, how many records came, of how many different texts, in how many requests. While
+With --rate, Loki takes so many bytes a second, before they were packed, and so many at once as --burst says. Prints its port; and when stdin ends, how many records came, of how many different texts, in how many requests. While
 they come it only keeps them, because on many machines its core is half of the client's.
 """
 
+import argparse
 import asyncio
 import json
 import re
 import sys
+import time
 import zlib
 
 LINE = re.compile(rb"bench line (\d+) ")
@@ -18,11 +21,21 @@ ITEMS = f'{{"errors":false,"items":[{",".join([ITEM] * 2500)}]}}'.encode()
 
 
 class Counts:
-    def __init__(self):
+    def __init__(self, args):
         self.kept = []
-        self.sofar = 0
+        self.sofar = self.refused = self.raw = 0
+        self.args, self.tokens, self.filled = args, args.burst, time.monotonic()
 
     def loki(self, body, packed):
+        if self.args.rate:
+            size, now = len(zlib.decompress(body, 31) if packed else body), time.monotonic()
+            self.tokens = min(self.args.burst, self.tokens + self.args.rate * (now - self.filled))
+            self.filled = now
+            if size > self.tokens:
+                self.refused += 1
+                return b"429 Too Many Requests", b"ingestion rate limit exceeded"
+            self.tokens -= size
+            self.raw += size
         self.kept.append((body, packed))
         return b"204 No Content", b""
 
@@ -46,7 +59,10 @@ class Counts:
             size += len(body)
             for number in numbers:
                 seen[int(number)] = 1
-        return {"records": records, "different": sum(seen), "requests": len(self.kept), "bytes": size}
+        return {"records": records, "different": sum(seen), "requests": len(self.kept), "bytes": size} | self.limits()
+
+    def limits(self):
+        return {"refused": self.refused, "raw": self.raw}
 
 
 class Connection(asyncio.Protocol):
@@ -94,7 +110,10 @@ class Connection(asyncio.Protocol):
 
 
 async def main():
-    counts = Counts()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rate", type=float, default=0)
+    parser.add_argument("--burst", type=float, default=0)
+    counts = Counts(parser.parse_args())
     server = await asyncio.get_running_loop().create_server(lambda: Connection(counts), "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)

@@ -1,9 +1,12 @@
 """A server that answers S3's listings and deletions from what its names say, so that what is measured is the client.
 
 python bench/s3server.py --objects 100000 --layout flat --list-ms 80 --delete-ms 300
+python bench/s3server.py --objects 100000 --rate 3500 --burst 3500
 
 It keeps nothing: object number n has the key that the layout gives it, any deletion succeeds, and a listing
-begins where it is told to. Prints its port, and counts of requests when stdin ends.
+begins where it is told to. With --rate it takes so many keys a second, each of a DeleteObjects counting, and so many at
+once as --burst says; --whole says whether what is too much is refused as a whole, or key by key, as S3 does both.
+Prints its port, and counts of requests when stdin ends.
 """
 
 import argparse
@@ -12,6 +15,7 @@ import bisect
 import json
 import re
 import sys
+import time
 from urllib.parse import parse_qs, unquote, urlsplit
 
 HEAD = (
@@ -23,6 +27,7 @@ ENTRY = (
     "<Contents><Key>%s</Key><LastModified>2026-08-21T12:40:11.000Z</LastModified>"
     "<ETag>&quot;d41d8cd98f00b204e9800998ecf8427e&quot;</ETag><Size>1024</Size><StorageClass>STANDARD</StorageClass></Contents>"
 )
+OK, SLOW = b"200 OK", b"503 Slow Down"
 KEY = re.compile(rb"<Key>([^<]*)</Key>")
 
 
@@ -38,7 +43,8 @@ class Store:
         self.args = args
         self.keys = [key_of(number, args.layout, args.objects) for number in range(args.objects)]
         self.entries = [ENTRY % key for key in self.keys] if args.objects <= 200_000 else None
-        self.counts = {"list": 0, "delete": 0, "deleted": 0}
+        self.counts = {"list": 0, "delete": 0, "deleted": 0, "refused": 0}
+        self.tokens, self.filled = args.burst, time.monotonic()
 
     def listing(self, query):
         self.counts["list"] += 1
@@ -59,11 +65,29 @@ class Store:
     def deletion(self, body):
         self.counts["delete"] += 1
         found = KEY.findall(body)
-        self.counts["deleted"] += len(found)
+        room = self.room(len(found))
+        if room < len(found):
+            self.counts["refused"] += 1
+            if self.args.whole:
+                return SLOW, b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+        self.tokens -= room if self.args.rate else 0
+        self.counts["deleted"] += room
+        if room < len(found):
+            slow = b"".join(b"<Error><Key>" + key + b"</Key><Code>SlowDown</Code></Error>" for key in found[room:])
+            return OK, b"<DeleteResult>" + slow + b"</DeleteResult>"
         if b"<Quiet>true" in body:
-            return b'<DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"></DeleteResult>'
+            return OK, b'<DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"></DeleteResult>'
         gone = b"".join(b"<Deleted><Key>" + key + b"</Key></Deleted>" for key in found)
-        return b'<DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">' + gone + b"</DeleteResult>"
+        return OK, b'<DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">' + gone + b"</DeleteResult>"
+
+    def room(self, wanted):
+        """How many keys it takes at this moment."""
+        if not self.args.rate:
+            return wanted
+        now = time.monotonic()
+        self.tokens = min(self.args.burst, self.tokens + self.args.rate * (now - self.filled))
+        self.filled = now
+        return min(wanted, int(self.tokens))
 
 
 class Connection(asyncio.Protocol):
@@ -93,7 +117,7 @@ class Connection(asyncio.Protocol):
         query = parse_qs(parts.query, keep_blank_values=True)
         store, args = self.store, self.store.args
         if method == "POST" and "delete" in query:
-            self.reply(b"200 OK", store.deletion(body), args.delete_ms)
+            self.reply(*store.deletion(body), args.delete_ms)
         elif method == "DELETE":
             store.counts["delete"] += 1
             store.counts["deleted"] += 1
@@ -120,6 +144,9 @@ async def main():
     parser.add_argument("--layout", choices=["flat", "prefixes"], default="flat")
     parser.add_argument("--list-ms", type=float, default=0)
     parser.add_argument("--delete-ms", type=float, default=0)
+    parser.add_argument("--rate", type=float, default=0)
+    parser.add_argument("--burst", type=float, default=0)
+    parser.add_argument("--whole", action="store_true")
     store = Store(parser.parse_args())
     server = await asyncio.get_running_loop().create_server(lambda: Connection(store), "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)

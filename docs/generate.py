@@ -23,6 +23,7 @@ from pydantic import TypeAdapter
 from exitkit import cli
 from exitkit.action import Action
 from exitkit.argo.facts import FACTS
+from exitkit.argo.record import joined, read
 from exitkit.builtin import BUILTIN, KINDS
 from exitkit.cli import commands, typerapp
 from exitkit.cli import flags as options
@@ -157,17 +158,38 @@ def facts_page() -> str:
         ]
         for fact in FACTS
     ]
-    read = [[f"`workflow.{key}`", _example(value)] for key, value in _flat(failed_workflow().facts())]
+    told = failed_workflow()
+    known = joined.informed(told, read(_record(told.name)))
+    rows_read = [[f"`workflow.{key}`", _example(value)] for key, value in _flat(known.facts())]
     parts = [
         "# Facts\n",
         _GENERATED,
         _ABOUT_FACTS,
         _table(["flag", "variable", "in Argo", "meaning"], rows),
         "## In templates and conditions\n",
-        "Each under Argo's own name where Argo has one; here as they are for the workflow of `exitkit demo`.\n",
-        _table(["name", "for example"], read),
+        (
+            "Each under Argo's own name where Argo has one; here as they are for the workflow of `exitkit demo`, with its "
+            "[record](record.md), without which `startedAt`, `finishedAt`, `submittedBy`, `counts` and `subjectNode` are empty.\n"
+        ),
+        _table(["name", "for example"], rows_read),
     ]
     return "\n".join(parts)
+
+
+def _record(name: str) -> dict[str, Any]:
+    """What the cluster would have of that workflow: its own node, and a step's."""
+    times = {"startedAt": "2026-08-21T12:18:51Z", "finishedAt": "2026-08-21T12:40:11Z"}
+    inputs = {"parameters": [{"name": "shard", "value": "1"}]}
+    fit = {"id": f"{name}-1", "name": f"{name}[0].fit(1:1)", "displayName": "fit(1:1)", "type": "Pod", **times}
+    fit |= {"phase": "Failed", "message": "main: OOMKilled (exit code 137)", "inputs": inputs}
+    root = {"id": name, "name": name, "type": "Steps", "phase": "Failed", **times, "templateName": "main"}
+    labels = {"workflows.argoproj.io/creator-preferred-username": "ada"}
+    return {
+        "kind": "Workflow",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {},
+        "status": {"phase": "Running", "startedAt": times["startedAt"], "nodes": {name: root, f"{name}-1": fit}},
+    }
 
 
 def main(argv: list[str]) -> int:
@@ -345,8 +367,9 @@ It is the hook of a workflow, on a step or a task, with nothing passed, also wit
         templateRef: {name: exitkit, template: notify}
 ```
 
-The workflow's status is still Running then, so the message says that step `train` ended and the workflow goes on.
-`workflow.step` is the step's name, and empty in the workflow's own handler.
+The workflow's status is still Running then. Where the workflow's [record](record.md) can be read, the message says how
+step `train` itself ended, and `workflow.subjectNode` has its inputs, outputs and exit code; else that it ended and the
+workflow goes on. `workflow.step` is the step's name, and empty in the workflow's own handler.
 """
 
 

@@ -71,7 +71,10 @@ class Action(Settings, ABC):
 
     @classmethod
     def wants_record(cls, given: Mapping[str, object]) -> bool:  # noqa: ARG003 - most need no more than the arguments
-        """Whether the workflow's record makes it better, for settings as a plan gives them; it then waits a second for it."""
+        """Whether the workflow's record and the failed steps' logs make it better, for settings as a plan gives them.
+
+        It then waits a second for both.
+        """
         return False
 
     def guard(self, context: "Context") -> None:

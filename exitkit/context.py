@@ -47,8 +47,8 @@ class Context:
     def record(self, *, needed: bool = False) -> "WorkflowRecord | None":
         """The workflow's own record, with all nodes, read once a run; None where there is none. Never raises.
 
-        Whoever can do without waits a second for it at most, whoever `needed` it half of the step's time; why there is
-        none, `records.note` says. It may be a reading in which the workflow's end is not written down yet.
+        Whoever can do without waits a second for it at most, whoever `needed` it 15 s; why there is none, `records.note`
+        says. It may be a reading in which the workflow's end is not written down yet.
         """
         return self.records.record(self.deadline, needed=needed)
 
@@ -56,10 +56,10 @@ class Context:
         """With the workflow as its record knows it, where there is one; see `record`."""
         record = self.record()
         if record is None:
-            return self._lacking()
+            return _lacking(self)
         from exitkit.argo.record import joined
 
-        return replace(self, workflow=joined.informed(self.workflow, record))
+        return _lacking(replace(self, workflow=joined.informed(self.workflow, record)))
 
     def explained(self) -> "Context":
         """As `informed`, and with the lines of the failed steps' logs that say why; both are read at the same time."""
@@ -68,20 +68,6 @@ class Context:
         failures = context.workflow.failures
         told = failures.with_lines(self.logs.lines(failures, self.deadline))
         return context if told is failures else replace(context, workflow=replace(context.workflow, failures=told))
-
-    def _lacking(self) -> "Context":
-        """Noting what the record would have told, where that is more than details."""
-        workflow = self.workflow
-        if not self.records.note or workflow.told is not None:
-            return self
-        if workflow.failures.truncated:
-            lacks = "what was cut off of the failed steps"
-        elif workflow.step and not workflow.step_ended:
-            lacks = "how the step ended"
-        else:
-            return self
-        note = f"{lacks} is in the workflow's record, which was not read: {self.records.note}"
-        return replace(self, workflow=replace(workflow, notes=(*workflow.notes, note)))
 
     @property
     def delivery(self) -> str:
@@ -97,3 +83,20 @@ class Context:
         parts = ("exitkit1", identity, created, workflow.scope, self.step, workflow.status, finished)
         digest = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).digest()
         return base64.b32encode(digest).decode()[:26].lower()
+
+
+def _lacking(context: Context) -> Context:
+    """Noting what the record would have told, where that is more than details."""
+    workflow = context.workflow
+    if not context.records.note:
+        return context
+    if workflow.failures.truncated:
+        lacks = "what was cut off of the failed steps"
+    elif workflow.step and not workflow.step_ended:
+        lacks = "how the step ended"
+    else:
+        return context
+    note = f"{lacks} is in the workflow's record, which was not read: {context.records.note}"
+    if note in workflow.notes:
+        return context
+    return replace(context, workflow=replace(workflow, notes=(*workflow.notes, note)))

@@ -4,18 +4,21 @@ As with the record, what logs are read from hangs, lacks rights or is gone in so
 hold up a message: the reading begins together with the record's, and all wait for both no longer than for one.
 """
 
+import itertools
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from exitkit.argo.failures import Failure, Failures
 from exitkit.errors import ActionError, ConfigError
-from exitkit.recordreader import PATIENCE
+from exitkit.recordreader import LOADING, PATIENCE
 from exitkit.retry.clock import Deadline
 from exitkit.text import redact
 
 if TYPE_CHECKING:
-    from exitkit.explain import LogLine
+    from exitkit.explain import LogLine, Shapes
 
 CAUSES: Final = 3
 """Of so many different failures the logs are read, the likeliest cause first."""
@@ -29,8 +32,12 @@ _LONGEST: Final = 20.0  # seconds of a reading, for those who come later in the 
 Place = tuple[str, str]
 """The names of a pod and a container."""
 
-Fetch = Callable[[Failure, Deadline], "Iterable[bytes]"]
-"""Gives the failure's log in pieces, as far as it is to be had by the deadline; raises what kept it from it."""
+Fetch = Callable[[Failure, Deadline], "Iterable[bytes | None]"]
+"""Gives the failure's log in pieces, as far as it is to be had by the deadline, and None where some of it is left out;
+raises what kept it from it."""
+
+Known = Callable[[Failure, Deadline], "Shapes"]
+"""Gives the shapes of the step's logs in runs that passed."""
 
 
 class Logs(Protocol):
@@ -54,24 +61,30 @@ class NoLogs:
 
 
 class LogReader:
-    """Reads each log in a thread of its own, within `deadline`; for several threads that ask."""
+    """Reads each log in a thread of its own, within `deadline`; for several threads that ask.
 
-    def __init__(self, fetch: Fetch, deadline: Deadline) -> None:
+    `prepare` loads what is needed and gives what reads, which is not held against whoever is asked.
+    """
+
+    def __init__(self, prepare: Callable[[], Fetch], deadline: Deadline, known: Known | None = None) -> None:
         self.note = ""
-        self._fetch, self._deadline = fetch, deadline.within(deadline.remaining())  # one that `close` may cut
+        self._known = known
+        self._prepare, self._deadline = prepare, deadline.within(deadline.remaining())  # one that `close` may cut
         self._lock = threading.Lock()
         self._until: float | None = None  # by the clock, up to when those wait who ask
+        self._most = 0.0
+        self._is_loaded = False
         self._read: dict[Place, tuple[LogLine, ...] | None] = {}  # None while it is being read
         self._waiters: list[threading.Event] = []
 
     def begin(self, failures: Failures, deadline: Deadline) -> None:
         """Begin to read the logs of the first causes, those that nobody has begun with."""
-        wanted = [failure for failure in _first(failures) if failure.log not in self._read]
         clock = self._deadline.clock
         with self._lock:
-            if self._until is None:
-                self._until = clock.monotonic() + min(PATIENCE, deadline.remaining() / _SHARE)
-            wanted = [failure for failure in wanted if failure.log not in self._read]
+            wanted = [failure for failure in _first(failures) if failure.log not in self._read]
+            if wanted and self._until is None:
+                self._most = clock.monotonic() + deadline.remaining() / _SHARE
+                self._until = min(self._most, clock.monotonic() + LOADING)
             self._read |= dict.fromkeys((failure.log for failure in wanted), None)
         for failure in wanted:
             clock.spawn(lambda failure=failure: self._explain(failure), "exitkit-log")  # type: ignore[misc]
@@ -79,13 +92,15 @@ class LogReader:
     def lines(self, failures: Failures, deadline: Deadline) -> "Mapping[Place, tuple[LogLine, ...]]":
         """What the logs say that have come by now, or within the time that all wait for them. Never raises."""
         self.begin(failures, deadline)
-        assert self._until is not None
+        clock, ready = self._deadline.clock, threading.Event()
         places = [failure.log for failure in _first(failures)]
-        ready = threading.Event()
-        self._waiters.append(ready)
-        left = self._until - self._deadline.clock.monotonic()
-        if left > 0 and not self._have(places):
-            deadline.within(left).wait(ready, lambda: self._have(places))
+        with self._lock:
+            self._waiters.append(ready)
+        while not self._have(places) and self._until is not None and deadline.remaining() > 0:
+            until = self._until
+            if (left := until - clock.monotonic()) <= 0:
+                break
+            deadline.within(left).wait(ready, lambda until=until: self._have(places) or self._until != until)  # type: ignore[misc]
         if not self._have(places) and not self.note:
             self.note = "they did not come in time"
         return {place: lines for place in places if (lines := self._read.get(place))}
@@ -94,23 +109,52 @@ class LogReader:
         """Read on no longer: the run is over."""
         self._deadline.cut(0)
 
+    def shapes(self, failure: Failure, deadline: Deadline) -> "Shapes":
+        """Those of the lines of a log, of a run that passed. Raises ActionError and ConfigError."""
+        from exitkit.explain import learn
+
+        return learn(piece for piece in self._prepare()(failure, deadline) if piece is not None)
+
     def _have(self, places: list[Place]) -> bool:
         return all(self._read[place] is not None for place in places)
 
     def _explain(self, failure: Failure) -> None:
         lines: tuple[LogLine, ...] = ()
         try:
-            from exitkit.explain import rank
+            from exitkit.explain import Shapes, rank  # which takes a while to load
 
-            lines = rank(self._fetch(failure, self._deadline.within(_LONGEST)), top=LINES)
+            fetch = self._prepare()
+            self._loaded()
+            against = self._known(failure, self._deadline) if self._known else Shapes()
+            lines = _ranked(fetch(failure, self._deadline.within(_LONGEST)), partial(rank, against=against, top=LINES))
         except (ActionError, ConfigError) as error:
             self.note = self.note or redact.printable(redact.redact(str(error)), 300)
         except Exception as error:  # whatever somebody's log made of it must not cost the run
             self.note = self.note or f"they could not be read: {type(error).__name__}"
         finally:
             self._read[failure.log] = lines
-            for ready in tuple(self._waiters):
+            self._wake()
+
+    def _loaded(self) -> None:
+        """From now on it is the cluster's time that passes."""
+        with self._lock:
+            if not self._is_loaded:
+                self._is_loaded = True
+                self._until = min(self._most, self._deadline.clock.monotonic() + PATIENCE)
+        self._wake()
+
+    def _wake(self) -> None:
+        with self._lock:
+            for ready in self._waiters:
                 ready.set()
+
+
+def _ranked(pieces: "Iterable[bytes | None]", rank: "Callable[..., tuple[LogLine, ...]]") -> "tuple[LogLine, ...]":
+    """The best lines of a log; those behind what is left out of it have no number."""
+    rest = iter(pieces)
+    whole = rank(itertools.takewhile(lambda piece: piece is not None, rest))
+    end = (replace(line, number=0) for line in rank(piece for piece in rest if piece is not None))
+    return tuple(sorted([*whole, *end], key=lambda line: -line.score)[:LINES])
 
 
 def _first(failures: Failures) -> list[Failure]:

@@ -21,9 +21,13 @@ to 40 ms; for what has not answered after this, no message waits."""
 _SETTLING: Final = 3.0
 """Seconds for which they wait where it does answer, and the end of what the handler is for is not written down yet."""
 
-_LOADING: Final = 5.0  # seconds in which the client is loaded; a busy machine takes a hundred times the usual
+LOADING: Final = 5.0
+"""Seconds in which what reads it is loaded; a busy machine takes a hundred times the usual."""
+
 _SHARE: Final = 10  # of the time that is left, they wait a tenth at most
-_LONGEST: Final = 60.0  # seconds of a reading, for those who need it
+_LONGEST: Final = 60.0  # seconds of a reading
+_NEEDED: Final = 15.0
+"""Seconds for which one waits who is nothing without it; a message may come after it."""
 
 Fetch = Callable[[Deadline, Callable[["WorkflowRecord"], None]], None]
 """Reads the record until the deadline, hands over each reading of it, and raises what kept it from it."""
@@ -75,7 +79,7 @@ class RecordReader:
     def record(self, deadline: Deadline, *, needed: bool = False) -> "WorkflowRecord | None":
         """The newest reading, None and a `note` where there is none. Never raises.
 
-        `needed` says that the step has nothing to do without it, and may wait for half of the time it has.
+        `needed` says that the step has nothing to do without it, and waits for 15 s at most, and half of the time it has.
         """
         clock = self._deadline.clock
         ready = threading.Event()
@@ -83,11 +87,11 @@ class RecordReader:
             begins = not self._ends
             if begins:
                 self._most = clock.monotonic() + self._deadline.remaining() / _SHARE
-                self._ends.append(min(self._most, clock.monotonic() + _LOADING))
+                self._ends.append(min(self._most, clock.monotonic() + LOADING))
             self._waiters.append(ready)
         if begins:
             clock.spawn(self._read, "exitkit-record")
-        until = clock.monotonic() + deadline.remaining() / 2
+        until = clock.monotonic() + min(_NEEDED, deadline.remaining() / 2)
         while not self._over:
             stage = len(self._ends)
             left = (until if needed else self._ends[-1]) - clock.monotonic()

@@ -49,6 +49,8 @@ class Stop:
         for number in SIGNALS:
             signal.signal(number, _ignore)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        # Whoever started this may have had them blocked; one that came meanwhile is taken up now.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         return self
 
     @property

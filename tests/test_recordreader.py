@@ -50,14 +50,18 @@ def test_what_hangs_holds_up_all_messages_together_for_a_second(clock):
         assert reader.note == "it did not come in time"
 
 
-def test_whoever_needs_it_waits_for_half_of_the_time(clock):
-    """An action that has nothing to do without it."""
-    deadline = Deadline(60, clock)
-    reader = RecordReader(lambda: lambda until, keep: until.pause(20) and keep(RECORD), deadline)
+def test_whoever_needs_it_waits_longer_and_not_for_ever(clock):
+    """An action that has nothing to do without it: 15 s, and half of the time it has, for a message may come after it."""
+    deadline = Deadline(300, clock)
+    reader = RecordReader(lambda: lambda until, keep: until.pause(12) and keep(RECORD), deadline)
     assert reader.record(deadline) is None
     assert reader.record(deadline.within(50), needed=True) is RECORD
-    assert clock.monotonic() == pytest.approx(20)
+    assert clock.monotonic() == pytest.approx(12)
     assert reader.note == ""
+    for seconds, most in ((60, 15), (10, 5)):
+        reader, began = RecordReader(lambda: lambda until, keep: until.pause(50), deadline), clock.monotonic()
+        assert reader.record(deadline.within(seconds), needed=True) is None
+        assert clock.monotonic() - began == pytest.approx(most)
 
 
 def test_a_first_reading_is_better_than_none(clock):

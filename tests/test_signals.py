@@ -100,3 +100,16 @@ def test_a_hang_up_is_no_reason_to_end(start):
     out, _ = process.communicate(timeout=20)
     assert process.returncode == 3
     assert json.loads(out)["outcome"] == "cut"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_waits_at_the_start_is_taken_up(number, tmp_path):
+    """Whoever starts exitkit with its signals blocked loses none, also as PID 1, to which others are not delivered."""
+    (tmp_path / "exitkit.yaml").write_text("steps: [{uses: notify.console, with: {text: hello}}]")
+    blocked = (
+        "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, [15, 2]);"
+        f"os.kill(os.getpid(), {int(number)}); os.execv(sys.executable, [sys.executable, '-m', 'exitkit', 'run'])"
+    )
+    done = subprocess.run([sys.executable, "-c", blocked], cwd=tmp_path, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 128 + number
+    assert b"hello" not in done.stdout + done.stderr

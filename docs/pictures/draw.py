@@ -1,6 +1,6 @@
 """Draw the pictures of the docs anew from what exitkit sends today; needs Chromium or a browser of its kind.
 
-    python docs/pictures/draw.py
+    python docs/pictures/draw.py [NAME...]
 
 Each bears the digest of the page that it was drawn from, in a text of its own (`exitkit-page`), so that
 `tests/test_docs.py` can tell without a browser when one is stale.
@@ -16,9 +16,12 @@ import zlib
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-PICTURES = {"slack": ([], 390), "email": (["mail"], 600)}
-"""What slack.py is asked for, and how many pixels are shown."""
-WIDTH = 720
+PICTURES = {
+    "slack": (["slack.py"], 720, 530),
+    "email": (["slack.py", "mail"], 720, 750),
+    "report": (["report.py"], 1000, 1130),
+}
+"""What prints the page, and how many pixels of it are shown, across and down."""
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _KEYWORD = b"exitkit-page"
@@ -27,9 +30,9 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 def page(name: str) -> str:
     """The HTML that the picture is drawn from."""
-    words, _ = PICTURES[name]
+    (script, *words), *_ = PICTURES[name]
     ran = subprocess.run(
-        [sys.executable, str(FOLDER / "slack.py"), *words], capture_output=True, encoding="utf-8", check=True
+        [sys.executable, str(FOLDER / script), *words], capture_output=True, encoding="utf-8", check=True
     )
     return ran.stdout
 
@@ -70,7 +73,8 @@ def main() -> int:
     if not browser:
         sys.stderr.write(f"draw.py: needs one of {', '.join(_BROWSERS)}\n")
         return 1
-    for name, (_, height) in PICTURES.items():
+    for name in sys.argv[1:] or PICTURES:
+        _, width, height = PICTURES[name]
         text = page(name)
         with tempfile.TemporaryDirectory() as folder:
             source, shot = Path(folder, "page.html"), Path(folder, "shot.png")
@@ -78,7 +82,7 @@ def main() -> int:
             subprocess.run(
                 [
                     *(browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
-                    *(f"--user-data-dir={folder}/browser", f"--window-size={WIDTH},{height}"),
+                    *(f"--user-data-dir={folder}/browser", f"--window-size={width},{height}"),
                     *(f"--screenshot={shot}", source.as_uri()),
                 ],
                 check=True,

@@ -14,6 +14,7 @@ import sys
 from html import escape, unescape
 
 from exitkit import message
+from exitkit.cli import recording
 from exitkit.notify.email import mail
 from exitkit.notify.slack import Slack
 from exitkit.testing.scene import context, failed_workflow
@@ -101,12 +102,12 @@ def shown(text):
 
 
 def main():
+    scene = recording.sampled(context(workflow=failed_workflow(), dry_run=True)).explained()
     if sys.argv[1:] == ["mail"]:
-        workflow = failed_workflow()
-        sys.stdout.write(mail.bodies(message.build(workflow), "rich", "Open in Argo")["html"])
+        sys.stdout.write(mail.bodies(message.build(scene.workflow), "rich", "Open in Argo")["html"])
         return
     action = Slack(token="xoxb-for-the-picture-only", channel="C0000000000", mention=["here"])
-    payload = action.run(context(workflow=failed_workflow(), dry_run=True)).facts["payload"]
+    payload = action.run(scene).facts["payload"]
     sys.stdout.write(PAGE.format(blocks="\n".join(map(drawn, payload["blocks"]))))
 
 

@@ -166,6 +166,11 @@ class Workflow:
 
     def facts(self) -> dict[str, object]:
         """Everything under Argo's names, in plain JSON types, for templates and for machines."""
+        return dict(self._facts)
+
+    @cached_property
+    def _facts(self) -> dict[str, object]:
+        """Made once: of thousands of failures it takes a while, and each step asks for it."""
         return {
             "name": self.name,
             "namespace": self.namespace,
@@ -227,8 +232,8 @@ class Workflow:
             "startedAt": write_moment(failure.node.started_at) if failure.node else None,
             "duration": failure.node.duration if failure.node else None,
             "host": failure.node.host if failure.node else "",
-            "limits": dict(failure.limits),
-            "requests": dict(failure.requests),
+            "limits": dict(failure.resources.limits),
+            "requests": dict(failure.resources.requests),
             "cure": failure.cure,
             "platform": failure.platform,
             "lines": [line.facts() for line in failure.lines],

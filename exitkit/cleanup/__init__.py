@@ -61,6 +61,9 @@ class Cleanup(Action):
     reads_in_dry_run: ClassVar[bool] = False
     """Whether a dry run sends requests, which only read."""
 
+    looks_again: ClassVar[bool] = False
+    """Whether a second look is taken at what did not answer, for which some time is kept."""
+
     @property
     def in_flight(self) -> int:
         """How many batches are deleted at a time; with more than one, `delete` is called from several threads."""

@@ -115,7 +115,7 @@ class CommandSession:
         """The report of the plan, which a signal or the deadline ends early. Raises ConfigError."""
         deadline = deadline_for(what, context, timeout, self._spent())
         context = replace(context, retry=Retry(deadline=deadline))
-        context = recording.reading(context, self.environ) if self.asks else context
+        context = recording.reading(context, self.environ) if self.asks else recording.sampled(context)
         self.stop.on_signal = lambda: deadline.cut(CUT)
         self.stop.tell("place", place.form, place.folder, dict(place.declared))
         self.stop.tell("limit", time.monotonic() + deadline.remaining())
@@ -124,8 +124,11 @@ class CommandSession:
         with stdout.apart():
             report = dispatch(what, context, self.environ, fail_on=fail_on, because=because, tell=self.stop.tell)
             if context.history is not None:
+                from exitkit.cli import remembered
+
                 context.history.keep(deadline)
-                report = replace(report, notes=(*report.notes, *context.history.notes))
+                learnt = remembered.learn(context, deadline)
+                report = replace(report, notes=(*report.notes, *context.history.notes, *learnt))
         for reader in (context.records, context.logs):
             if isinstance(reader, RecordReader | LogReader):
                 reader.close()

@@ -4,15 +4,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from exitkit import recordreader
 from exitkit.argo.failures import Failure
 from exitkit.argo.workflow import Workflow
 from exitkit.context import Context
-from exitkit.logreader import LogReader
-from exitkit.recordreader import Fetch, KnownRecord, NoRecords, RecordReader, Records
+from exitkit.logreader import Fetch, LogReader
+from exitkit.recordreader import KnownRecord, NoRecords, RecordReader, Records
 from exitkit.retry.clock import Deadline
 
 if TYPE_CHECKING:
     from exitkit.argo.record import WorkflowRecord
+    from exitkit.explain import Shapes
 
 _CLUSTERS = ("KUBECONFIG", "KUBERNETES_SERVICE_HOST")
 _PLACES = ("ARGO_SERVER", *_CLUSTERS)
@@ -42,12 +44,23 @@ def reading(context: Context, environ: Mapping[str, str]) -> Context:
     return _with_logs(_with_record(context, environ), environ)
 
 
+def sampled(context: Context) -> Context:
+    """The context with the logs of a workflow that might be."""
+
+    def prepare() -> Fetch:
+        from exitkit.plan import samples
+
+        return lambda failure, _: [samples.log(failure.pod_name)]
+
+    return replace(context, logs=LogReader(prepare, context.deadline))
+
+
 def _with_record(context: Context, environ: Mapping[str, str]) -> Context:
     if not isinstance(context.records, NoRecords) or not any(environ.get(name) for name in _PLACES):
         return context
     workflow = context.workflow
 
-    def prepare() -> Fetch:
+    def prepare() -> recordreader.Fetch:
         from exitkit.clients.argo import record
 
         def read(deadline: Deadline, keep: "Callable[[WorkflowRecord], None]") -> None:
@@ -63,9 +76,26 @@ def _with_logs(context: Context, environ: Mapping[str, str]) -> Context:
     if not namespace or not any(environ.get(name) for name in _CLUSTERS):
         return context
 
-    def read(failure: Failure, deadline: Deadline) -> Iterator[bytes]:
+    def prepare() -> Fetch:
         from exitkit.clients.argo import failedlogs
 
-        return failedlogs.pieces(namespace, failure, environ, deadline)
+        def read(failure: Failure, deadline: Deadline) -> "Iterator[bytes | None]":
+            is_there = False
+            for piece in failedlogs.by_kubernetes(namespace, failure, environ, deadline):
+                is_there = True
+                yield piece
+            record = None if is_there else context.record()
+            if record is not None:
+                yield from failedlogs.by_archive(record, failure, context, deadline)
 
-    return replace(context, logs=LogReader(read, context.deadline))
+        return read
+
+    history = context.history
+
+    def known(failure: Failure, deadline: Deadline) -> "Shapes":
+        from exitkit.history import shapes
+
+        assert history is not None
+        return shapes.known(history, failure.template_name, deadline)
+
+    return replace(context, logs=LogReader(prepare, context.deadline, known if history is not None else None))

@@ -1,9 +1,11 @@
 """Objects of S3 or Google Cloud Storage to read from, whichever a URL names."""
 
+import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from os.path import commonprefix
 
+from exitkit.argo.record.archivedlogs import Repository
 from exitkit.clients.bucketurl import Location, open_bucket
 from exitkit.context import Context
 from exitkit.errors import ActionError
@@ -21,6 +23,13 @@ class ObjectReader:
         self.url, self.context = url, context
         # The credentials are those of the environment, as the tools of either find them.
         self._bucket = open_bucket(Location(scheme, name, ""), endpoint_url=endpoint_url, region=region)
+
+    @classmethod
+    def of(cls, repository: Repository, context: Context, prefix: str = "") -> "ObjectReader":
+        """What a workflow's record names; where the environment names a server of S3, that goes before the record's."""
+        named = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+        served = "" if named else repository.endpoint_url
+        return cls(f"{repository.url}/{prefix}", context, endpoint_url=served, region=repository.region)
 
     def close(self) -> None:
         self._bucket.close()

@@ -15,15 +15,16 @@ from exitkit.text import redact
 __all__ = ["LogLine", "Shapes", "learn", "rank"]
 
 NOTHING = Shapes()
-_STANDS_OUT = 0.5
+_STANDS_OUT = 0.6
 LONGEST = 500
 """Characters of a line that are told at most."""
 
 
 @dataclass(frozen=True)
 class LogLine:
-    """A line of a log that says why: its number, counted from 1, its text without secrets and colours, and how surely it does.
+    """A line of a log that says why: its number, its text without secrets and colours, and how surely it does.
 
+    `number` counts from 1, and is 0 where nobody knows it, as behind what was left out of a log that is too long.
     `score` is between 0 and 1, and compares the lines of one log. `said` is the text without the time, level and names
     before it; `place` where in the user's own code that was, as `/app/train.py:42 in load`, or empty.
     """
@@ -37,11 +38,18 @@ class LogLine:
     @property
     def shown(self) -> str:
         """With its number and place: `42: KeyError: 'price' (/app/load.py:12 in read)`."""
-        return f"{self.number}: {self.text}" + (f" ({self.place})" if self.place else "")
+        number = f"{self.number}: " if self.number else ""
+        return f"{number}{self.text}" + (f" ({self.place})" if self.place else "")
 
     def facts(self) -> dict[str, object]:
         """For templates and reports."""
-        return {"line": self.number, "text": self.text, "score": self.score, "said": self.said, "place": self.place}
+        return {
+            "line": self.number or None,
+            "text": self.text,
+            "score": self.score,
+            "said": self.said,
+            "place": self.place,
+        }
 
     @property
     def stands_out(self) -> bool:

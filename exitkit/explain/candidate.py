@@ -35,7 +35,7 @@ class Candidate:
 
 @dataclass
 class Findings:
-    """What was found: `candidates` in their order, and `lines` how many there are.
+    """What was found: `candidates` in their order, and `lines` how many there are; `traces` are those of stack traces.
 
     `ending` are the last lines that are new and not empty, and `last` the last, also where they are not new.
     """
@@ -43,6 +43,7 @@ class Findings:
     candidates: list[Candidate] = field(default_factory=list)
     ending: deque[tuple[int, bytes]] = field(default_factory=lambda: deque(maxlen=ENDING))
     last: deque[tuple[int, bytes]] = field(default_factory=lambda: deque(maxlen=LAST))
+    traces: deque[range] = field(default_factory=lambda: deque(maxlen=ENDING))
     lines: int = 0
 
 

@@ -8,16 +8,19 @@ Level = Literal["", "debug", "info", "warning", "error", "fatal"]
 
 _LOOK = 160  # characters in which a line's level stands
 _LEVELS: Final[dict[str, Level]] = {
-    **dict.fromkeys(("trace", "debug", "verbose"), "debug"),
+    **dict.fromkeys(("trace", "debug", "debu", "verbose"), "debug"),
     **dict.fromkeys(("info", "notice", "information"), "info"),
     **dict.fromkeys(("warn", "warning"), "warning"),
-    **dict.fromkeys(("error", "err", "severe"), "error"),
-    **dict.fromkeys(("fatal", "critical", "crit", "panic", "emerg", "alert"), "fatal"),
+    **dict.fromkeys(("error", "err", "erro", "severe"), "error"),
+    **dict.fromkeys(("fatal", "fata", "critical", "crit", "panic", "pani", "emerg", "alert"), "fatal"),
 }
 _KLOG: Final[dict[str, Level]] = {"I": "info", "W": "warning", "E": "error", "F": "fatal"}
 _PINO: Final[dict[int, Level]] = {10: "debug", 20: "debug", 30: "info", 40: "warning", 50: "error", 60: "fatal"}
-_WORDS = "TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|CRITICAL|CRIT|FATAL|PANIC|EMERG|ALERT"
-_UPPER = re.compile(rf"(?:^|[\s\[(<|*#:/])({_WORDS})!?(?=$|[\s\]):>|*,/])")
+# Those of four letters are logrus' own.
+_WORDS = (
+    "TRACE|DEBUG|DEBU|INFO|NOTICE|WARN|WARNING|ERROR|ERRO|ERR|SEVERE|CRITICAL|CRIT|FATAL|FATA|PANIC|PANI|EMERG|ALERT"
+)
+_UPPER = re.compile(rf"(?:^|[\s\[(<|*#:/])({_WORDS})!?(?=$|[\s\]):>|*,/]|\[\d+\])")
 _NAMED = re.compile(r"(?:level|lvl|severity|loglevel)[\"']?\s?[:=]\s?[\"']?([A-Za-z]{3,11})\b", re.IGNORECASE)
 _BEGINS = re.compile(
     r"(?:\[|##\[|::|[\w./-]{1,40}: )?(error|fatal|panic|warning|warn|info|debug|notice|critical)\b(?: error)?(?:\[\w*\])?(?:\]|:|::| -)",
@@ -29,7 +32,7 @@ _TIMED = re.compile(rf"[\w./ \t@|:\[({{-]{{0,80}}?{_STAMP}")
 _BEFORE = re.compile(
     rf"[\s\]}})>|,;-]+(?=\S)|{_STAMP}|\d\d?:\d\d:\d\d(?:[.,]\d+)?|(?:[A-Z][a-z]{{2}} )?[A-Z][a-z]{{2}} +\d\d? (?:\d\d:\d\d:\d\d)(?: \d{{4}})?"
     rf"|\[[^\[\]]{{0,60}}\](?=[\s:\]\[]|$)|##\[\w+\]|::error [^:]*::|\((?:pid|ip)=[^)]*\)"
-    rf"|[IWEF]\d{{4}} \d\d:\d\d:\d\d\.\d+\s+\d+ [\w./-]+:\d+\] ?|(?:{_WORDS})!?\b(?::[\w.]+)?:?(?=[\s\]|:-]|$)|[\w.-]{{1,50}} {{0,10}}\| "
+    rf"|[IWEF]\d{{4}} \d\d:\d\d:\d\d\.\d+\s+\d+ [\w./-]+:\d+\] ?|(?:{_WORDS})!?\b(?:\[\d+\]|:[\w.]+)?:?(?=[\s\]|:-]|$)|[\w.-]{{1,50}} {{0,10}}\| "
     rf"|#\d+ (?:\d+\.\d+ )?|npm (?:ERR!|error)|<\d+>|\d{{1,2}}/\d\d?/\d\d \d\d:\d\d:\d\d|:(?=\s)"
 )
 _KLOG_LINE = re.compile(r"([IWEF])\d{4} \d\d:\d\d:\d\d")

@@ -8,7 +8,6 @@ from typing import Final
 from exitkit.explain import traces
 from exitkit.explain.candidate import Candidate, Findings, candidate
 from exitkit.explain.head import Level
-from exitkit.explain.lines import decoded
 
 _MENTION = re.compile(r"\b(?:[a-z_$][\w$]*\.)+[A-Z]\w*(?:Error|Exception)\b|\b[A-Z]\w+(?:Error|Exception)\b")
 # A place in a source file that whoever compiles or checks it complains of.
@@ -18,10 +17,12 @@ _LOCATED = re.compile(
 _EXECUTOR: Final = "argo=true"  # in lines of Argo's executor, which speaks after the program
 _TEST = re.compile(r"-{3} FAIL|\bFAILED\b|^(?:\u2715|\u2717|\u2716|\u25cf|not ok\b)|^E {2,}\S|\bFAIL:")
 _NEAR: Final = 1.5  # how much weaker a line may be that said the same before
+_EVENT: Final = 15  # lines between two candidates of one event at most
 _AGAIN: Final = 2.0  # how much weaker a line is that only repeats a better one
 _MEANS: Final = 3  # words that a line must have to be repeated
 _SAME: Final = 0.8
 _SOUND: Final = re.compile(r"[A-Za-z]{2,}")
+_TOKEN: Final = re.compile(r"\w+")
 
 
 _ONLY_BAD = re.compile(r"\b(?:error|fatal|fail(?:ed|ure)?|warning|exception|npm|err)\b", re.IGNORECASE)
@@ -61,7 +62,7 @@ class Weights:
     fading: float = 0.75
     strong: float = 2.0
     late: float = 1.2
-    last: float = 0.2
+    last: float = -0.3
     back: float = -0.15
 
 
@@ -81,7 +82,11 @@ def strength(one: Candidate, weights: Weights = WEIGHTS) -> float:
     level = _LEVELS.get(one.head.level)
     total = getattr(weights, level) if level else 0.0
     total += (
-        weights.exception if traces.EXCEPTION.match(message) else weights.mention if _MENTION.search(message) else 0
+        weights.exception
+        if traces.EXCEPTION.match(message) or (one.thrown and not one.thrown.later)
+        else weights.mention
+        if _MENTION.search(message)
+        else 0
     )
     if one.thrown:
         total += weights.thrown + weights.root * one.thrown.root + weights.later * one.thrown.later
@@ -101,7 +106,7 @@ def strength(one: Candidate, weights: Weights = WEIGHTS) -> float:
         total += weights.indented
     total += weights.executor * (_EXECUTOR in one.text)
     total += weights.advice * bool(kinds["advice"]) + weights.calm * bool(kinds["calm"])
-    total += weights.bare * (len(_SOUND.findall(_ONLY_BAD.sub("", message))) < 2) + weights.follows * one.follows
+    total += weights.bare * (len(_TOKEN.findall(_ONLY_BAD.sub("", message))) < 2) + weights.follows * one.follows
     return total + weights.repeated * math.log2(one.count)
 
 
@@ -115,17 +120,20 @@ def text_indent(one: Candidate) -> bool:
 def ranked(findings: Findings, *, compared: bool, weights: Weights = WEIGHTS) -> list[tuple[float, Candidate]]:
     """The candidates and the log's last lines with their strengths, best first."""
     scored = []
-    rank = 0
+    rank = begin = before = 0
     for one in sorted(findings.candidates, key=lambda one: one.number):
+        # Lines near each other are one event, of which no line is later than another.
+        begin = one.number if one.number > before + _EVENT else begin
+        before = one.number
         own = strength(one, weights)
         if own >= weights.strong:
             own += weights.first * weights.fading**rank if compared else 0
             rank += 1
-        own += 0 if compared else weights.late * one.number / max(1, findings.lines)
+        own += 0 if compared else weights.late * begin / max(1, findings.lines)
         scored.append((own, one))
     numbers = {one.number for one in findings.candidates}
     for back, (number, line) in enumerate(reversed(findings.ending or ([] if scored else findings.last))):
-        if number not in numbers and not traces.frame(decoded(line)):
+        if number not in numbers and not any(number in each for each in findings.traces):
             last = candidate(number, line)
             scored.append((min(strength(last, weights), 0) + weights.last + weights.back * back, last))
     return sorted(scored, key=lambda pair: (-pair[0], pair[1].number))
@@ -141,7 +149,7 @@ def chosen(findings: Findings, *, compared: bool, top: int) -> list[tuple[float,
         place = next((place for place, (_, other) in enumerate(best) if _repeats(one, other)), None)
         if place is None:
             best.append((own, one))
-        elif one.number < best[place][1].number and own > best[place][0] - _NEAR:
+        elif one.number < best[place][1].number and own > best[place][0] - _NEAR and not one.kinds["summary"]:
             # Said before, nearly as well: where it was said first is nearer to the cause.
             again.append((own - _AGAIN, best[place][1]))
             best[place] = (best[place][0], one)

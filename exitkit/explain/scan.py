@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, overload
 
 from exitkit.explain import head, ranking, shapes, signs, traces
@@ -12,7 +13,7 @@ from exitkit.explain.shapes import Shapes
 
 _AHEAD: Final = 60  # lines after a line that are looked at with it, so that a trace is whole where blocks meet
 _BEHIND: Final = 12
-_FREE: Final = 4000  # lines that are looked at closely wherever they stand
+_FREE: Final = 1500  # lines that are looked at closely wherever they stand
 _EACH: Final = 24  # after those, so many of each block
 _KEPT: Final = 3000  # of those looked at, so many are kept
 _SEEN: Final = 150_000  # shapes of this log that are remembered; then it begins anew
@@ -65,27 +66,53 @@ def findings(pieces: Iterable[bytes], against: Shapes) -> Findings:
 
 @dataclass(frozen=True)
 class _Window:
-    """Lines of a log, of which those from `begin` to before `end` are to be looked at; `first` is the first one's number."""
+    """Lines of a log that are to be looked at, with some `behind` and `ahead` of them; `first` is the number of the first.
+
+    All are texts with LF between the lines; only where a line matters are they taken apart.
+    """
 
     first: int
-    lines: list[bytes]
-    begin: int
-    end: int
+    text: bytes
+    behind: tuple[bytes, ...] = ()
+    ahead: bytes | None = None
+
+    @cached_property
+    def lines(self) -> list[bytes]:
+        """All of them; the first that is to be looked at is that behind as many as are `behind`."""
+        ahead = [] if self.ahead is None else self.ahead.split(b"\n")
+        return [*self.behind, *self.text.split(b"\n"), *ahead]
+
+    @cached_property
+    def count(self) -> int:
+        return self.text.count(b"\n") + 1
+
+    def last(self, most: int) -> Iterator[tuple[int, bytes]]:
+        """The last lines and their numbers."""
+        lines = self.text.rsplit(b"\n", most)[-most:]
+        return enumerate(lines, self.first + self.count - len(lines))
 
 
 def _windows(parts: Iterable[Block]) -> Iterator[_Window]:
     """Blocks with some lines before and after each."""
-    lines: list[bytes] = []
-    first, begin = 1, 0
+    behind: tuple[bytes, ...] = ()
+    pending: bytes | None = None
+    first = 1
     for block in parts:
-        lines = lines + block.text.split(b"\n")
-        end = max(begin, len(lines) - _AHEAD)
-        if end > begin:
-            yield _Window(first, lines, begin, end)
-        drop = max(0, end - _BEHIND)
-        lines, first, begin = lines[drop:], first + drop, end - drop
-    if begin < len(lines):
-        yield _Window(first, lines, begin, len(lines))
+        text = block.text if pending is None else pending + b"\n" + block.text
+        cut = len(text)
+        for _ in range(_AHEAD):
+            cut = text.rfind(b"\n", 0, cut)
+            if cut < 0:
+                break
+        if cut < 0:
+            pending = text
+            continue
+        window = _Window(first, text[:cut], behind, text[cut + 1 :])
+        yield window
+        first += window.count
+        behind, pending = tuple(window.text.rsplit(b"\n", _BEHIND)[-_BEHIND:]), window.ahead
+    if pending is not None:
+        yield _Window(first, pending, behind)
 
 
 class _Scanner:
@@ -97,30 +124,34 @@ class _Scanner:
         self.by_key: dict[int, Candidate] = {}
         self.looked = 0
         self.inside = 0  # number of the line up to which everything belongs to a trace that is known
+        self.between: set[int] = set()  # but for these, which others wrote in between
 
     def look(self, window: _Window) -> None:
-        mine = window.lines[window.begin : window.end]
-        self.findings.lines = window.first + window.end - 1
-        self._note(self.findings.last, window, range(max(window.begin, window.end - LAST), window.end))
-        text = b"\n".join(mine)
+        text, found = window.text, self.findings
+        found.lines = window.first + window.count - 1
+        found.last.extend((number, line) for number, line in window.last(LAST) if line.strip())
         search = signs.signs().search
         said = search(text) is not None
         if not said and not self.against.runs:
-            self._note(self.findings.ending, window, range(max(window.begin, window.end - ENDING), window.end))
+            found.ending.extend((number, line) for number, line in window.last(ENDING) if line.strip())
             return
         new = self._new(text, said=said)
-        self._note(self.findings.ending, window, [window.begin + place for place in new[-ENDING:]])
+        if not new and not (said and _TRACEBACK in text):
+            return
+        lines, behind = window.lines, len(window.behind)
+        each = ((window.first + place, lines[behind + place]) for place in new[-ENDING:])
+        found.ending.extend((number, line) for number, line in each if line.strip())
         if self.looked > _FREE and len(new) > _EACH:
             new = _unlike(text, new, self.loose)
-        marked = [place for place in new if search(mine[place]) is not None] if said and new else []
+        marked = [place for place in new if search(lines[behind + place]) is not None] if said else []
         if said and _TRACEBACK in text:
             marked = sorted({*marked, *_tracebacks(text)})
         if self.looked > _FREE and len(marked) > _EACH:
             marked = marked[: _EACH // 2] + marked[-_EACH // 2 :]
-        view = _Decoded(window.lines)
+        view = _Decoded(lines)
         for place in marked:
             self.looked += 1
-            self._candidate(window, view, window.begin + place)
+            self._candidate(window, view, behind + place)
         if len(self.findings.candidates) > 2 * _KEPT:
             self._drop()
 
@@ -129,11 +160,16 @@ class _Scanner:
         runs, seen = self.against.runs, self.seen
         if len(seen) > _SEEN:
             seen.clear()
+        keys = shapes.coarse(text, codes=said)
+        fresh = set(keys).difference(seen, runs)
+        if not fresh:
+            return []
         new = []
-        for place, key in enumerate(shapes.coarse(text, codes=said)):
-            if key not in seen and key not in runs:
-                seen.add(key)
+        for place, key in enumerate(keys):
+            if key in fresh:
+                fresh.remove(key)
                 new.append(place)
+        seen.update(keys[place] for place in new)
         return new
 
     def _drop(self) -> None:
@@ -145,15 +181,10 @@ class _Scanner:
         self.findings.candidates = kept
         self.by_key = {one.key: one for one in kept}
 
-    def _note(self, ending: deque[tuple[int, bytes]], window: _Window, places: Iterable[int]) -> None:
-        for place in places:
-            line = window.lines[place]
-            if line.strip():
-                ending.append((window.first + place, line))
-
     def _candidate(self, window: _Window, view: "_Decoded", place: int) -> None:
-        number = window.first + place
-        if number < self.inside:
+        first = window.first - len(window.behind)
+        number = first + place
+        if number < self.inside and number not in self.between:
             return
         line = view[place]
         if traces.quoted(view, place) or traces.frame(line):
@@ -164,7 +195,9 @@ class _Scanner:
             if line.rstrip().endswith(":") and place + 1 < len(window.lines) and window.lines[place + 1].strip():
                 self._add(window, view, place + 1, None, follows=True)
             return
-        self.inside = window.first + trace.end
+        self.inside = max(self.inside, first + trace.end)
+        self.between = {first + other for other in trace.others}
+        self.findings.traces.append(range(first + trace.first, first + trace.end))
         for thrown in trace.thrown:
             self._add(window, view, thrown.index, thrown)
         if not trace.thrown:
@@ -173,14 +206,15 @@ class _Scanner:
     def _add(
         self, window: _Window, view: "_Decoded", place: int, thrown: traces.Thrown | None, *, follows: bool = False
     ) -> None:
+        number = window.first - len(window.behind) + place
         key = shapes.fine(window.lines[place])
         if key in self.against.runs:
             return
         if known := self.by_key.get(key):
-            known.count += known.number != window.first + place
+            known.count += known.number != number
             known.thrown = known.thrown or thrown
             return
-        new = judged(window.first + place, view[place], key, thrown, follows=follows)
+        new = judged(number, view[place], key, thrown, follows=follows)
         self.by_key[key] = new
         self.findings.candidates.append(new)
 

@@ -16,7 +16,7 @@ incompatible | exit(?:ed)? (?:code|status|with) | no space | forbidden | unautho
 \bnot ok\b | ● | can'?t | abend | crash | corrupt | exceeded | violat | conflict | too many | does(?: not|n't) | unsafe | unused
 rejected | reset by peer | broken pipe | overflow | deadlock | quota | evicted | no module | caused by
 \bFAIL\b | unhandled | uncaught | terminated | unsatisf | unsupported | was not | (?m:^)(?:.{0,60} )?E {2,}\S
-(?m:^)[EF]\d{4}[ ] | non-zero | status\W{1,3}[45]\d\d | http[/ ]?[\d.]*\W{1,3}[45]\d\d | errno | signal | stale | stack trace | heap
+(?m:^)[EF]\d{4}[ ] | non-zero | status\W{1,3}[45]\d\d | http[/ ]?[\d.]*\W{1,3}[45]\d\d | errno | signal | sigterm | (?:^|\s)nan\b | locked | truncated | diverged | slowdown | stale | stack trace | heap
 not installed | nothing to | inconsistent | not up.to.date | declared | bad[ ] | wrong | warn
 """
 """What is looked for in a whole log: where none of it stands, no line says that anything is wrong."""
@@ -30,7 +30,7 @@ cannot allocate memory | out of memory | outofmemory | oom-?kill | java heap spa
 memory limit | exceeded (?:its |the )?memory | heap out of | std::bad_alloc | (?:^|\s)killed(?:$|[ ]{2,}|: \d)
 
 segmentation fault | sigsegv | bus error | illegal instruction | stack overflow | double free | signal: \w+
-killed by signal | sigkill
+killed by signal | sigkill | sigterm | received signal | MPI_Abort
 
 permission denied | operation not permitted | access(?: is)? denied | not authori[sz]ed | unauthori[sz]ed
 forbidden | accessdenied | insufficient (?:privileges|permissions?)
@@ -57,7 +57,7 @@ deadline exceeded | timed out | time-?out (?:exceeded|expired|waiting|after) | i
 \b(?:429|500|502|503|504|401|403|404) (?:too many|internal|bad gateway|service|gateway|unauthorized|forbidden|\
 not found)
 
-rate limit | too many (?:requests|connections|clients) | quota (?:exceeded|has been)
+rate limit | slow ?down | too many (?:requests|connections|clients) | quota (?:exceeded|has been)
 exceeded (?:your|the|its) .{0,20}quota | limit exceeded | throttl
 
 authentication (?:failed|required) | login failed | invalid (?:credentials|token|password|api key|signature)
@@ -91,7 +91,7 @@ duplicate (?:key|entry|column) | violates .{0,60}constraint | integrity constrai
 relation .{1,80} does not exist | table .{1,80}(?:not found|doesn't exist) | unknown column
 no such (?:table|column) | column .{1,80} (?:does not exist|not found) | deadlock
 
-checksum | corrupt | does not look like
+checksum | corrupt | truncated | (?:^|\s)nan(?:\s|$) | not finite | diverged | is locked | does not look like
 invalid (?:format|json|header|magic|utf|argument|value|input|literal|reference|option|configuration|date)
 not a valid | could not (?:convert|parse|decode) | cannot (?:parse|decode|convert|insert) | can't decode
 validation error | schema mismatch
@@ -149,7 +149,7 @@ cancel+ed | cancelling | skipped | stopping | shutting down | terminat(?:e|ing)[
 post-?build | sending e-?mails?
 
 stage \d+ (?:contains|failed) | job (?:aborted|\d+ failed) | job aborted due to | task \d+(?:\.\d+)? in stage
-failed \d+ times | max(?:imum)? (?:retries|attempts) | retries exhausted | retry limit
+failed \d+ times | max(?:imum)? attempts | retries exhausted | retry limit
 
 subprocess-exited | did not run successfully | calledprocesserror | command .{1,200} (?:failed|returned|exited)
 error (?:executing|running) (?:command|script|step|task|job) | runtimeerror: .{0,60}(?:failed|exit)
@@ -166,7 +166,7 @@ ADVICE: Final = r"""
 
 complete log of this run | debug\.log$ | debug-0\.log | for more information (?:about|visit|on)
 likely not a problem with | this is probably not a problem | run with `?RUST_BACKTRACE | [-]{2}stacktrace option
-mvn <goals> | ^(?:during handling of the above|the above exception was the direct)
+mvn <goals> | ^\+ expected - actual | ^(?:during handling of the above|the above exception was the direct)
 """
 
 # What sounds like a fault and is none.

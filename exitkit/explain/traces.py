@@ -13,7 +13,7 @@ _PYTHON_FRAME = re.compile(r'\s*File "([^"]+)", line (\d+)(?:, in (.+))?')
 # Java, Node.js, .NET, Ruby, PHP, Rust.
 _FRAME = re.compile(
     r"\s+at \S|\s*\.{3} \d+ (?:more|common frames omitted)|\s+from \S+:\d+:in |\s*#\d+ \S.*\(\d+\)|\s+\d+: +(?:0x[0-9a-f]+ - )?[\w<:]"
-    r"|\s*-{3} End of (?:inner )?(?:exception )?stack trace|at \S+ ?\([\w.$]+(?::\d+)?\)$|\s+at$"
+    r"|\s*-{3} End of (?:inner )?(?:exception )?stack trace|at \S+ ?\([\w.$]+(?::\d+)?\)$|\s+at$|CallStack \(from|\s+\w+, called at "
 )
 _CAUSED = re.compile(
     r"\s*(?:Caused by:|Suppressed:|Wrapped by:|\[cause\]:|\[errors\]:|Inner exception:|---> )\s*\S", re.IGNORECASE
@@ -27,6 +27,7 @@ _PLACES = (
     re.compile(r"\s+from ()(\S+:\d+):in "),  # Ruby
     re.compile(r"\s*#\d+ ()(\S+\(\d+\))"),  # PHP
 )
+_OPENS = re.compile(r"\[\s*$")  # a list of errors, which follow
 _GO_FRAME = re.compile(r"\s+(\S+\.go:\d+)(?: \+0x[0-9a-f]+)?$")
 _GO_CALL = re.compile(
     r"(?:goroutine \d+ \[|created by |[\w./*()-]+\(.*\)$|\[signal |exit status|panic: |\t|\s*$|runtime\.|main\.|\s+(?:/|panic:|\[recovered))"
@@ -34,6 +35,7 @@ _GO_CALL = re.compile(
 _GO = re.compile(r"(?:panic|fatal error): \S|http: panic serving")
 _RUST = re.compile(r"thread '[^']*'(?: \(\d+\))? panicked at ((?:[\w./-]+:\d+:\d+)?)")
 _RUST_OLD = re.compile(r"panicked at '.*', (\S+:\d+):\d+")
+_RUST_FRAME = re.compile(r"stack backtrace:|\s+\d+: |\s+at |note: ")
 # Code that is not the user's: what a language or its packages bring along.
 _LIBRARIES: Final = re.compile(
     r"site-packages|dist-packages|/lib(?:64)?/python\d|<frozen |/usr/lib/|<string>|node_modules|node:|internal/|\(internal|<anonymous>|native|webpack"
@@ -73,12 +75,16 @@ class Thrown:
 
 
 @dataclass(frozen=True)
-class Trace:
-    """From the index `first` to before `end`, and what was thrown, as it stands there; the rest is frames and code."""
+class StackTrace:
+    """From the index `first` to before `end`, and what was thrown, as it stands there; the rest is frames and code.
+
+    `others` are lines in between that somebody else wrote.
+    """
 
     first: int
     end: int
     thrown: tuple[Thrown, ...] = ()
+    others: tuple[int, ...] = ()
 
 
 class _Uncollected(Sequence[str]):
@@ -105,7 +111,7 @@ def _uncollected(line: str) -> str:
     return line[stamp.end() :] if stamp else line
 
 
-def trace(lines: Sequence[str], index: int) -> Trace | None:
+def trace(lines: Sequence[str], index: int) -> StackTrace | None:
     """The trace that begins with this line, if one does. Lines are without colours."""
     if _COLLECTED.match(lines[index]):
         lines = _Uncollected(lines)
@@ -138,18 +144,20 @@ def frame(line: str) -> bool:
     return bool(_FRAME.match(line) or _PYTHON_FRAME.match(line) or _GO_FRAME.match(line))
 
 
-def _python(lines: Sequence[str], index: int, at: int) -> Trace:
+def _python(lines: Sequence[str], index: int, at: int) -> StackTrace:
     """Frames are further in than the first line; the one that is not names the exception. Others may write in between."""
     for word in ("Exception Group ",):
         at -= len(word) if lines[index][:at].endswith(word) else 0
     prefix = _written(lines[index][:at])
     frames: list[tuple[str, str, str]] = []
+    others: list[int] = []
     for place in range(index + 1, min(len(lines), index + MOST)):
         line = lines[place]
         before, rest = _written(line[:at]), line[at:]
         if before.strip() != prefix.strip() and prefix.strip():
             parted = _parted(line, prefix)
             if parted is None:
+                others.append(place)
                 continue
             rest = parted
         if not rest.strip() or rest[:1] in " \t":
@@ -157,19 +165,22 @@ def _python(lines: Sequence[str], index: int, at: int) -> Trace:
                 frames.append((found[1], found[2], found[3] or ""))
             continue
         if _LOGGED.match(rest) or (not prefix and not _NAMES_WHAT.match(rest) and not EXCEPTION.match(rest)):
+            others.append(place)
             continue
         chained = any(_CHAINED.search(one) for one in lines[place + 1 : place + 4])
         caused = any(_CHAINED.search(one) for one in lines[max(0, index - 3) : index])
         later = bool(_GROUP.match(rest)) or (caused and not chained)
-        return Trace(index, place + 1, (Thrown(place, _own(frames), chained and not caused, later),))
-    return Trace(index, index + 1)
+        return StackTrace(
+            index, place + 1, (Thrown(place, _own(frames), chained and not caused, later),), tuple(others)
+        )
+    return StackTrace(index, index + 1)
 
 
-def _headless(lines: Sequence[str], index: int) -> Trace:
+def _headless(lines: Sequence[str], index: int) -> StackTrace:
     """Frames of Python's below another line than the usual: that of a framework, or the rest of one that was cut."""
     line = lines[index]
     found = _python(lines, index, len(line) - len(line.lstrip()))
-    return Trace(index, found.end, (Thrown(index, later=bool(found.thrown)), *found.thrown))
+    return StackTrace(index, found.end, (Thrown(index, later=bool(found.thrown)), *found.thrown), found.others)
 
 
 def _written(text: str) -> str:
@@ -196,21 +207,17 @@ def _own(frames: list[tuple[str, str, str]]) -> str:
     return f"{frames[-1][0]}:{frames[-1][1]}" if frames else ""
 
 
-def _framed(lines: Sequence[str], index: int) -> Trace | None:
+def _framed(lines: Sequence[str], index: int) -> StackTrace | None:
     """A line with frames below it, perhaps after others of its message; and what caused it, with its own frames."""
     begin = next((place for place in range(index + 1, min(len(lines), index + 8)) if _FRAME.match(lines[place])), None)
     if begin is None or any(not _goes_on(lines[place]) for place in range(index + 1, begin)):
         return None
-    said = [
-        place
-        for place in range(index + 1, begin)
-        if EXCEPTION.match(lines[place].strip()) or _CAUSED.match(lines[place])
-    ]
+    said = [place for place in range(index + 1, begin) if _names(lines[place]) or _CAUSED.match(lines[place])]
     names, places, place = [index, *said], [""] * (1 + len(said)), begin
     blank = 0
     while place < min(len(lines), index + 10 * MOST):
         line = lines[place]
-        if _CAUSED.match(line):
+        if (_CAUSED.match(line) and not _OPENS.search(line)) or (line[:1] in " \t" and _names(line)):
             names.append(place)
             places.append("")
         elif _FRAME.match(line):
@@ -225,7 +232,7 @@ def _framed(lines: Sequence[str], index: int) -> Trace | None:
         place += 1
     causes = [number for number, name in enumerate(names) if "uppressed" not in lines[name]]
     root = causes[-1]
-    return Trace(
+    return StackTrace(
         index,
         place,
         tuple(
@@ -233,6 +240,11 @@ def _framed(lines: Sequence[str], index: int) -> Trace | None:
             for number, name in enumerate(names)
         ),
     )
+
+
+def _names(line: str) -> bool:
+    """Whether the line names an exception; in JavaScript that may be just an Error."""
+    return bool(EXCEPTION.match(line.strip())) or line.lstrip().startswith("Error: ")
 
 
 def _goes_on(line: str) -> bool:
@@ -248,7 +260,7 @@ def _place(line: str) -> str:
     return ""
 
 
-def _go(lines: Sequence[str], index: int) -> Trace | None:
+def _go(lines: Sequence[str], index: int) -> StackTrace | None:
     """A panic of Go: what it says, and the first goroutine's first file that is not Go's own or a package's."""
     where, begun, place = "", False, index + 1
     while place < min(len(lines), index + 10 * MOST):
@@ -259,17 +271,20 @@ def _go(lines: Sequence[str], index: int) -> Trace | None:
         if (found := _GO_FRAME.match(line)) and not where and not _LIBRARIES.search(found[1]):
             where = found[1]
         place += 1
-    return Trace(index, place, (Thrown(index, where, root=True),)) if begun else None
+    return StackTrace(index, place, (Thrown(index, where, root=True),)) if begun else None
 
 
-def _rust(lines: Sequence[str], index: int) -> Trace:
+def _rust(lines: Sequence[str], index: int) -> StackTrace:
     """A panic of Rust; since 1.73 what it says is in the next line."""
     line = lines[index]
     if old := _RUST_OLD.search(line):
-        return Trace(index, index + 1, (Thrown(index, old[1], root=True),))
+        return StackTrace(index, index + 1, (Thrown(index, old[1], root=True),))
     found = _RUST.search(line)
     where = found[1].rpartition(":")[0] if found else ""
     place = "" if _LIBRARIES.search(where) else where
+    end = index + 1
+    while end < min(len(lines), index + MOST) and (end == index + 1 or _RUST_FRAME.match(lines[end])):
+        end += 1
     if index + 1 < len(lines) and lines[index + 1].strip():
-        return Trace(index, index + 2, (Thrown(index, place), Thrown(index + 1, place)))
-    return Trace(index, index + 1, (Thrown(index, place, root=True),))
+        return StackTrace(index, end, (Thrown(index, place), Thrown(index + 1, place)))
+    return StackTrace(index, end, (Thrown(index, place, root=True),))

@@ -280,10 +280,9 @@ def _facts(workflow: Workflow) -> list[tuple[str, str]]:
 
 
 def _times(workflow: Workflow) -> list[tuple[str, str]]:
-    """When it started and finished, where the record knows; else when the workflow was created, named for what it is."""
+    """When it started, which with the duration tells its end; without a record when the workflow was created, named so."""
     if workflow.started_at:
-        finished = workflow.finished_at if not workflow.step or workflow.step_ended else None
-        return [("Started", _time(workflow.started_at)), ("Finished", _time(finished))]
+        return [("Started", _time(workflow.started_at))]
     # Not its start: a mutex or a retry can lie between.
     return [("Workflow created" if workflow.step else "Created", _time(workflow.creation_timestamp))]
 

@@ -52,6 +52,28 @@ def failures(shards: int = 3) -> str:
     return quote(text)
 
 
+def log(pod: str) -> bytes:
+    """The log of one of its pods, as Kubernetes keeps it."""
+    return (_EVALUATING if "-evaluate-" in pod else _FITTING).encode()
+
+
+_FITTING = """2026-08-21T12:21:02Z INFO reading 8 shards of 2026-08-20
+2026-08-21T12:36:40Z INFO epoch 3 of 5: loss 0.2913
+2026-08-21T12:39:57Z INFO epoch 4 of 5: 412,306,944 rows in memory, 31.2 GiB
+"""
+_EVALUATING = """2026-08-21T12:40:02Z INFO reading predictions of 2026-08-20
+2026-08-21T12:40:06Z WARNING 12 predictions without a label are left out
+Traceback (most recent call last):
+  File "/app/evaluate.py", line 31, in <module>
+    main()
+  File "/app/evaluate.py", line 57, in main
+    frame = pd.DataFrame(rows).pipe(check, columns=COLUMNS)
+  File "/usr/lib/python3.13/site-packages/pandas/core/generic.py", line 6225, in pipe
+    return common.pipe(self, func, *args, **kwargs)
+ValueError: column "price" <is> missing & 3 rows are null
+"""
+
+
 def _failure(name: str, message: str, template: str, second: int) -> dict[str, object]:
     return {
         "displayName": name,

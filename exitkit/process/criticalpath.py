@@ -27,8 +27,13 @@ class Segment(NamedTuple):
 
 
 def critical_path(spans: Spans) -> tuple[Segment, ...]:
-    """In the order of time; without gap or overlap from the start of the whole to its end. Empty without a span."""
+    """In the order of time; without gap or overlap from the start of the whole to its end. Empty without a span.
+
+    What ran for less than a second has a segment of none.
+    """
     steps = [span for span in spans if span.does and not span.hook]
+    # A daemon ends because all else has: nothing waited for its end.
+    steps = [span for span in steps if not span.daemon] or steps
     if not steps:
         return ()
     last = max(steps, key=lambda span: (span.end, span.start))
@@ -49,8 +54,8 @@ def _segments(path: list[NodeSpan], spans: Spans) -> Iterator[Segment]:
                 "retry" if previous and previous.parent == span.parent and _is_retry(span, spans) else "wait"
             )
             yield Segment(kind, now, start, span)
-        if end > start:
-            yield Segment("run", start, end, span)
+        end = max(start, end)
+        yield Segment("run", start, end, span)  # also of no second: Argo keeps no shorter times
         now, previous = max(now, start, end), span
     if spans.end > now:
         yield Segment("wait", now, spans.end, None)
@@ -83,7 +88,7 @@ def _above(span: NodeSpan, spans: Spans) -> Iterator[NodeSpan]:
             if other is not None and other.does:
                 yield other
             # What came before a group, a daemon or a hook came before this too.
-            if other is None or not other.does or other.hook or other.node.daemoned:
+            if other is None or not other.does or other.hook or other.daemon:
                 waiting.append(parent)
 
 

@@ -52,6 +52,11 @@ class NodeSpan:
         return self.type not in HOLDERS
 
     @property
+    def daemon(self) -> bool:
+        """Whether it ran beside what came after it. Argo takes the mark away as it stops it, and notes no end."""
+        return self.node.daemoned or (self.phase in FULFILLED and self.does and not self.node.raw.get("finishedAt"))
+
+    @property
     def failed(self) -> bool:
         return self.phase in ("Failed", "Error")
 

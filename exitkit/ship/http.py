@@ -8,10 +8,11 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator
 
 from exitkit.clients import http
+from exitkit.clients.http.response import is_page
 from exitkit.errors import ActionError
 from exitkit.ship.pipeline.batch import Answer, Batch
 from exitkit.ship.pipeline.chunk import Chunk
-from exitkit.ship.posting import HTTPShip, is_page, refused
+from exitkit.ship.posting import HTTPShip, refused
 
 _TYPES = {"ndjson": "application/x-ndjson", "array": "application/json", "concatenated": "application/json"}
 

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr
 
 from exitkit.clients import http
 from exitkit.context import Context
-from exitkit.errors import ActionError, Retryable, Unknown
+from exitkit.errors import ActionError, Reason, Retryable, Unknown
 from exitkit.ship.pipeline.batch import Answer, Batch, BatchRefused, Post
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.posting import HTTPPosting, HTTPShip, refused
@@ -19,6 +19,7 @@ from exitkit.text.units import Seconds
 
 # https://docs.splunk.com/Documentation/Splunk/latest/Data/TroubleshootHTTPEventCollector: what a busy server says.
 _BUSY = frozenset({8, 9, 18, 19, 20, 23, 26, 27})
+_INTERNAL = 8  # of them, an error, of which nobody knows whether it passes
 _DENIED = frozenset({1, 2, 3, 4, 7, 10, 11, 14})
 _BAD_EVENT = frozenset({6, 12, 13, 15})
 _LOOK, _LONGEST_LOOK = 1.0, 10.0  # seconds between two questions whether a batch is indexed
@@ -77,7 +78,8 @@ class Splunk(HTTPShip):
         what = f"shipping to {self.target()}"
         text = printable(redact(str(found.get("text") or response.excerpt)), 200)
         if code in _BUSY:
-            raise Retryable(f"{what}: {text}", reason="rate" if response.status == 429 else "server")
+            reason: Reason = "rate" if response.status == 429 else "server"
+            raise Retryable(f"{what}: {text}", reason=reason, later=code != _INTERNAL)
         if code in _DENIED:
             raise ActionError(f"{what}: {text} (code {code})", reason="auth" if code in (1, 2, 3, 4) else "client")
         if code in _BAD_EVENT:

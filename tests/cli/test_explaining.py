@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from exitkit import cli
+from exitkit.argo.record import read
 from exitkit.testing.http import break_off, hang
 from exitkit.testing.kube import ScriptedKube
 from exitkit.testing.kubespeech import failure
@@ -154,3 +155,71 @@ def test_a_log_in_pieces_that_ends_early_is_taken_as_far_as_it_came(run, cluster
     cluster.logs[f"{FAILURE['podName']}/main"] = break_off(LOG.encode(), 100)
     _, said = run("notify", "console", *OF_WORKFLOW, **cluster.environ)
     assert BEST in said
+
+
+RECORDS = Path(__file__).parents[1] / "data/records"
+PASSED = json.loads((RECORDS / "succeeded.json").read_text())
+
+
+@pytest.fixture
+def passed(cluster):
+    """A run that succeeds is added to the cluster; gives the line that handles it."""
+    name, namespace = PASSED["metadata"]["name"], PASSED["metadata"]["namespace"]
+    cluster.add("workflows", name, namespace=namespace, status=PASSED["status"])
+    words = ["--name", name, "--namespace", namespace, "--status", "Succeeded", "--state", "state"]
+    return [*words, "--labels", '{"workflows.argoproj.io/cron-workflow": "nightly"}']
+
+
+def test_what_runs_that_passed_printed_too_is_left_out(run, cluster, passed):
+    """Learnt where a workflow succeeds and a store is set, and asked for where the next one of its series fails."""
+    noise = 'Traceback (most recent call last):\n  File "/app/cache.py", line 3, in get\nOSError: cache is cold\n'
+    record = read(PASSED | {"kind": "Workflow"})
+    pods = [record.pod_name(node) for node in record.nodes.values() if node.type == "Pod" and not node.hooked]
+    template = next(node.template_name for node in record.nodes.values() if node.type == "Pod" and not node.hooked)
+    for pod in pods:
+        cluster.logs[f"{pod}/main"] = noise
+    report, _ = run("notify", "console", *passed, **cluster.environ)
+    assert report["notes"] == []
+    failure_of = FAILURE | {"templateName": template}
+    cluster.logs[f"{FAILURE['podName']}/main"] = noise + "step 7 was left by its worker\n"
+    namespace = PASSED["metadata"]["namespace"]
+    words = [
+        "--name",
+        "train-2",
+        "--namespace",
+        namespace,
+        "--status",
+        "Failed",
+        "--failures",
+        json.dumps([failure_of]),
+    ]
+    labels = ["--labels", '{"workflows.argoproj.io/cron-workflow": "nightly"}']
+    _, said = run("notify", "console", *words, *labels, "--state", "state", **cluster.environ)
+    assert "4: step 7 was left by its worker" in said
+    assert "cache is cold" not in said
+    _, said = run("notify", "console", *words, *labels, **cluster.environ)
+    assert "OSError: cache is cold" in said
+
+
+def test_without_a_store_nothing_is_learnt(run, cluster, passed):
+    """No log of a run that succeeded is read then."""
+    run("notify", "console", *[word for word in passed if word not in ("--state", "state")], **cluster.environ)
+    assert not [request for request in cluster.requests if "/log?" in request.path]
+
+
+def test_logs_that_cannot_be_learnt_are_a_note(run, cluster, passed):
+    """The run is no worse for it."""
+    record = read(PASSED | {"kind": "Workflow"})
+    for node in record.nodes.values():
+        cluster.logs[f"{record.pod_name(node)}/main"] = failure(403, "Forbidden", "no")
+    report, _ = run("notify", "console", *passed, **cluster.environ)
+    (note,) = report["notes"]
+    assert note.startswith("what the logs of this run look like is not remembered")
+
+
+def test_what_is_shipped_of_a_failure_has_its_best_line(run, cluster):
+    """Beside the message that Argo has of it."""
+    run("ship", "file", "--path", "records.ndjson", *OF_WORKFLOW, **cluster.environ)
+    records = [json.loads(line) for line in Path("records.ndjson").read_text().splitlines()]
+    (failed,) = [record for record in records if record["kind"] == "failure"]
+    assert failed["attributes"]["said"] == BEST

@@ -10,7 +10,7 @@ from exitkit.explain import learn, rank
 TEXT = (Path(__file__).parent / "logs.txt").read_text("utf-8")
 LOGS = dict(re.findall(r"^=== (\S+)\n(.*?)(?=^=== \S+\n|\Z)", TEXT, re.DOTALL | re.MULTILINE))
 # What a marked line says only a little better than another, or after it; among three it must be.
-NEARLY = {"argo-sidecar", "flink", "kubelet", "oom-java"}
+NEARLY = {"argo-sidecar", "flink", "kubelet", "oom-java", "prefect", "rspec"}
 
 
 def unmarked(text):

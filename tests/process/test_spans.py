@@ -78,6 +78,25 @@ def test_nothing_that_runs_beside_is_on_the_path(nodes):
     assert [part[3] for part in path_of(spans_of(nodes)) if part[0] == "run"] == ["a", "c"]
 
 
+def test_a_step_of_no_second_is_on_the_path(nodes):
+    """Argo keeps whole seconds: what took less has made the run no longer, and yet it is the way it went."""
+    nodes.add("w", "DAG", 0, 2, children=["a"], boundary="")
+    nodes.add("a", "Pod", 0, 0, children=["b"], boundary="w").add("b", "Pod", 1, 1, boundary="w")
+    assert path_of(spans_of(nodes)) == [
+        ("run", 0, 0, "a"),
+        ("wait", 0, 1, "b"),
+        ("run", 1, 1, "b"),
+        ("wait", 1, 2, ""),
+    ]
+
+
+def test_nobody_waits_for_the_end_of_a_daemon(nodes):
+    """It is stopped because all else has ended; Argo then takes its mark away and notes no end."""
+    nodes.add("w", "DAG", 0, 60, children=["a"], boundary="").add("a", "Pod", 0, 5, children=["d"], boundary="w")
+    nodes.add("d", "Pod", 6, None, children=["b"], boundary="w").add("b", "Pod", 10, 50, boundary="w")
+    assert [part[3] for part in path_of(spans_of(nodes)) if part[0] == "run"] == ["a", "b"]
+
+
 def test_what_has_not_ended_runs_until_the_end(nodes):
     """As in a workflow that was stopped."""
     nodes.add("w", "Steps", 0, 50, boundary="").add("a", "Pod", 10, None, phase="Running", boundary="w")
@@ -123,5 +142,5 @@ def test_the_path_covers_all_the_time_whatever_the_record_says(graph):
     if path:
         assert (path[0].start, path[-1].end) == (spans.start, max(spans.end, path[-1].end))
         assert all(one.end == other.start for one, other in pairwise(path))
-        assert all(part.seconds > 0 for part in path)
+        assert all(part.seconds > 0 or (part.kind == "run" and part.seconds == 0) for part in path)
         assert sum(part.seconds for part in path) == spans.seconds

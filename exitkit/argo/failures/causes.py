@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-_MOST = 20_000
-"""Characters of a message that are looked through, from its end; Kubernetes keeps 4,096 bytes of a termination message."""
+_MOST = 5_000
+"""Characters of a message that are looked through, from its end: Kubernetes keeps 4,096 bytes of a termination message, and
+each kind of cause takes its own look at them."""
 
 
 class Cause(NamedTuple):
@@ -35,8 +36,13 @@ class Cause(NamedTuple):
 
 def known(causes: Iterable[Cause], reason: str, exit_code: int | None, text: str) -> Cause | None:
     """The first cause that fits: one of these, which are a plan's, before those below."""
-    end = text[-_MOST:]
-    return next((cause for cause in (*causes, *CAUSES) if cause.fits(reason, exit_code, end)), None)
+    return _known(tuple(causes), reason, exit_code, text[-_MOST:])
+
+
+@lru_cache(maxsize=256)
+def _known(causes: tuple[Cause, ...], reason: str, exit_code: int | None, text: str) -> Cause | None:
+    """Of thousands of failures most say the same."""
+    return next((cause for cause in (*causes, *CAUSES) if cause.fits(reason, exit_code, text)), None)
 
 
 def problem(match: str) -> str:

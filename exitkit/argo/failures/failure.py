@@ -1,11 +1,11 @@
 """One failed node of a workflow, as `workflow.failures` tells of it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from exitkit.argo.failures.causes import Cause, known
 from exitkit.argo.failures.meaning import meaning
@@ -34,15 +34,22 @@ _BEGAN = ("OOMKilled", DEADLINE, "Evicted", "Error")  # without an exit code, an
 _STEP_GROUP = re.compile(r"\[[0-9]{1,9}\]")
 
 
+class Resources(NamedTuple):
+    """By resource, as Kubernetes writes quantities: `{"memory": "128Mi"}`."""
+
+    requests: Mapping[str, str]
+    limits: Mapping[str, str]
+
+
 @dataclass(frozen=True)
 class Failure:
     """A failed node. The fields are Argo's, `message` byte for byte; the properties are read from them.
 
     `tries` counts the attempts that failed, this one included. `finished_at` is aware, or None while unknown.
     `container_name` is the container of a containerSet that this tells of, whose node is told under its pod's name.
-    `node` is what the workflow's record says of it, None where that was not read, and `requests` and `limits` are what
-    its container asked for and was allowed. `causes` are those that the plan knows beside exitkit's own. `lines` are those
-    of its log that say why, best first, as far as it was read.
+    `node` is what the workflow's record says of it, None where that was not read, and `asked` gives what a container
+    of it asked for and was allowed. `causes` are those that the plan knows beside exitkit's own. `lines` are those of its log
+    that say why, best first, as far as it was read.
     """
 
     display_name: str = ""
@@ -54,8 +61,7 @@ class Failure:
     tries: int = 1
     container_name: str = ""
     node: "Node | None" = field(default=None, compare=False, repr=False)
-    requests: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
-    limits: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    asked: Callable[[str], Resources] | None = field(default=None, compare=False, repr=False)
     causes: tuple[Cause, ...] = field(default=(), compare=False, repr=False)
     lines: tuple["LogLine", ...] = field(default=(), compare=False, repr=False)
 
@@ -101,6 +107,11 @@ class Failure:
         return self.node.outputs if self.node else {}
 
     @cached_property
+    def resources(self) -> Resources:
+        """What its container asked for and was allowed, as far as the record was read."""
+        return self.asked(self.container) if self.asked else Resources({}, {})
+
+    @cached_property
     def cause(self) -> Cause | None:
         """The known cause that it has, or None."""
         return known(self.causes, self.reason, self.exit_code, self.message)
@@ -117,8 +128,11 @@ class Failure:
 
     @property
     def advice(self) -> str:
-        """The cure for people, with a word on whose it is where that is not the step's."""
-        return f"the platform, not the step: {self.cure}" if self.platform else self.cure
+        """The cure for people, with a word on whose it is where that is not the step's, and on which node it was."""
+        if not self.platform:
+            return self.cure
+        where = f" (it was on {self.node.host})" if self.node and self.node.host else ""
+        return f"the platform, not the step: {self.cure}{where}"
 
     @property
     def reason(self) -> str:
@@ -168,7 +182,7 @@ class Failure:
             return self.line
         said = " ".join(last_line(self.detail).split()) or self.said
         meant = "" if self.reason == DEPENDENCY else meaning(self.reason, self.exit_code, self.container, said=said)
-        if self.reason == "OOMKilled" and (limit := self.limits.get("memory")):
+        if self.reason == "OOMKilled" and (limit := self.resources.limits.get("memory")):
             meant = f"{meant} of {limit}"
         return f"{said} ({meant})" if said and meant else said or meant
 

@@ -108,7 +108,7 @@ class WorkflowRecord:
     @cached_property
     def nodes(self) -> Mapping[str, Node]:
         """All nodes by id, handlers and hooks as well."""
-        return {key: Node(raw) for key, raw in self._nodes.items() if isinstance(raw, Mapping)}
+        return {key: Node(raw) for key, raw in self._nodes.items() if isinstance(raw, dict)}
 
     @cached_property
     def by_name(self) -> Mapping[str, Node]:
@@ -219,7 +219,7 @@ class WorkflowRecord:
         """The templates by name; those of other WorkflowTemplates as Argo stores them, `namespaced/shared/fit`."""
         own = {loose.text(item, "name"): item for item in loose.mappings(self.spec.get("templates"))}
         stored = loose.mapping(self._status.get("storedTemplates"))
-        return {**own, **{key: item for key, item in stored.items() if isinstance(item, Mapping)}}
+        return {**own, **{key: item for key, item in stored.items() if isinstance(item, dict)}}
 
     def template_of(self, node: Node) -> Mapping[str, Any]:
         """The template that the node runs, or {}; tags in it are as they were written."""

@@ -30,7 +30,10 @@ def decoded(text: bytes, root: Path = Path("/")) -> Any:
     collects = gc.isenabled()
     gc.disable()  # it would look again and again through new objects, of which none can go
     try:
-        return orjson.loads(text)
+        value = orjson.loads(text)
+        if len(text) > _SMALL:
+            gc.freeze()  # nor when the next objects are made: these stay for as long as the run
+        return value
     except orjson.JSONDecodeError:
         raise ValueError("it is no JSON") from None
     finally:

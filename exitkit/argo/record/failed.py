@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Literal, NamedTuple
 
 from exitkit.argo import nodenames
@@ -114,7 +115,6 @@ def _told(record: WorkflowRecord, nodes: Iterable[tuple[Node, int]]) -> Iterator
 
 def _failure(record: WorkflowRecord, node: Node, tries: int) -> Failure:
     """The failure as `workflow.failures` has it, with what the record knows beside it."""
-    asked = resources(record, node)
     return Failure(
         display_name=node.display_name,
         message=node.message,
@@ -124,6 +124,5 @@ def _failure(record: WorkflowRecord, node: Node, tries: int) -> Failure:
         finished_at=node.finished_at,
         tries=tries,
         node=node,
-        requests=asked.requests,
-        limits=asked.limits,
+        asked=partial(resources, record, node),
     )

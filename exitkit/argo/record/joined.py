@@ -63,7 +63,7 @@ def _informed(workflow: Workflow, record: WorkflowRecord) -> Workflow:
         failures=told,
         notes=_notes(workflow),
         parameters={**record.parameters, **workflow.parameters},
-        labels=without_running({**record.labels, **workflow.labels}),
+        labels=without_running({**workflow.labels, **record.labels, **workflow.labels}),
         annotations={**record.annotations, **workflow.annotations},
         outputs={**record.outputs, **workflow.outputs},
         scheduled_time=workflow.scheduled_time or parse_moment(record.annotations.get(_SCHEDULED, "")),

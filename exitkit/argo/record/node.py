@@ -5,9 +5,7 @@ it is as if it were not there.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from typing import Any, Final
 
 from exitkit.argo import nodenames
@@ -23,37 +21,26 @@ PARENTS: Final = frozenset({"Steps", "StepGroup", "DAG", "TaskGroup", "Retry"})
 _PENDING: Final = frozenset({"", "Pending", "Running"})
 
 
-@dataclass(frozen=True, eq=False)
 class Node:
     """The properties have Argo's names, "" or empty where Argo says nothing. Times are aware, durations seconds.
 
-    `raw` is the node as it came.
+    `raw` is the node as it came, `name` its path such as `wf[0].train(1:b)`, `type` one of Pod, Container, Steps, StepGroup,
+    DAG, TaskGroup, Retry, Skipped, Suspend, HTTP and Plugin, `phase` one of Pending, Running, Succeeded, Skipped, Failed,
+    Error and Omitted. Nobody changes it.
     """
 
-    raw: Mapping[str, Any] = field(repr=False)
+    __slots__ = ("id", "name", "phase", "raw", "type")
 
-    @property
-    def id(self) -> str:
-        return loose.text(self.raw, "id")
-
-    @cached_property
-    def name(self) -> str:
-        """Its path: `wf[0].train(1:b)`."""
-        return loose.text(self.raw, "name")
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        self.raw = raw
+        self.id = loose.text(raw, "id")
+        self.name = loose.text(raw, "name")
+        self.type = loose.text(raw, "type")
+        self.phase = loose.text(raw, "phase")
 
     @property
     def display_name(self) -> str:
         return loose.text(self.raw, "displayName") or self.name
-
-    @cached_property
-    def type(self) -> str:
-        """Pod, Container, Steps, StepGroup, DAG, TaskGroup, Retry, Skipped, Suspend, HTTP or Plugin."""
-        return loose.text(self.raw, "type")
-
-    @cached_property
-    def phase(self) -> str:
-        """Pending, Running, Succeeded, Skipped, Failed, Error or Omitted."""
-        return loose.text(self.raw, "phase")
 
     @property
     def message(self) -> str:
@@ -84,21 +71,20 @@ class Node:
         """The ids of what follows it, which for a step is the next step group."""
         return loose.texts(self.raw.get("children"))
 
-    @cached_property
+    @property
     def started_at(self) -> datetime | None:
         """When the controller made it; its pod may have waited for a node since."""
         return parse_moment(loose.text(self.raw, "startedAt"))
 
-    @cached_property
+    @property
     def finished_at(self) -> datetime | None:
         return parse_moment(loose.text(self.raw, "finishedAt"))
 
     @property
     def duration(self) -> float | None:
         """Seconds from its start to its end, in whole seconds as Argo keeps times; None while it runs."""
-        if self.started_at is None or self.finished_at is None:
-            return None
-        return max(0.0, (self.finished_at - self.started_at).total_seconds())
+        started, finished = self.started_at, self.finished_at
+        return max(0.0, (finished - started).total_seconds()) if started and finished else None
 
     @property
     def host(self) -> str:
@@ -148,7 +134,10 @@ class Node:
     @property
     def hooked(self) -> bool:
         """Whether it runs as an exit handler or a lifecycle hook; also what a handler of steps runs."""
-        return loose.flag(self._flags.get("hooked")) or bool(nodenames.subject_of(self.name))
+        name = self.name
+        if loose.flag(self._flags.get("hooked")):
+            return True
+        return (".onExit" in name or ".hooks." in name) and bool(nodenames.subject_of(name))
 
     @property
     def retried(self) -> bool:

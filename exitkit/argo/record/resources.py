@@ -3,19 +3,13 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from exitkit.argo.failures.failure import Resources
 from exitkit.argo.record import Node, WorkflowRecord, loose
 
 _INPUT = re.compile(r"\{\{\s*inputs\.parameters\.([A-Za-z0-9_-]{1,200})\s*\}\}")
 _LONGEST = 64  # characters of a quantity
-
-
-class Resources(NamedTuple):
-    """By resource, as Kubernetes writes quantities: `{"memory": "128Mi"}`."""
-
-    requests: Mapping[str, str]
-    limits: Mapping[str, str]
 
 
 def resources(record: WorkflowRecord, node: Node, container: str = "") -> Resources:

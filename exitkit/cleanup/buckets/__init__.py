@@ -34,7 +34,10 @@ class BucketCleanup(Cleanup):
     )
     # As many as keep within 64 MiB, by bench/cleanup.py.
     concurrency: int = Field(
-        44, ge=1, le=256, description="Requests at a time; fewer as soon as the server is too busy."
+        44,
+        ge=1,
+        le=256,
+        description="The most requests at a time; deletions begin with few, and keep to the rate that the server takes.",
     )
     shards: int = Field(
         0, ge=0, le=1000, description="Delete nothing, and print a list of so many ranges of like size for --shard."
@@ -42,6 +45,7 @@ class BucketCleanup(Cleanup):
     shard: str = Field("", description="Delete only one of the ranges that --shards prints.")
 
     reads_in_dry_run: ClassVar[bool] = True
+    looks_again: ClassVar[bool] = True
 
     places: ClassVar[tuple[str, ...]] = ("prefixes",)
 

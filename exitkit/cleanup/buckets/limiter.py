@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from exitkit.errors import Retryable
 from exitkit.retry.clock import Clock
 
+FIRST = 6
+"""Deletions that go at once before a server has said anything. What they and those after them find too much is refused."""
+
 
 @dataclass
 class Turn:
@@ -21,12 +24,13 @@ class Limiter:
     """A gate for the requests of several threads.
 
     A request that is told to slow down halves what is let through, once for all that were under way; each
-    that succeeds adds to it, so that it grows by one in the time that all of them take.
+    that succeeds adds to it, so that it grows by one in the time that all of them take. With `first` it begins with
+    so few, and doubles in that time until one is told to slow down, or all go.
     """
 
-    def __init__(self, most: int, clock: Clock) -> None:
+    def __init__(self, most: int, clock: Clock, *, first: int | None = None) -> None:
         self.most, self.clock = most, clock
-        self.allowed = float(most)
+        self.allowed = float(min(most, first or most))
         self._running = 0
         self._begun = 0  # requests so far; one begun before the last slowing does not slow again
         self._slowed_at = 0
@@ -61,7 +65,7 @@ class Limiter:
         with self._lock:
             self._running -= 1
             if not slow:
-                self.allowed = min(self.most, self.allowed + 1 / self.allowed)
+                self.allowed = min(self.most, self.allowed + (1 / self.allowed if self._slowed_at else 1))
             elif number > self._slowed_at:
                 self.allowed, self._slowed_at = max(1.0, self.allowed / 2), self._begun
             woken, self._waiting = self._waiting, []

@@ -2,14 +2,15 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol
 
 from exitkit.clients.deletion import PartialResult, Refusal, T, readable
 from exitkit.context import Context
-from exitkit.errors import Exhausted, Retryable, Unknown
+from exitkit.errors import Exhausted, Reason, Retryable, Unknown
 from exitkit.retry import Retry
+from exitkit.retry.throttle import Throttle, unsettled
 from exitkit.text.units import human_size
 
 EXAMPLES = 10
@@ -35,8 +36,9 @@ class DeletionOutcome:
     """What became of a batch.
 
     All of it was deleted but for `gone`, which were not there any more and need not be; `again`, which are
-    left for a later batch; `refused`, whose names are those of the batch; and `unknown`, which may have gone. `along`
-    is what went with them and was not in the batch.
+    left for a later batch; `refused`, whose names are those of the batch; `unknown`, which may have gone; and `left`,
+    which were not asked to go, because of the `error` that ends the run. `along` is what went with them and was not in
+    the batch.
     """
 
     gone: Sequence[str] = ()
@@ -44,58 +46,112 @@ class DeletionOutcome:
     refused: Sequence[Refusal] = ()
     along: Sequence[str] = ()
     unknown: Sequence[str] = ()
+    left: Sequence[str] = ()
+    error: Exhausted | None = None
 
 
 def delete_all(
-    retry: Retry, victims: Sequence[T], name: Callable[[T], str], once: Callable[[Sequence[T]], PartialResult[T]]
+    retry: Retry,
+    victims: Sequence[T],
+    name: Callable[[T], str],
+    once: Callable[[Sequence[T]], PartialResult[T]],
+    throttle: Throttle,
 ) -> DeletionOutcome:
     """Delete all of them, and those that fail once more by themselves, as often as the terms allow.
 
     `once` sends one request for those it is given. What it raises ends the whole; a victim that fails for
-    as long as there are tries is refused, with the last reason.
+    as long as there are tries is refused, with the last reason, or unknown where a request for it got no answer. A word
+    that it was too much is no failure: it is waited for by the throttle, which counts victims, as long as there is time.
     """
-    rest, why, doubtful = list(victims), dict[T, str](), set[T]()
-    gone: list[str] = []
-    refused: list[Refusal] = []
-    unknown: tuple[str, ...] = ()
-    turn, answered, lock = 0, 0, threading.Lock()
-
-    def attempt() -> None:
-        nonlocal rest, why, turn, answered
-        with lock:
-            turn += 1
-            mine, asked = turn, rest
-        done = once(asked)
-        with lock:
-            if mine != turn:  # it was given up, and a later request tells what became of these
-                return
-            answered = mine
-            gone.extend(done.gone)
-            refused.extend(done.refused)
-            rest, why = list(done.later), dict(done.later)
-            doubtful.update(done.doubtful)
-        if rest:
-            reason = why[rest[0]]
-            raise Retryable(
-                f"{len(rest)} of {len(victims)} failed, such as {readable(name(rest[0]))}: {reason}",
-                reason="rate" if done.slow else "server",
-                after=done.after,
-                later=done.slow,
-            )
-
+    deletion = _Deletion(victims, name, once, is_patient=retry.terms.attempts > 1)
     try:
-        retry(attempt, safe=True)
+        while deletion.rest:
+            request = throttle.wait(len(deletion.rest))
+            went, slow = retry(deletion.attempt, safe=True)
+            if went:
+                throttle.took(went, request)
+            if slow is not None:
+                throttle.refused(slow, request)
     except (Exhausted, Unknown) as error:
-        with lock:
-            is_answered = answered == turn
-            turn += 1
-        if not why:
+        return deletion.give_up(error)
+    return DeletionOutcome(gone=deletion.gone, refused=deletion.refused)
+
+
+class _Deletion(Generic[T]):
+    """Some victims, while they are deleted with one request after the other."""
+
+    def __init__(
+        self,
+        victims: Sequence[T],
+        name: Callable[[T], str],
+        once: Callable[[Sequence[T]], PartialResult[T]],
+        *,
+        is_patient: bool,
+    ) -> None:
+        self.rest, self.name, self.once, self.is_patient = list(victims), name, once, is_patient
+        self.gone: list[str] = []
+        self.refused: list[Refusal] = []
+        self._why: Mapping[T, str] = {}  # why those of the rest are there still
+        self._doubtful = set[T]()  # those of the rest that a request without an answer may have taken away
+        self._answered = True  # whether it is known what became of the last request
+        self._turn, self._lock = 0, threading.Lock()
+
+    def attempt(self) -> tuple[int, Retryable | None]:
+        """One request: how many have an end by it, and the word that it was too much, which is no failure."""
+        with self._lock:
+            self._turn += 1
+            turn, asked = self._turn, self.rest
+            if not self._answered:
+                self._doubtful.update(asked)
+            self._answered = False
+        if not asked:  # the answer for the last of them came when the request had been given up
+            return 0, None
+        try:
+            done = self.once(asked)
+        except Retryable as error:
+            with self._lock:
+                self._answered = turn == self._turn and not error.doubt
+            if self.is_patient and error.reason == "rate":
+                return 0, error
             raise
-        if isinstance(error, Unknown) and not is_answered:  # an answer refused these, and a later request got none
-            doubtful.update(why)
-        refused += [Refusal(name(victim), reason) for victim, reason in why.items() if victim not in doubtful]
-        unknown = tuple(name(victim) for victim in why if victim in doubtful)
-    return DeletionOutcome(gone=gone, refused=refused, unknown=unknown)
+        with self._lock:
+            if turn != self._turn:  # it was given up, and a later request tells what became of these
+                return 0, None
+            self._settle(done)
+        went = len(asked) - len(done.later)
+        if not done.later:
+            return went, None
+        first = next(iter(done.later))
+        told = f"{len(done.later)} of {len(asked)} failed, such as {readable(self.name(first))}: {done.later[first]}"
+        reason: Reason = "rate" if done.slow else "server"
+        busy = Retryable(told, reason=reason, after=done.after, later=done.slow)
+        if self.is_patient and done.slow:
+            return went, busy
+        raise busy
+
+    def _settle(self, done: PartialResult[T]) -> None:
+        """What an answer tells. One that is gone by now may have gone by a request that got none: it was deleted."""
+        taken = {self.name(victim) for victim in self._doubtful} if done.gone else set()
+        self.gone.extend(name for name in done.gone if name not in taken)
+        self.refused.extend(done.refused)
+        self.rest, self._why, self._answered = list(done.later), dict(done.later), True
+        self._doubtful = {victim for victim in self.rest if victim in self._doubtful} | set(done.doubtful)
+
+    def give_up(self, error: Exhausted | Unknown) -> DeletionOutcome:
+        """What is known of them; an answer that comes later changes nothing. Raises the error where nothing is."""
+        with self._lock:
+            self._turn += 1
+            if isinstance(error, Unknown) and not self._answered:
+                self._doubtful.update(self.rest)
+            if not self._why:
+                if self._doubtful and isinstance(error, Exhausted):
+                    raise unsettled(error) from error
+                raise error
+            refused = [
+                Refusal(self.name(victim), why) for victim, why in self._why.items() if victim not in self._doubtful
+            ]
+            unknown = tuple(self.name(victim) for victim in self._why if victim in self._doubtful)
+            return DeletionOutcome(gone=self.gone, refused=[*self.refused, *refused], unknown=unknown)
 
 
 class Sweeper(Protocol):
@@ -108,7 +164,10 @@ class Sweeper(Protocol):
         """
 
     def delete(self, batch: Any, context: Context, most: int) -> DeletionOutcome:
-        """Delete the first so many of the batch. What is gone already is fine."""
+        """Delete the first so many of the batch. What is gone already is fine. Raises Unknown where no answer came."""
+
+    # A sweeper may also have `still_there(batch, context, most)`, which looks a second time: the names of the first so
+    # many of the batch that are there still, after a deletion to which no answer came. It raises ActionError.
 
 
 @dataclass

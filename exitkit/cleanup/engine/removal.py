@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exitkit.action import Result
@@ -10,12 +11,15 @@ from exitkit.cleanup.engine.receipt import DeletionReceipt
 from exitkit.clients.deletion import Refusal
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted, Unknown
-from exitkit.retry import Known, knowing, sending
+from exitkit.retry import Known, Retry, knowing, sending
 from exitkit.retry.workers import Workers
 from exitkit.text.units import human_size
 
 if TYPE_CHECKING:
     from exitkit.cleanup import Cleanup
+
+_LOOK, _SHARE = 5.0, 10
+"""Seconds before the deadline in which nothing is deleted any more, but only looked at, and the part of it they are at most."""
 
 
 class Removal:
@@ -23,6 +27,7 @@ class Removal:
 
     def __init__(self, cleanup: "Cleanup", context: Context) -> None:
         self.cleanup, self.context = cleanup, context
+        self.deleting = _early(context) if cleanup.looks_again and not context.dry_run else context
         self.tally = DeletionTally()
         self.notes: tuple[str, ...] = ()
         self._flight: _Flight | None = None
@@ -75,6 +80,9 @@ class Removal:
         except ActionError as error:
             facts = {**error.facts, **self._facts(complete=False)}
             told, noted = f"{error}{_doubt(self.tally)}", (*error.notes, *notes())
+            if isinstance(error, _LookedAt) and not self.tally.unknown:
+                told = f"{self.tally}: {told}"
+                raise Exhausted(told, reason=error.reason, tries=error.tries, facts=facts, notes=noted) from error
             if self.tally.unknown and not isinstance(error, Unknown):  # whatever else ended it
                 raise Unknown(told, reason=error.reason, facts=facts, notes=noted) from error
             error.args, error.facts, error.notes = (told,), facts, noted
@@ -83,7 +91,7 @@ class Removal:
     @contextlib.contextmanager
     def _opened(self) -> Iterator[Sweeper]:
         """The sweeper of this run; what it has to tell besides is kept."""
-        with self.cleanup.open(self.context) as sweeper:
+        with self.cleanup.open(self.deleting) as sweeper:
             try:
                 yield sweeper
             finally:
@@ -95,7 +103,7 @@ class Removal:
     @contextlib.contextmanager
     def _found(self, sweeper: Sweeper) -> Iterator[Iterator[Any]]:
         """What is found, and an end to the looking, however far it got."""
-        found = sweeper.find(self.context)
+        found = sweeper.find(self.deleting)
         try:
             yield found
         finally:
@@ -103,12 +111,12 @@ class Removal:
                 found.close()
 
     def _check_time(self) -> None:
-        if self.context.deadline.remaining() <= 0:
+        if self.deleting.deadline.remaining() <= 0:
             told = f"stopped after {self.tally}: no time left; what is left stays until this runs again"
             raise Exhausted(told, reason="timeout", tries=0)
 
     def _delete_all(self, sweeper: Sweeper, receipt: DeletionReceipt) -> None:
-        flight = self._flight = _Flight(self.cleanup, sweeper, self.context, self.tally, receipt)
+        flight = self._flight = _Flight(self, sweeper, receipt)
         try:
             with self._found(sweeper) as found:
                 for batch in found:
@@ -161,11 +169,11 @@ class Removal:
 class _Flight:
     """The deletions that are under way, and what they may still add to the counts."""
 
-    def __init__(
-        self, cleanup: "Cleanup", sweeper: Sweeper, context: Context, tally: DeletionTally, receipt: DeletionReceipt
-    ) -> None:
-        self.cleanup, self.sweeper, self.context, self.tally, self.receipt = cleanup, sweeper, context, tally, receipt
-        self.workers: Workers[_Landing] = Workers(cleanup.in_flight, context.deadline.clock, "exitkit-delete")
+    def __init__(self, removal: Removal, sweeper: Sweeper, receipt: DeletionReceipt) -> None:
+        self.cleanup, self.context, self.deleting = removal.cleanup, removal.context, removal.deleting
+        self.tally, self.sweeper, self.receipt = removal.tally, sweeper, receipt
+        clock = self.context.deadline.clock
+        self.workers: Workers[_Landing] = Workers(self.cleanup.in_flight, clock, "exitkit-delete")
         self.claimed = self.claimed_bytes = 0
         self.asked = 0
         """How many were asked to go, for as long as nobody has counted what became of them."""
@@ -222,9 +230,27 @@ class _Flight:
 
     def _delete(self, batch: DeletionBatch, most: int) -> "_Landing":
         try:
-            return _Landing(batch, most, self.sweeper.delete(batch, self.context, most))
+            outcome = self.sweeper.delete(batch, self.deleting, most)
         except Unknown as error:
-            return _Landing(batch, most, DeletionOutcome(unknown=batch.names[:most]), error)
+            return self._looked_again(_Landing(batch, most, DeletionOutcome(unknown=batch.names[:most]), error))
+        return self._looked_again(_Landing(batch, most, outcome, outcome.error))
+
+    def _looked_again(self, landing: "_Landing") -> "_Landing":
+        """The same with what became of those that got no answer, if there is time left to find it out."""
+        batch, most, outcome, error = landing
+        look = getattr(self.sweeper, "still_there", None)
+        if look is None or not outcome.unknown:
+            return landing
+        try:
+            there = look(batch, self.context, most)
+        except ActionError:
+            return landing
+        refused = [Refusal(name, "no answer, and still there") for name in outcome.unknown if name in there]
+        outcome = replace(outcome, refused=[*outcome.refused, *refused], unknown=())
+        if isinstance(error, Unknown):  # of which nothing is unknown any more
+            told = f"{error}; a second look found {len(refused)} of {most} still there"
+            error = _LookedAt(told, reason=error.reason) if refused else None
+        return landing._replace(outcome=outcome, error=error)
 
     def _landed(self, landing: "_Landing") -> None:
         batch, most = landing.batch, landing.most
@@ -233,10 +259,11 @@ class _Flight:
         self._count(landing)
 
     def _count(self, landing: "_Landing") -> None:
-        """Count what became of it. Raises what ended it without an answer."""
+        """Count what became of it. Raises what ended it before all of it had an answer."""
         batch, most, outcome, error = landing
         tally, names, sizes = self.tally, batch.names, batch.sizes
-        stayed = {*outcome.gone, *outcome.again, *outcome.unknown, *(refusal.name for refusal in outcome.refused)}
+        stayed = {*outcome.gone, *outcome.again, *outcome.unknown, *outcome.left}
+        stayed |= {refusal.name for refusal in outcome.refused}
         tally.found -= len(outcome.again)
         tally.deleted += most - len(stayed) + len(outcome.along)
         tally.found += len(outcome.along)
@@ -256,13 +283,17 @@ class _Flight:
             raise error
 
 
+class _LookedAt(Exhausted):
+    """No answer came in time, and a second look told what is there still."""
+
+
 class _Landing(NamedTuple):
-    """The first so many of a batch, what became of them, and the error where no answer came."""
+    """The first so many of a batch, what became of them, and the error that ends the run."""
 
     batch: DeletionBatch
     most: int
     outcome: DeletionOutcome
-    error: Unknown | None = None
+    error: ActionError | None = None
 
 
 def _doubt(tally: DeletionTally) -> str:
@@ -270,6 +301,12 @@ def _doubt(tally: DeletionTally) -> str:
     if not tally.unknown:
         return ""
     return f"; of {tally.found} found, {tally.deleted} were deleted and {tally.unknown} may have gone"
+
+
+def _early(context: Context) -> Context:
+    """The same with a deadline that leaves time for a second look at what was asked to go and did not answer."""
+    early = context.deadline.ahead(lambda lasts: min(_LOOK, lasts / _SHARE))
+    return replace(context, retry=Retry(context.retry.terms, early))
 
 
 def _weights(batch: DeletionBatch) -> Sequence[int]:

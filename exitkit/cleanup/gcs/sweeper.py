@@ -3,26 +3,27 @@
 import functools
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 
 from exitkit.cleanup.buckets.filters import ObjectFilter, moment
-from exitkit.cleanup.buckets.limiter import Limiter
+from exitkit.cleanup.buckets.limiter import FIRST, Limiter
 from exitkit.cleanup.buckets.listing import Span, parallel_listing
 from exitkit.cleanup.buckets.shards import Shard
 from exitkit.cleanup.engine.deletion import DeletionOutcome, delete_all
 from exitkit.cleanup.engine.reading import check_asked, read
-from exitkit.clients.deletion import PartialResult, Refusal
+from exitkit.clients.deletion import Refusal
 from exitkit.clients.gcs import GCSBucket, Victim, name_of, under
 from exitkit.clients.gcs.batch import MOST_CALLS
 from exitkit.clients.gcs.json import About, ListedObjects, ManagedFolder, Object
-from exitkit.clients.objects import Progress
+from exitkit.clients.objects import Progress, in_bytes
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted, Unknown
 from exitkit.retry import Retry
+from exitkit.retry.throttle import Throttle
 
 if TYPE_CHECKING:
     from exitkit.cleanup.gcs import GCS
@@ -37,6 +38,7 @@ class GCSBatch:
     victims: Sequence[Victim]
     sizes: Sequence[int]
     place: str
+    prefix: str = ""
 
     @cached_property
     def names(self) -> Sequence[str]:
@@ -49,7 +51,10 @@ class GCSSweeper:
     def __init__(self, settings: "GCS", bucket: GCSBucket, context: Context) -> None:
         self.settings, self.bucket, self.context = settings, bucket, context
         self.clock = context.deadline.clock
-        self.limiter = Limiter(settings.concurrency, self.clock)
+        self.limiter = Limiter(settings.concurrency, self.clock)  # of listings
+        self.deletions = Limiter(settings.concurrency, self.clock, first=FIRST)
+        # Each deletion of a batch counts: https://cloud.google.com/storage/docs/request-rate
+        self.throttle = Throttle(context.deadline)
         self.wanted = ObjectFilter(settings, self.clock.time())
         self._told = self._done = 0  # batches that were told, and deletions that came to an end
         self._ended, self._lock = threading.Event(), threading.Lock()
@@ -78,11 +83,39 @@ class GCSSweeper:
             if folders:
                 return self._delete_folders(folders, context)
             objects = [one for one in batch.victims[:most] if isinstance(one, Object)]
-            return delete_all(context.retry, objects, name_of, self._delete_once)
+            with self.deletions.request():
+                return delete_all(context.retry, objects, name_of, self.bucket.delete, self.throttle)
         finally:
             with self._lock:
                 self._done += 1
             self._ended.set()
+
+    def still_there(self, batch: GCSBatch, context: Context, most: int) -> Collection[str]:
+        """The names of the first so many of a batch that are listed still, in the same generation. Raises ActionError."""
+        victims = [one for one in batch.victims[:most] if isinstance(one, Object)]
+        if len(victims) < most:
+            raise ActionError("managed folders are not looked at again")
+        asked = {(one.name, one.generation): name_of(one) for one in victims}
+        found: set[str] = set()
+        for page in self._listed_again(victims, batch.prefix, context.retry):
+            found |= {asked[one] for one in zip(page.keys, page.generations, strict=True) if one in asked}
+        return found
+
+    def _listed_again(self, victims: Sequence[Object], prefix: str, retry: Retry) -> Iterator[ListedObjects]:
+        """What there is from the first of them to the last, and perhaps a little more."""
+        first, last = victims[0].name, in_bytes(victims[-1].name)
+        ask = functools.partial(self.bucket.page, versions=any(victim.pinned for victim in victims))
+        yield self._asked(functools.partial(ask, first), retry)  # the next may begin after its name
+        token, more, progress = "", True, Progress(f"listing {self.bucket.name}")
+        while more:
+            page = self._asked(functools.partial(ask, prefix, first, token=token), retry)
+            progress.came((page.keys[0], page.generations[0]) if page.keys else None)
+            yield page
+            more, token = page.more, page.token
+            if page.keys and in_bytes(page.keys[-1]) > last:
+                return
+            if more:
+                progress.leads_to(token)
 
     def about(self) -> About | None:
         """The bucket's settings, or None where they cannot be had; that is no reason to fail, or to try for long."""
@@ -92,22 +125,16 @@ class GCSSweeper:
         except ActionError:
             return None
 
-    def _delete_once(self, victims: Sequence[Object]) -> PartialResult[Object]:
-        """One batch. A word to be slower that only some of it got counts for the pace as well."""
-        with self.limiter.request() as turn:
-            found = self.bucket.delete(victims)
-            turn.slow = found.slow
-        return found
-
     def _delete_folders(self, folders: Sequence[ManagedFolder], context: Context) -> DeletionOutcome:
         """One request for each. One that cannot go does not keep the others."""
-        refused, gone, unknown = [], [], []
-        for one in folders:
+        refused, gone, unknown = list[Refusal](), list[str](), list[str]()
+        for number, one in enumerate(folders):
             try:
                 if not self._asked(functools.partial(self.bucket.delete_folder, one), context.retry):
                     gone.append(one.name)
-            except Exhausted:
-                raise
+            except Exhausted as error:
+                left = [folder.name for folder in folders[number:]]
+                return DeletionOutcome(gone=gone, refused=refused, unknown=unknown, left=left, error=error)
             except Unknown:
                 unknown.append(one.name)
             except ActionError as error:
@@ -158,7 +185,7 @@ class GCSSweeper:
             some = picked[begin : begin + MOST_CALLS]
             victims = [Object(page.keys[n], page.generations[n], pinned) for n in some]
             self._told += 1
-            yield GCSBatch(victims, [page.sizes[n] for n in some], self._place)
+            yield GCSBatch(victims, [page.sizes[n] for n in some], self._place, prefix)
 
     def _folders(self, prefix: str) -> Iterator[GCSBatch]:
         """Managed folders, the deepest first, once what was in them is gone."""

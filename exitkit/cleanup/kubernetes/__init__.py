@@ -85,6 +85,7 @@ class Kubernetes(Cleanup):
     limit_bytes: Bytes | None = Field(None, description="Not for objects of Kubernetes, which have no size: use limit.")
 
     reads_in_dry_run: ClassVar[bool] = True
+    looks_again: ClassVar[bool] = True
 
     @classmethod
     def rights(cls, given: Mapping[str, object]) -> Sequence[Right]:

@@ -1,25 +1,40 @@
 """Objects of one kind deleted by name and uid, and watched until they are gone."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from exitkit.cleanup.engine.deletion import DeletionOutcome, delete_all
-from exitkit.clients.deletion import PartialResult, Refusal
+from exitkit.cleanup.engine.deletion import DeletionOutcome
+from exitkit.clients.deletion import Refusal
 from exitkit.clients.http import Response, is_doubtful, verdict
 from exitkit.clients.kubernetes import Kube, ObjectMetadata, Resource, told
 from exitkit.clients.kubernetes.listing import listed
-from exitkit.errors import ActionError, Retryable, Unknown
+from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
 from exitkit.retry import Retry, parse_retry_after
+from exitkit.retry.throttle import Throttle, throttled
 from exitkit.retry.workers import Workers
 
 _AT_A_TIME = 8  # requests; the API server has some hundreds of places for everybody
-_ATTEMPT = 64  # deletions of one attempt: at 8 at a time and 1.5 s each they fit into its 15 s
 _LOOK, _LONGEST_LOOK = 0.5, 5.0  # seconds between two looks at what is still there, the first and the longest
 
 # https://kubernetes.io/docs/concepts/architecture/garbage-collection/#foreground-deletion
 _FOREGROUND, _ORPHAN = "foregroundDeletion", "orphan"
+
+
+@dataclass(frozen=True)
+class _End:
+    """What became of one: it goes, was gone already, or stays for a reason.
+
+    `is_failure` says that nothing was answered for good, and `is_doubtful` that it may go all the same.
+    """
+
+    victim: ObjectMetadata
+    is_gone: bool = False
+    refusal: str = ""
+    is_failure: bool = False
+    is_doubtful: bool = False
 
 
 @dataclass
@@ -36,91 +51,100 @@ class KindDeletion:
     labels: str
     options: Mapping[str, Any]
     wait: float
+    throttle: Throttle
     _asked: set[str] = field(default_factory=set, init=False)  # uids of what was asked to go before
+    _failures: int = field(default=0, init=False)  # how many in a row were not answered
+    _hopeless: str = field(default="", init=False)  # why no more are asked to go
 
     def remove(self, victims: Sequence[ObjectMetadata]) -> DeletionOutcome:
         """Delete them, the failed ones again, and wait. Never raises ActionError: what stays has its reason."""
-        gone: list[str] = []
-        refused: list[Refusal] = []
-        unknown: list[str] = []
-        for begin in range(0, len(victims), _ATTEMPT):
-            part = victims[begin : begin + _ATTEMPT]
-            try:
-                done = delete_all(self.retry, part, lambda one: one.name, self._once)
-            except ActionError as error:  # nobody answers, or no time is left: no use in asking for the rest
-                why = self._why(error)
-                if isinstance(error, Unknown):
-                    unknown += [one.name for one in part]
-                else:
-                    refused += [Refusal(one.name, f"not known to be gone: {why}") for one in part]
-                refused += [Refusal(one.name, f"not asked to go: {why}") for one in victims[begin + _ATTEMPT :]]
-                break
-            gone.extend(done.gone)
-            refused.extend(done.refused)
-            unknown.extend(done.unknown)
-        stayed = {*gone, *unknown, *(one.name for one in refused)}
+        workers: Workers[_End] = Workers(_AT_A_TIME, self.retry.deadline.clock, "exitkit-kube")
+        ends: list[_End] = []
+        waiting = deque(victims)
+        while waiting and not self._hopeless:
+            if workers.full:
+                ends.append(self._ended(workers.take()))
+            else:
+                workers.start(partial(self._one, waiting.popleft()))
+        ends.extend(self._ended(end) for end in workers.rest())
+        known, unknown = self._looked_again(ends)
+        gone = [end.victim.name for end in known if end.is_gone]
+        refused = [Refusal(end.victim.name, end.refusal) for end in known if end.refusal]
+        refused += [Refusal(victim.name, f"not asked to go: {self._hopeless}") for victim in waiting]
         if self.wait:
-            refused += self._watch([one for one in victims if one.name not in stayed])
+            refused += self._watch([end.victim for end in known if not (end.is_gone or end.refusal)])
         return DeletionOutcome(gone=gone, refused=refused, unknown=unknown)
+
+    def _looked_again(self, ends: Sequence["_End"]) -> "tuple[list[_End], list[str]]":
+        """The same, with what became of those that gave no answer; the names of those of which nobody knows it."""
+        doubtful = [end.victim for end in ends if end.is_doubtful]
+        known = [end for end in ends if not end.is_doubtful]
+        try:
+            staying = self.staying(doubtful)
+        except ActionError:
+            return known, [victim.name for victim in doubtful]
+        told = "no answer, and still there"
+        known += [_End(victim, refusal=told if victim.name in staying else "") for victim in doubtful]
+        return known, []
+
+    def staying(self, victims: Sequence[ObjectMetadata]) -> set[str]:
+        """The names of those that are there and are not about to go. Raises ActionError."""
+        still = self._still({victim.uid: victim for victim in victims})
+        return {victim.name for victim in still.values() if not victim.terminating}
+
+    def _ended(self, end: "_End") -> "_End":
+        """Where nobody answers, or no time is left, it is no use to ask for the rest."""
+        self._failures = self._failures + 1 if end.is_failure else 0
+        if self._failures >= _AT_A_TIME or self.retry.deadline.remaining() <= 0:
+            self._hopeless = end.refusal or "no time left"
+        return end
 
     def _why(self, error: ActionError) -> str:
         return "no time left" if self.retry.deadline.remaining() <= 0 else str(error)
 
-    def _once(self, victims: Sequence[ObjectMetadata]) -> PartialResult[ObjectMetadata]:
-        """One request for each, some at a time."""
-        workers: Workers[tuple[ObjectMetadata, str | Refusal | Retryable | None]] = Workers(
-            _AT_A_TIME, self.retry.deadline.clock, "exitkit-kube"
-        )
-        ended = []
-        for victim in victims:
-            if workers.full:
-                ended.append(workers.take())
-            workers.start(partial(self._one, victim))
-        ended.extend(workers.rest())
-        later = {victim: end for victim, end in ended if isinstance(end, Retryable)}
-        return PartialResult(
-            gone=[victim.name for victim, end in ended if end == "gone"],
-            refused=[end for _, end in ended if isinstance(end, Refusal)],
-            later={victim: str(end) for victim, end in later.items()},
-            after=max((end.after for end in later.values() if end.after), default=None),
-            doubtful=[victim for victim, end in later.items() if end.doubt],
-        )
+    def _one(self, victim: ObjectMetadata) -> "_End":
+        """Ask for one of them to go."""
 
-    def _one(self, victim: ObjectMetadata) -> tuple[ObjectMetadata, str | Refusal | Retryable | None]:
-        """What became of one of them; None where it goes."""
-        again = victim.uid in self._asked
-        self._asked.add(victim.uid)
+        def request() -> bool:
+            again = victim.uid in self._asked
+            self._asked.add(victim.uid)
+            return self._is_gone(victim, again=again)
+
         try:
-            return victim, self._answered(victim, again=again)
-        except Retryable as error:
-            return victim, error
+            return _End(victim, is_gone=throttled(self.retry, self.throttle, request))
+        except Unknown as error:
+            return _End(victim, refusal=self._why(error), is_failure=True, is_doubtful=True)
+        except Exhausted as error:  # its cause is what was answered, without the number of tries
+            why = error.__cause__ if isinstance(error.__cause__, Retryable) else error
+            return _End(victim, refusal=str(why), is_failure=True)
         except ActionError as error:
-            return victim, Refusal(victim.name, str(error))
+            return _End(victim, refusal=str(error))
 
-    def _answered(self, victim: ObjectMetadata, *, again: bool) -> str | Refusal | Retryable | None:
+    def _is_gone(self, victim: ObjectMetadata, *, again: bool) -> bool:
+        """Whether it was gone already; else it goes. Raises Retryable, Unknown and ActionError."""
         # With the uid, an object of the same name that came after it stays.
         options = {**self.options, "preconditions": {"uid": victim.uid}}
         response = self.kube.delete(self.resource, self.namespace, victim.name, options)
         if response.status == 404:
-            return None if again else "gone"  # an earlier try may be what took it away
+            return not again  # an earlier try may be what took it away
         if response.status == 409:
             return self._conflict(victim, again=again)
         kind, reason, later = verdict(response.status, idempotent=True)
         if kind is None:
-            return None
+            return False
         why = self._reason(response, victim)
         if kind is Retryable:
             now = self.retry.deadline.clock.time()
             after = parse_retry_after(response.headers.get("retry-after"), now)
-            return Retryable(why, reason=reason, after=after, later=later, doubt=is_doubtful(response))
-        return Refusal(victim.name, why)
+            raise Retryable(why, reason=reason, after=after, later=later, doubt=is_doubtful(response))
+        raise ActionError(why, reason=reason)
 
-    def _conflict(self, victim: ObjectMetadata, *, again: bool) -> str | Retryable | None:
+    def _conflict(self, victim: ObjectMetadata, *, again: bool) -> bool:
         """409 says that another object has the name by now, or that this one changed at the same moment."""
         page = self.kube.page(self.resource, self.namespace, {"fieldSelector": f"metadata.name={victim.name}"})
         if any(one.uid == victim.uid for one in page.objects):
-            return Retryable("it was changed at the same moment", reason="server")
-        return None if again else "gone"
+            raise Retryable("it was changed at the same moment", reason="server")
+        return not again
 
     def _reason(self, response: Response, victim: ObjectMetadata) -> str:
         """Without the object's name, so that the same reasons are counted together."""

@@ -1,6 +1,6 @@
 """What a cleanup finds in a namespace of a cluster and deletes there, kind by kind."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from exitkit.clients.kubernetes import Kube, ObjectMetadata, Resource
 from exitkit.clients.kubernetes.listing import listed
 from exitkit.context import Context
 from exitkit.errors import ActionError
+from exitkit.retry.throttle import Throttle
 
 if TYPE_CHECKING:
     from exitkit.cleanup.kubernetes import Kubernetes
@@ -48,6 +49,7 @@ class KubernetesSweeper:
         self.before = now - settings.older_than if settings.older_than else None
         self.own = Own(context.workflow)
         self.requirements = parse(settings.selector)
+        self.throttle = Throttle(context.deadline)
 
     def find(self, context: Context) -> Iterator[KindBatch | Refusal]:
         discovery = Discovery(self.kube, context.retry)
@@ -63,14 +65,21 @@ class KubernetesSweeper:
                 yield Refusal(f"{self.namespace}/{resource.label}", str(error))
 
     def delete(self, batch: KindBatch, context: Context, most: int) -> DeletionOutcome:
+        return self._deletion(batch, context).remove(batch.victims[:most])
+
+    def still_there(self, batch: KindBatch, context: Context, most: int) -> Collection[str]:
+        """The names of the first so many of a batch that are there and are not about to go. Raises ActionError."""
+        return self._deletion(batch, context).staying(batch.victims[:most])
+
+    def _deletion(self, batch: KindBatch, context: Context) -> KindDeletion:
         settings = self.settings
         options: dict[str, Any] = {"propagationPolicy": settings.propagation}
         if settings.grace_period is not None:
             options["gracePeriodSeconds"] = settings.grace_period
-        deletion = KindDeletion(
-            self.kube, context.retry, batch.resource, self.namespace, settings.selector, options, settings.wait
+        return KindDeletion(
+            *(self.kube, context.retry, batch.resource, self.namespace, settings.selector, options, settings.wait),
+            self.throttle,
         )
-        return deletion.remove(batch.victims[:most])
 
     def _herds(self, resource: Resource) -> Iterator[KindBatch]:
         query = {"labelSelector": self.settings.selector}

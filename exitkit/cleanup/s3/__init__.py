@@ -27,8 +27,8 @@ class S3(BucketCleanup):
 
     Whatever speaks S3's language is a place for it, by `endpoint_url`; versitygw, SeaweedFS, gofakes3 and moto are
     tested. A server that takes no DeleteObjects, as Google's interoperable endpoint, gets a request for each object;
-    versions and uploads of one that lists none are an error, and `cleanup gcs` deletes Google's versions. A server that
-    is too busy gets fewer requests at a time, and those objects again that it left.
+    versions and uploads of one that lists none are an error, and `cleanup gcs` deletes Google's versions. How many keys
+    a second the server takes is learnt, and what it left goes again.
 
     With more objects than one pod should delete, `exitkit cleanup s3 ... --shards N` prints a JSON list of ranges
     of keys of like size, for `withParam`; each pod then runs with `--shard`. Together they are all that is below

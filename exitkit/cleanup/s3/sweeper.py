@@ -1,24 +1,26 @@
 """What a cleanup finds in a bucket and deletes there: listings that overlap, and batches that go with one request."""
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from exitkit.cleanup.buckets.filters import ObjectFilter
-from exitkit.cleanup.buckets.limiter import Limiter
+from exitkit.cleanup.buckets.limiter import FIRST, Limiter
 from exitkit.cleanup.buckets.listing import Span, parallel_listing
 from exitkit.cleanup.buckets.shards import Shard
 from exitkit.cleanup.engine.deletion import DeletionOutcome, delete_all
 from exitkit.cleanup.engine.reading import check_asked, read
-from exitkit.clients.deletion import PartialResult, Refusal
-from exitkit.clients.objects import Page, Progress
-from exitkit.clients.s3 import S3Bucket, Victim, name_of
+from exitkit.clients.deletion import Refusal
+from exitkit.clients.objects import Page, Progress, in_bytes
+from exitkit.clients.s3 import S3Bucket, Victim, key_of, name_of
 from exitkit.clients.s3.request import NotUnderstood
 from exitkit.clients.s3.xml import Marked, Upload, are_writable
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted, Unknown
+from exitkit.retry.throttle import Throttle, throttled
 from exitkit.retry.workers import Workers
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class S3Batch:
     victims: Sequence[Victim]
     sizes: Sequence[int]
     place: str
+    prefix: str = ""
     singly: bool = False
 
     @cached_property
@@ -51,9 +54,14 @@ class S3Sweeper:
     def __init__(self, settings: "S3", bucket: S3Bucket, context: Context) -> None:
         self.settings, self.bucket, self.context = settings, bucket, context
         clock = context.deadline.clock
-        self.limiter = Limiter(settings.concurrency, clock)
+        self.limiter = Limiter(settings.concurrency, clock)  # of listings
+        self.deletions = Limiter(settings.concurrency, clock, first=FIRST)
+        # The limit is one of keys a second and prefix, each key of a deletion counting:
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html
+        self.throttles = {prefix: Throttle(context.deadline) for prefix in settings.prefixes}
         self.wanted = ObjectFilter(settings, clock.time())
         self.notes: list[str] = []
+        self._lock = threading.Lock()
         self._one_by_one = False  # once the server has turned out not to delete several objects with one request
 
     def find(self, context: Context) -> Iterator[S3Batch]:  # noqa: ARG002 - it is the one that this was opened with
@@ -78,48 +86,82 @@ class S3Sweeper:
         return parallel_listing(fetch, span, self.context.deadline.clock, most=self.settings.concurrency)
 
     def delete(self, batch: S3Batch, context: Context, most: int) -> DeletionOutcome:
-        victims = batch.victims[:most]
+        victims, throttle = batch.victims[:most], self.throttles[batch.prefix]
         if not (batch.singly or self._one_by_one):
             try:
-                return delete_all(context.retry, victims, name_of, self._delete_once)
+                with self.deletions.request():
+                    return delete_all(context.retry, victims, name_of, self.bucket.delete, throttle)
             except NotUnderstood:
-                self._one_by_one = True
-                self.notes.append(f"{self.bucket.name} takes no DeleteObjects: one request for each object")
-        return self._singly(victims, context)
+                with self._lock:
+                    if not self._one_by_one:  # several batches may find it out at once
+                        self.notes.append(f"{self.bucket.name} takes no DeleteObjects: one request for each object")
+                    self._one_by_one = True
+        return self._singly(victims, context, throttle)
 
-    def _delete_once(self, victims: Sequence[Victim]) -> PartialResult[Victim]:
-        """One request. A word to be slower that only some of it got counts for the pace as well."""
-        with self.limiter.request() as turn:
-            found = self.bucket.delete(victims)
-            turn.slow = found.slow
-        return found
-
-    def _singly(self, victims: Sequence[Victim], context: Context) -> DeletionOutcome:
+    def _singly(self, victims: Sequence[Victim], context: Context, throttle: Throttle) -> DeletionOutcome:
         """One request for each, several at a time. One that cannot go does not keep the others."""
 
-        def delete(victim: Victim) -> Refusal | str:
-            """What kept it, or its name where nobody knows whether it went; "" for one that did."""
+        def delete(victim: Victim) -> tuple[str, ActionError | None]:
+            """Its name, and what kept it or leaves in doubt whether it went."""
             try:
-                self._asked(functools.partial(self.bucket.delete_one, victim), context)
-            except Exhausted:
-                raise
-            except Unknown:
-                return name_of(victim)
+                with self.deletions.request():
+                    throttled(context.retry, throttle, functools.partial(self.bucket.delete_one, victim))
             except ActionError as error:
-                return Refusal(name_of(victim), str(error))
-            return ""
+                return name_of(victim), error
+            return name_of(victim), None
 
-        workers = Workers[Refusal | str](_AT_A_TIME, context.deadline.clock)
-        fates = list[Refusal | str]()
+        workers = Workers[tuple[str, ActionError | None]](_AT_A_TIME, context.deadline.clock)
+        fates = dict[str, ActionError | None]()
         for victim in victims:
             if workers.full:
-                fates.append(workers.take())
+                fates.update([workers.take()])
+            if any(isinstance(error, Exhausted) for error in fates.values()):
+                break
             workers.start(functools.partial(delete, victim))
-        fates += workers.rest()
-        return DeletionOutcome(
-            refused=[fate for fate in fates if isinstance(fate, Refusal)],
-            unknown=[fate for fate in fates if isinstance(fate, str) and fate],
-        )
+        fates.update(workers.rest())
+        return _singly_ended([name_of(victim) for victim in victims], fates)
+
+    def still_there(self, batch: S3Batch, context: Context, most: int) -> Collection[str]:
+        """The names of the first so many of a batch that are listed still. Raises ActionError."""
+        victims = batch.victims[:most]
+        names = {name_of(one) for one in victims}
+        found: set[str] = set()
+        for listed in self._listed_again(victims, batch.prefix, context):
+            found |= names.intersection(map(name_of, listed))
+        return found
+
+    def _listed_again(self, victims: Sequence[Victim], prefix: str, context: Context) -> Iterator[Sequence[Victim]]:
+        """What there is from the first of them to the last, and perhaps a little more."""
+        first, last = victims[0], in_bytes(key_of(victims[-1]))
+        if isinstance(first, Upload):
+            raise ActionError("uploads are not looked at again")
+        if isinstance(first, str):
+            yield self._asked(functools.partial(self.bucket.page, first), context).keys  # the next begins after it
+            yield from self._keys_again(prefix, first, last, context)
+        else:
+            yield from self._versions_again(first.key, "", in_bytes(first.key), context)
+            yield from self._versions_again(prefix, first.key, last, context)
+
+    def _keys_again(self, prefix: str, after: str, last: bytes, context: Context) -> Iterator[Sequence[str]]:
+        token, more, progress = "", True, Progress(f"listing {self.bucket.name}")
+        while more and in_bytes(after) < last:
+            page = self._asked(functools.partial(self.bucket.page, prefix, after, token=token), context)
+            progress.came(page.keys[0] if page.keys else None)
+            yield page.keys
+            more = page.more
+            after, token = (page.keys[-1], "") if page.keys else (after, page.token)
+
+    def _versions_again(self, prefix: str, key: str, last: bytes, context: Context) -> Iterator[Sequence[Victim]]:
+        at, more, progress = (key, ""), True, Progress(f"listing versions of {self.bucket.name}")
+        while more:
+            page = self._asked(functools.partial(self.bucket.versions, prefix, *at), context)
+            progress.came(page.entries[0] if page.entries else None)
+            yield page.entries
+            at, more = (page.next_key, page.next_id), page.more
+            if any(in_bytes(entry.key) > last for entry in page.entries):
+                return
+            if more:
+                progress.leads_to(at)
 
     def _asked(self, request: Callable[[], T], context: Context) -> T:
         """A request that does no harm if it comes twice, sent when there is room for it."""
@@ -156,12 +198,22 @@ class S3Sweeper:
             return
         place = f"s3://{self.bucket.name}/"
         if not isinstance(victims[0], Upload) and are_writable(keys):
-            yield S3Batch(victims, sizes, place)
+            yield S3Batch(victims, sizes, place, prefix)
             return
         single = [isinstance(one, Upload) or not are_writable([key]) for one, key in zip(victims, keys, strict=True)]
         if many := [n for n, one in enumerate(single) if not one]:
-            yield S3Batch([victims[n] for n in many], [sizes[n] for n in many], place)
+            yield S3Batch([victims[n] for n in many], [sizes[n] for n in many], place, prefix)
         few = [n for n, one in enumerate(single) if one]
         for begin in range(0, len(few), _SINGLY):
             some = few[begin : begin + _SINGLY]
-            yield S3Batch([victims[n] for n in some], [sizes[n] for n in some], place, singly=True)
+            yield S3Batch([victims[n] for n in some], [sizes[n] for n in some], place, prefix, singly=True)
+
+
+def _singly_ended(names: Sequence[str], fates: Mapping[str, ActionError | None]) -> DeletionOutcome:
+    """What became of all of them, of the errors of those that were asked to go."""
+    failures = {name: error for name, error in fates.items() if error is not None}
+    over = {name: error for name, error in failures.items() if isinstance(error, Exhausted)}
+    unknown = [name for name, error in failures.items() if isinstance(error, Unknown)]
+    refused = [Refusal(name, str(failures[name])) for name in failures if name not in {*over, *unknown}]
+    left = [name for name in names if name in over or name not in fates]
+    return DeletionOutcome(refused=refused, unknown=unknown, left=left, error=next(iter(over.values()), None))

@@ -48,11 +48,13 @@ def fetch(
 
 def awaits_end(workflow: Workflow, record: WorkflowRecord) -> bool:
     """Whether a handler asks about what has not ended in this reading of it, as it must have before the handler runs."""
-    handler = workflow.node_name or workflow.node_id
-    own = record.nodes.get(workflow.node_id)
-    subject = nodenames.subject_of(own.name if own else workflow.node_name)
-    if not handler or ".hooks." in (own.name if own else workflow.node_name):
-        return False  # a lifecycle hook runs beside what it is for
+    own = record.nodes.get(workflow.node_id) if workflow.node_id else None
+    name = own.name if own else workflow.node_name
+    if ".hooks." in name or not (name or workflow.node_id):
+        return False  # a lifecycle hook runs beside what it is for; and this may be no pod of the workflow's at all
+    subject = nodenames.subject_of(name)
+    if name and not subject:
+        return False  # a step like any other
     if subject and subject != record.name:
         return (node := record.by_name.get(subject)) is None or not node.fulfilled
     return workflow.status not in ("Running", "Pending") and not record.ended

@@ -16,6 +16,7 @@ MOST_NAMES = 1000
 
 _HOLD = re.compile(r"under active (temporary|event-based) hold", re.IGNORECASE)
 _REPLACED = "replaced meanwhile"
+_DOUBTFUL = frozenset({0, 502, 504})  # no answer, or that of a gateway: what stands behind it may have done its work
 
 Victim = Object | ManagedFolder
 """What can go."""
@@ -113,10 +114,13 @@ class GCSBucket(GCSRequests, Bucket):
         replies = self.batch([Call("DELETE", self._deletion(one)) for one in victims], what)
         faults = {one: _fault(reply) for one, reply in zip(victims, replies, strict=True)}
         other = [one for one, fault in faults.items() if fault and fault.status == 412]
-        faults |= self._looked_at(other, what) if other else {}
         refused, gone, later = [], [], {}
+        try:
+            faults |= self._looked_at(other, what) if other else {}
+        except Retryable as error:  # the others have their answers
+            later = dict.fromkeys(other, str(error))
         for one, fault in faults.items():
-            if fault is None:
+            if fault is None or one in later:
                 continue
             if fault.status == 404:
                 gone.append(name_of(one))
@@ -126,7 +130,9 @@ class GCSBucket(GCSRequests, Bucket):
                 refused.append(Refusal(name_of(one), _refusal(fault)))
         told = [fault for fault in faults.values() if fault]
         after = max((one.after for one in told if one.after is not None), default=None)
-        return PartialResult(gone, refused, later, after, slow=any(one.is_slow for one in told))
+        slow = any(fault.is_slow for fault in told)
+        doubtful = [one for one, fault in faults.items() if fault and fault.status in _DOUBTFUL]
+        return PartialResult(gone, refused, later, after, slow=slow, doubtful=doubtful)
 
     def delete_folder(self, folder: ManagedFolder) -> bool:
         """Delete a managed folder, if it is empty; False if it was gone already. Raises ActionError."""

@@ -143,3 +143,8 @@ def _named(status: int) -> str:
         return f"{status} {HTTPStatus(status).phrase.lower()}"
     except ValueError:
         return str(status)
+
+
+def is_page(response: Response) -> bool:
+    """Whether it is a page for people, as of a gateway that wants somebody to log in; no API answers with one."""
+    return response.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")[:9].lower().startswith((b"<!doctype", b"<html"))

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 
 from exitkit.clients.http import Response
+from exitkit.clients.http.response import is_page
 from exitkit.clients.otlp import protobuf
 from exitkit.errors import ActionError
 from exitkit.text.redact import printable, redact
@@ -42,21 +43,28 @@ def check(response: Response, what: str) -> None:
 
 
 def partial_success(response: Response) -> tuple[int, str]:
-    """How many were refused, and why. Raises ValueError for what is no such answer."""
-    if not response.body:
-        return 0, ""
-    if response.headers.get("content-type", "").startswith("application/json"):
-        whole = json.loads(response.body)
-        told = whole.get("partialSuccess") or {} if isinstance(whole, dict) else None
-        if not isinstance(told, dict):
-            raise ValueError("no object")
-        counts = [int(value) for key, value in told.items() if key.startswith("rejected")]
-        return (counts[0] if counts else 0), str(told.get("errorMessage", ""))
-    for number, value in protobuf.fields(response.body):
-        if number == 1 and isinstance(value, bytes):
-            inner = dict(protobuf.fields(value))
-            count, said = inner.get(1, 0), inner.get(2, b"")
-            return (count if isinstance(count, int) else 0), said.decode("utf-8", "replace") if isinstance(
-                said, bytes
-            ) else ""
-    return 0, ""
+    """How many were refused, and why; some answer with JSON whatever they are sent. Raises ValueError for no such answer."""
+    if is_page(response):
+        raise ValueError("a page for people")
+    if is_json(response):
+        whole = json.loads(response.body or b"{}")
+        partial = whole.get("partialSuccess") if isinstance(whole, Mapping) else None
+        if not isinstance(partial, Mapping):
+            return 0, ""
+        # rejectedLogRecords, rejectedSpans or rejectedDataPoints, of which an answer has one
+        count = next((value for key, value in partial.items() if key.startswith("rejected")), 0)
+        return int(count or 0), str(partial.get("errorMessage") or "")
+    count, said = 0, b""
+    for _, inner in (field for field in protobuf.fields(response.body) if field[0] == 1):
+        if not isinstance(inner, bytes):
+            raise ValueError("partial_success is a message")  # noqa: TRY004 - told as what it is: no answer
+        for number, value in protobuf.fields(inner):
+            if number == 1 and isinstance(value, int):
+                count = value
+            elif number == 2 and isinstance(value, bytes):
+                said = value
+    return count, said.decode("utf-8", "replace")
+
+
+def is_json(response: Response) -> bool:
+    return "json" in (response.headers.get("Content-Type") or "")

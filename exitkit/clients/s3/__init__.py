@@ -88,15 +88,21 @@ class S3Bucket(S3Requests, Bucket):
 
     def _each(self, victims: Sequence[Version], *, by_key: bool = False) -> PartialResult[Victim]:
         """Delete them with a request each."""
-        refused, later = list[Refusal](), dict[Victim, str]()
+        refused, later = list[Refusal](), dict[Victim, Retryable]()
         for one in victims:
             try:
                 self.delete_one(one.key if by_key else one)
             except Retryable as error:
-                later[one] = str(error)
+                later[one] = error
             except ActionError as error:
                 refused.append(Refusal(name_of(one), str(error)))
-        return PartialResult(refused=refused, later=later)
+        return PartialResult(
+            refused=refused,
+            later={victim: str(error) for victim, error in later.items()},
+            after=max((error.after for error in later.values() if error.after), default=None),
+            slow=any(error.reason == "rate" for error in later.values()),
+            doubtful=[victim for victim, error in later.items() if error.doubt],
+        )
 
     def delete_one(self, victim: Victim) -> None:
         """Delete a key by its URL, which can say what XML cannot, or abort an upload."""
@@ -186,7 +192,7 @@ def _sorted(faults: list[S3Fault], victims: Sequence[Victim], what: str) -> Part
             victim = next((one for one in victims if not isinstance(one, str) and one.key == fault.key), None)
         told = plain(fault.code, 60) or "an error without a code"
         if victim is None:  # nobody knows which of them it is about
-            raise Retryable(f"{what}: {told} for a key that was not asked about", reason="server")
+            raise Retryable(f"{what}: {told} for a key that was not asked about", reason="server", doubt=True)
         if fault.code in GONE:
             continue
         if fault.code in AGAIN:
@@ -206,7 +212,17 @@ def _unclear(faults: Sequence[S3Fault], victims: Sequence[Victim]) -> list[Versi
 
 
 def _joined(one: PartialResult[Victim], other: PartialResult[Victim]) -> PartialResult[Victim]:
-    return replace(one, refused=[*one.refused, *other.refused], later={**one.later, **other.later})
+    return PartialResult(
+        refused=[*one.refused, *other.refused],
+        later={**one.later, **other.later},
+        after=max((after for after in (one.after, other.after) if after), default=None),
+        slow=one.slow or other.slow,
+        doubtful=[*one.doubtful, *other.doubtful],
+    )
+
+
+def key_of(victim: Victim) -> str:
+    return victim if isinstance(victim, str) else victim.key
 
 
 def name_of(victim: Victim) -> str:

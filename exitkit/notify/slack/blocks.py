@@ -25,7 +25,7 @@ ELEMENTS = 10
 # 50 blocks of https://docs.slack.dev/reference/block-kit/blocks.
 _SUMMARY, _WORDS = 600, 1500
 _FAILURES, _STEPS, _GIST, _MESSAGE, _LEAST, _LINK = 4, 150, 300, 900, 100, 500
-_FACTS, _LABEL, _VALUE, _ADDRESS = 10, 60, 140, 200
+_FACTS, _LABEL, _VALUE, _ADDRESS = 12, 60, 140, 200
 _NOTES, _NOTE = 3, 200
 # https://docs.slack.dev/reference/methods/chat.postMessage#truncating: 4,000 at best. Here without mentions and link.
 _SPOKEN, _LINE, _TEXT = 1500, 500, 2500

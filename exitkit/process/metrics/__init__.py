@@ -30,9 +30,10 @@ _OURS = ("argo_run_", "__")
 class Metrics(Endpoint, Action):
     """Send a run's numbers to Prometheus, to an OpenTelemetry collector, or to a file.
 
-    A Pushgateway, or whatever takes Prometheus' remote write. Status, end, duration, failed steps, and where the workflow's record can be read retries, waiting, the longest step of
-    each template and what was requested. The labels are the namespace and the CronWorkflow or WorkflowTemplate, never the
-    workflow's name or uid: each run would make series that nobody removes. `examples/grafana` has a dashboard.
+    Prometheus is a Pushgateway here, or whatever takes remote write. The numbers are status, end, duration and failed
+    steps, and where the workflow's record can be read retries, waiting, the longest step of each template and what was
+    requested. The labels are the namespace and the CronWorkflow or WorkflowTemplate, never the workflow's name or uid:
+    each run would make series that nobody removes. `examples/grafana` has a dashboard.
     """
 
     to: Literal["pushgateway", "remote_write", "otlp", "file"] = Field("pushgateway", description="What takes them.")
@@ -116,7 +117,14 @@ class Metrics(Endpoint, Action):
             # POST, and not PUT: the last success stays where this run was none.
             body = as_text(gauges, {}).encode("utf-8", "backslashreplace")
             headers = {"Content-Type": "text/plain; version=0.0.4"}
-            self.post(context, self.at("") + _group({"job": self.job, **labels}), body, headers, what=what, safe=True)
+            self.post(
+                context,
+                self.at("").rstrip("/") + _group({"job": self.job, **labels}),
+                body,
+                headers,
+                what=what,
+                safe=True,
+            )
         elif self.to == "remote_write":
             body = as_remote_write(gauges, {"job": self.job, **labels}, int(ended * 1000))
             self.post(context, self.at("/api/v1/write"), body, REMOTE_WRITE_HEADERS, what=what, safe=True)

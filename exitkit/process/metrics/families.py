@@ -56,11 +56,12 @@ def _of_course(course: Course) -> Iterator[Family]:
         "argo_run_waiting_seconds", "Of the duration of the last run, what was waited on the critical path.", waits
     )
     longest: dict[str, float] = defaultdict(float)
-    failed: dict[str, float] = defaultdict(float)
+    failed: dict[str, set[str]] = defaultdict(set)
     used: dict[str, float] = defaultdict(float)
     for span in did:
         longest[span.template] = max(longest[span.template], span.seconds)
-        failed[span.template] += span.failed and not span.recovered
+        if span.failed and not span.recovered:
+            failed[span.template].add(span.parent if span.retried else span.id)  # all tries are of one step
         for resource, amount in span.node.resources.items() if span.type == "Pod" else ():
             used[resource] += amount
     kept = sorted((name for name in longest if name), key=lambda name: -longest[name])[:_MOST_TEMPLATES]
@@ -72,7 +73,7 @@ def _of_course(course: Course) -> Iterator[Family]:
     yield Family(
         "argo_run_step_failures",
         "Steps of a template that failed for good in the last run.",
-        tuple(({"template": name}, failed[name]) for name in kept),
+        tuple(({"template": name}, float(len(failed[name]))) for name in kept),
     )
     if "cpu" in used:
         yield _gauge(

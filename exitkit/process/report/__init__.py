@@ -71,7 +71,7 @@ class Report(Action):
 
     def run(self, context: Context) -> Result:
         prices = sample(self.prices) if isinstance(self.prices, str) else self.prices
-        course = Course(context.record(needed=True), prices)
+        course = Course(context.record(), prices)
         if self.path:
             forms: dict[str, Format] = {self.path: _SUFFIXES[PurePosixPath(self.path).suffix]}
         else:

@@ -181,7 +181,7 @@ def _course(course: Course) -> Iterator[str]:
         for segment in course.path
     ]
     more = f"\n\nAnd {len(rows) - _MOST_ROWS} more." if len(rows) > _MOST_ROWS else ""
-    title = f"The critical path ({human_duration(whole)})"
+    title = f"The critical path ({human_duration(course.spans.seconds)})"
     yield from _section(title, markdown.table(("Step", "", "Took", "Share"), rows[:_MOST_ROWS]) + more)
     slowest = [
         (escape(line(span.node.display_name, _CELL)), human_duration(span.seconds), code(line(span.node.host, _CELL)))
@@ -280,8 +280,8 @@ def _failure(workflow: Workflow, one: Failure) -> dict[str, object]:
         "host": line(one.node.host, _CELL) if one.node else "",
         "inputs": safe_values(one.inputs),
         "outputs": safe_values(one.outputs),
-        "requests": safe_values(one.requests),
-        "limits": safe_values(one.limits),
+        "requests": safe_values(one.resources.requests),
+        "limits": safe_values(one.resources.limits),
         "lines": [said.facts() for said in one.lines],
         "cure": line(one.cure, _CELL),
         "platform": True if one.platform else None,

@@ -34,22 +34,23 @@ a{color:var(--link)}a:focus-visible,summary:focus-visible,.scroll:focus-visible{
 .badge{display:inline-block;padding:.1rem .6rem;border-radius:4px;color:#fff;font-weight:600;font-size:.85rem}
 .lead{font-size:1.05rem;margin:.25rem 0 1rem;overflow-wrap:anywhere}
 .faint{color:var(--faint)}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;margin:.5rem 0}
+p,li,dt{overflow-wrap:anywhere}
+dl{display:grid;grid-template-columns:fit-content(16rem) 1fr;gap:.15rem 1rem;margin:.5rem 0}
 dt{color:var(--faint)}dd{margin:0;overflow-wrap:anywhere}
 pre{margin:.5rem 0;padding:.75rem;background:var(--shade);border:1px solid var(--line);border-radius:6px;
 overflow:auto;max-height:28rem;font:13px/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;white-space:pre}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{text-align:left;vertical-align:top;padding:.35rem .75rem .35rem 0;border-bottom:1px solid var(--line)}
-th{font-weight:600;white-space:nowrap}td{overflow-wrap:break-word;min-width:3rem}
+th{font-weight:600;white-space:nowrap}td{overflow-wrap:anywhere;min-width:6rem}td.number{min-width:0}
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-details{border:1px solid var(--line);border-radius:6px;padding:.5rem .75rem;margin:.5rem 0}
+details,.failure{border:1px solid var(--line);border-radius:6px;padding:.5rem .75rem;margin:.5rem 0}
 summary{cursor:pointer;overflow-wrap:anywhere}
 .failure{border-left:4px solid var(--bad)}
 .skip{position:absolute;left:-999px}.skip:focus{left:1rem;top:.5rem;background:var(--page);padding:.5rem}
 .key span{white-space:nowrap;margin-right:1rem}
 .key i{display:inline-block;width:.8rem;height:.6rem;margin-right:.3rem;border-radius:2px}
-@media (max-width:480px){main{padding:.9rem}dl{grid-template-columns:1fr}dt{margin-top:.4rem}}
+@media (max-width:520px){main{padding:.9rem}dl{grid-template-columns:1fr}dt{margin-top:.4rem}}
 @media print{main{max-width:none;padding:0}pre{max-height:none;white-space:pre-wrap}a{color:inherit;text-decoration:none}
 details,table,svg,.failure{break-inside:avoid}.skip{display:none}}
 """

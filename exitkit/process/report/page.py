@@ -13,7 +13,7 @@ from exitkit.process.course import Course
 from exitkit.process.criticalpath import Segment
 from exitkit.process.report import html, timeline
 from exitkit.process.report.html import block, link, section, table, text
-from exitkit.process.spans import NodeSpan
+from exitkit.process.spans import NodeSpan, Spans
 from exitkit.text.excerpt import excerpt
 from exitkit.text.safe import line, safe_values
 from exitkit.text.units import human_duration
@@ -65,23 +65,24 @@ _KEY = (
 )
 
 
+_TOLD_BY_SPANS = frozenset({"Status", "Duration", "Started", "Finished"})
+"""What the badge and the first line say already."""
+
+
+def _ran(spans: Spans) -> str:
+    """`3m 20s, 2026-11-27 03:00:00 to 03:03:20 UTC`."""
+    start, end = _moment(spans.start), _moment(spans.end)
+    return f"{human_duration(spans.seconds)}, {start} to {end.removeprefix(start[:11])} UTC"
+
+
 def _head(workflow: Workflow, shown: message.Message, course: Course) -> str:
     lead = f'<p class="lead">{text(shown.summary, 1000)}</p>' if shown.summary else ""
-    facts = [
-        (label, text(value)) for label, value in shown.facts if label not in {"Status", "Duration"} or not course.spans
-    ]
+    facts = [(label, text(value)) for label, value in shown.facts if not course.spans or label not in _TOLD_BY_SPANS]
     if course.spans:
-        facts.insert(
-            0,
-            (
-                "Ran",
-                text(
-                    f"{human_duration(course.spans.seconds)}, {_moment(course.spans.start)} to {_moment(course.spans.end)} UTC"
-                ),
-            ),
-        )
+        facts.insert(0, ("Ran", text(_ran(course.spans))))
         did = [span for span in course.spans if span.does and not span.hook]
-        facts.append(("Steps", text(f"{len(did):,}" + (f", at most {_parallel(did)} at once" if len(did) > 1 else ""))))
+        if len(did) > 1:
+            facts.append(("At once", text(f"at most {_parallel(did):,} of {len(did):,} that ran, each try by itself")))
         if course.bill:
             facts.append(("Cost", text(_money(course.bill.cost, course.bill.currency))))
     if workflow.url:
@@ -104,7 +105,9 @@ def _cause(workflow: Workflow, group: FailureGroup, *, is_open: bool) -> str:
     first = message.redacted(group.first)
     beside = [*first.remarks, *([f"{_time(first.finished_at)} UTC"] if first.finished_at else [])]
     beside += [f"{group.count} steps with this message"] if group.count > 1 else []
-    summary = f"<strong>{text(first.name)}</strong> <span class=faint>{text(' · '.join(beside), 500)}</span><br>{text(first.gist, _GIST) or 'It failed without a message.'}"
+    remarks = text(" · ".join(beside), 500)
+    gist = text(first.gist, _GIST) or "It failed without a message."
+    summary = f'<strong>{text(first.name)}</strong> <span class="faint">{remarks}</span><br>{gist}'
     detail = excerpt(first.detail, _LONGEST)
     content = (
         block(detail, f"Message of {first.name}")
@@ -114,10 +117,14 @@ def _cause(workflow: Workflow, group: FailureGroup, *, is_open: bool) -> str:
     if group.count > 1:
         names = ", ".join(text(failure.name) for failure in group.failures[1:21])
         content += f"<p>Also: {names}{f' and {group.count - 21} more' if group.count > 21 else ''}</p>"
-    content = (f"<p>→ {text(first.advice)}</p>" if first.advice else "") + content
+    lines = "\n".join(line(said.shown, _GIST) for said in first.lines)
+    content = (block(lines, f"Lines of the log of {first.name} that say why") if lines else "") + content
+    content = (f"<p>→ {text(first.advice, _GIST)}</p>" if first.advice else "") + content
     content += _given(first.inputs, "Inputs") + _given(first.outputs, "Outputs")
     logs = workflow.failure_url(group.first)
     content += f"<p>{link('Logs', logs)}</p>" if logs else ""
+    if not content:  # what opens on nothing disappoints
+        return f'<div class="failure">{summary}</div>'
     return html.folded(summary, content, is_open=is_open, kind="failure")
 
 
@@ -140,7 +147,7 @@ def _path(course: Course) -> str:
         for segment in course.path
     ]
     waits = sum(segment.seconds for segment in course.path if segment.kind != "run")
-    intro = f"<p>{text(human_duration(whole))} in all, of which {text(human_duration(waits))} waiting. What is not on it could have taken longer without harm.</p>"
+    intro = f"<p>{text(human_duration(course.spans.seconds))} in all, of which {text(human_duration(waits))} waiting. What is not on it could have taken longer without harm.</p>"
     shown = table(("Step", "Before", "Took", "Share"), rows[:_MOST_ROWS], caption="The critical path", numbers=(2, 3))
     more = f"<p>And {len(rows) - _MOST_ROWS} more.</p>" if len(rows) > _MOST_ROWS else ""
     return intro + shown + more
@@ -250,7 +257,26 @@ def _entries(entries: Sequence[Entry]) -> str:
         )
         for entry in entries[:_MOST_ROWS]
     ]
-    return table(("Step", "Outcome", "Summary", "Took"), rows, caption="Steps of the exit handler", numbers=(3,))
+    shown = table(("Step", "Outcome", "Summary", "Took"), rows, caption="Steps of the exit handler", numbers=(3,))
+    return shown + "".join(map(_rows_of, entries[:_MOST_ROWS]))
+
+
+def _rows_of(entry: Entry) -> str:
+    """What a step has told as rows of columns, as process.query does."""
+    columns, rows = entry.facts.get("columns"), entry.facts.get("rows")
+    if not (isinstance(columns, list) and isinstance(rows, list) and columns and rows):
+        return ""
+    cells = [[_cell(row.get(column)) for column in columns] for row in rows if isinstance(row, Mapping)]
+    count = entry.facts.get("count")
+    more = count - len(rows) if isinstance(count, int) else 0
+    shown = table([str(column) for column in columns], cells[:_MOST_STEPS], caption=f"Rows of {entry.step}")
+    return f"<h3>{text(entry.step)}</h3>{shown}" + (f"<p>And {more:,} more rows.</p>" if more > 0 else "")
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return text(f"{value:.6g}" if isinstance(value, float) else str(value))
 
 
 def _parallel(spans: Sequence[NodeSpan]) -> int:

@@ -5,7 +5,7 @@ its bar, so that a phone has room for it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Final, NamedTuple
 
@@ -21,6 +21,7 @@ _ROW, _BAR, _HEAD = 34, 10, 24
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800)
 _MOST_TICKS = 5
 _NAME = 120
+_LEAST = 0.4  # percent of the width: what took no second is to be seen on a phone too
 _INDENT, _DEEPEST = 12, 8
 
 STYLE: Final = """\
@@ -109,7 +110,7 @@ def _row(row: Row, top: int, zero: float, whole: float, on_path: dict[str, list[
     yield "<g>"
     yield f"<title>{escape(label)}</title>"
     yield _text(min(row.depth, _DEEPEST) * _INDENT, top + 14, label, "")
-    for span in row.spans[:_MOST_BARS]:
+    for span in _drawn(row.spans, on_path):
         for segment in on_path.get(span.id, ()):
             if segment.kind != "run":
                 yield _bar("waits", segment.start, segment.end, y + 3, _BAR - 6, zero, whole)
@@ -122,6 +123,14 @@ def _row(row: Row, top: int, zero: float, whole: float, on_path: dict[str, list[
 
 
 _MOST_BARS = 200  # of a folded row: more cannot be told apart
+
+
+def _drawn(spans: Sequence[NodeSpan], on_path: Mapping[str, object]) -> Sequence[NodeSpan]:
+    """Those of a row that get a bar: of too many what stands out, above some of the rest from its whole length."""
+    if len(spans) <= _MOST_BARS:
+        return spans
+    chosen = [span for span in spans if span.failed or span.id in on_path]
+    return [*spans[:: -(-len(spans) // _MOST_BARS)], *chosen[:: max(1, -(-len(chosen) // _MOST_BARS))]]
 
 
 def label_of(row: Row) -> str:
@@ -149,7 +158,7 @@ def _class(span: NodeSpan) -> str:
 
 def _bar(kind: str, start: float, end: float, y: int, height: int, zero: float, whole: float) -> str:  # noqa: PLR0913, PLR0917 - the numbers of a rectangle
     left = (start - zero) / whole * 100
-    share = max((end - start) / whole * 100, 0.15)
+    share = max((end - start) / whole * 100, _LEAST)
     return f'<rect class="{kind}" x="{left:.2f}%" y="{y}" width="{share:.2f}%" height="{height}" rx="1"/>'
 
 

@@ -168,7 +168,7 @@ def _lock(fd: int, path: Path) -> None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise Retryable(f"{path} is being written by another process", reason="other") from None
+        raise Retryable(f"{path} is being written by another process", reason="other", later=True) from None
     except OSError:
         return  # a file system without locks; two writers at a time are rare
 

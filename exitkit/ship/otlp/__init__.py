@@ -1,8 +1,7 @@
 """An OpenTelemetry collector, or whatever takes logs by OTLP/HTTP, in the encoding that all of them take: protobuf's."""
 
-import json
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -11,10 +10,11 @@ from pydantic import Field
 
 from exitkit.clients import http
 from exitkit.clients.otlp import protobuf
+from exitkit.clients.otlp.attributes import attributes, is_json, partial_success
 from exitkit.errors import ActionError, Retryable
 from exitkit.ship.pipeline.batch import Answer, Batch
 from exitkit.ship.pipeline.chunk import Chunk
-from exitkit.ship.posting import HTTPShip, is_page, refused
+from exitkit.ship.posting import HTTPShip, refused
 from exitkit.text.redact import printable, redact
 
 # https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes: these and no others.
@@ -52,7 +52,7 @@ class OTLP(HTTPShip):
         own = {**{key: value for key, value in chunk.attributes.items() if key not in _RESOURCE}, "kind": chunk.kind}
         if chunk.kind == "log":  # what is the same for all lines is told with the status
             own = {key: own[key] for key in ("part", "parts", "file", "kind") if key in own}
-        shared = b"".join(_attributes(6, own))
+        shared = attributes(6, _named(own))
         size, fixed = protobuf.varint, 9 + len(level) + len(shared)  # 9: the time with its tag
         stamps = chunk.times if min(chunk.times, default=0) >= 0 else [max(one, 0) for one in chunk.times]
         times = struct.pack(f"<{len(stamps)}Q", *stamps)
@@ -98,7 +98,7 @@ class OTLP(HTTPShip):
     def _partly(self, response: http.Response, sent: int) -> Answer:
         """What a success says of those that it is none for."""
         try:
-            count, told = _partial_success(response)
+            count, told = partial_success(response)
         except ValueError:
             raise ActionError(
                 f"{self.target()} said nothing that is OTLP: {response.excerpt}", reason="server"
@@ -115,65 +115,26 @@ class OTLP(HTTPShip):
         told |= {name: str(chunk.attributes[key]) for key, name in _RESOURCE.items() if chunk.attributes.get(key)}
         if chunk.kind == "log":
             told |= {_OWN[key]: str(chunk.attributes[key]) for key in ("workflow", "uid") if chunk.attributes.get(key)}
-        return b"".join(_attributes(1, told, names={}))
+        return attributes(1, told)
 
 
-def _attributes(field: int, found: Mapping[str, Any], names: Mapping[str, str] = _OWN) -> Iterator[bytes]:
-    """Each as a field of a message: KeyValue has the key as its first and an AnyValue as its second."""
-    for key, value in found.items():
-        name = names.get(key, key if "." in key or not names else f"argo.{key}")
-        yield protobuf.nested(field, protobuf.text(1, name) + protobuf.nested(2, _value(value)))
-
-
-def _value(value: object) -> bytes:
-    """An AnyValue."""
-    if isinstance(value, bool):
-        return protobuf.number(2, value)
-    if isinstance(value, int) and -(1 << 63) <= value < 1 << 63:
-        return protobuf.number(3, value)
-    if isinstance(value, float):
-        return protobuf.double(4, value)
-    return protobuf.text(1, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
+def _named(own: Mapping[str, Any]) -> dict[str, Any]:
+    """Under their names in OpenTelemetry; the rest are `argo.*`."""
+    return {_OWN.get(key, key if "." in key else f"argo.{key}"): value for key, value in own.items()}
 
 
 @lru_cache(maxsize=64)
 def _before_uid(size: int) -> bytes:
     """The attribute log.record.uid of a record, but for its value of so many bytes."""
-    return next(_attributes(6, {"log.record.uid": "0" * size}))[:-size]
-
-
-def _partial_success(response: http.Response) -> tuple[int, str]:
-    """How many were rejected, and what is said of it; some answer with JSON whatever they are sent. Raises ValueError."""
-    if is_page(response):
-        raise ValueError("a page for people")
-    if _is_json(response):
-        found = json.loads(response.body or b"{}")
-        partial = found.get("partialSuccess") if isinstance(found, Mapping) else None
-        if not isinstance(partial, Mapping):
-            return 0, ""
-        return int(partial.get("rejectedLogRecords") or 0), str(partial.get("errorMessage") or "")
-    count, said = 0, b""
-    for _, inner in (one for one in protobuf.fields(response.body) if one[0] == 1):
-        if not isinstance(inner, bytes):
-            raise ValueError("partial_success is a message")  # noqa: TRY004 - told as what it is: no answer
-        for field, value in protobuf.fields(inner):
-            if field == 1 and isinstance(value, int):
-                count = value
-            elif field == 2 and isinstance(value, bytes):
-                said = value
-    return count, said.decode("utf-8", "replace")
+    return attributes(6, {"log.record.uid": "0" * size})[:-size]
 
 
 def _readable(response: http.Response) -> http.Response:
     """The message of a google.rpc.Status in place of its bytes."""
-    if _is_json(response):
+    if is_json(response):
         return response
     try:
         said = [value for field, value in protobuf.fields(response.body) if field == 2 and isinstance(value, bytes)]
     except ValueError:  # the text of something in between
         return response
     return replace(response, body=b" ".join(said)) if said else response
-
-
-def _is_json(response: http.Response) -> bool:
-    return "json" in (response.headers.get("Content-Type") or "")

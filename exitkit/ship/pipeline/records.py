@@ -130,6 +130,7 @@ def _failure(workflow: Workflow, one: Failure, identity: str, end: int) -> Recor
         "host": line(one.node.host, 300) if one.node else "",
         "inputs": safe_values(one.inputs),
         "cure": line(one.cure, 200),
+        "said": line(one.lines[0].shown, 500) if one.lines else "",
     }
     return Record(
         id=identity,

@@ -12,10 +12,10 @@ from functools import partial
 
 from exitkit.errors import ActionError, Retryable, Unknown
 from exitkit.retry import Retry
+from exitkit.retry.throttle import Throttle
 from exitkit.ship.pipeline.batch import Answer, Batch, BatchRefused, Post
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.pipeline.counts import count_of
-from exitkit.ship.pipeline.throttle import Throttle
 
 LEFT, ACCEPTED, DUPLICATE, REJECTED, UNKNOWN, HELD = range(6)
 """What became of a record; what is held is taken, and not accepted before its acknowledgement has come."""
@@ -172,7 +172,7 @@ class Sending:
             kept = len(places) - len(answer.again) - refused
             self.taken = self.taken or kept > 0
             if kept > 0:
-                self.throttle.took(batch.size * kept // len(places))
+                self.throttle.took(batch.size * kept // len(places), request)
             if answer.again and slow is None:
                 self.throttle.pause(answer.after or _BREATH)
             places = [places[n] for n in sorted(answer.again)]

@@ -8,6 +8,7 @@ from exitkit.action import Result
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted, Skip, Unknown
 from exitkit.retry import Known, Retry, knowing
+from exitkit.retry.throttle import Throttle
 from exitkit.retry.workers import Workers
 from exitkit.ship.pipeline.batch import Batch
 from exitkit.ship.pipeline.chunk import Chunk
@@ -17,7 +18,6 @@ from exitkit.ship.pipeline.sending import BatchResult, Sending
 from exitkit.ship.pipeline.source import Source
 from exitkit.ship.pipeline.tally import ShipmentTally
 from exitkit.ship.pipeline.target import Target
-from exitkit.ship.pipeline.throttle import Throttle
 
 _DOUBTS = 3
 """Batches in a row that leave without an answer, after which the target is not asked any more."""

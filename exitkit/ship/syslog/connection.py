@@ -9,11 +9,10 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
+from exitkit.clients.http import Timeouts
 from exitkit.clients.tcp import RefusedAddress, dial, tls, unsent
 from exitkit.errors import ActionError, Retryable, Unknown
 from exitkit.retry import Abandoned, sending
-
-_CONNECT = 5.0  # seconds for each address
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ class Line:
         server = self.server
         problem: BaseException
         try:
-            found = dial(server.host, server.port, _CONNECT, allow_link_local=False)
+            found = dial(server.host, server.port, Timeouts().to_connect(), allow_link_local=False)
             found.settimeout(self._send_within)
             if not server.tls:
                 return found

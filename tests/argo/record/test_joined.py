@@ -151,8 +151,32 @@ def test_limits_may_come_from_a_patch_or_an_input(document):
     )
     found = read(whole)
     (failure,) = joined.informed(told(found), found).failures
-    assert failure.limits == {"memory": "0.1Gi"}
+    assert failure.resources.limits == {"memory": "0.1Gi"}
     template["podSpecPatch"] = "containers:\n- name: main\n  resources:\n    limits:\n      memory: 2Gi\n"
     found = read(whole)
     (failure,) = joined.informed(told(found), found).failures
     assert failure.gist == "it used more memory than its limit of 2Gi"
+
+
+def test_of_a_containerset_the_limits_are_the_containers(document):
+    """Whichever of them ran out of memory."""
+    whole = document("containerset")
+    (template,) = whole["spec"]["templates"]
+    for container, memory in zip(template["containerSet"]["containers"], ("1Gi", "2Gi"), strict=True):
+        container["resources"] = {"limits": {"memory": memory}}
+    for node in whole["status"]["nodes"].values():
+        node["message"] = node.get("message", "").replace("a: Error (exit code 5)", "a: OOMKilled (exit code 137)")
+    found = read(whole)
+    (failure,) = joined.informed(told(found), found).failures
+    assert failure.gist == "it used more memory than its limit of 1Gi"
+
+
+def test_what_is_the_platforms_names_the_node_it_ran_on(document):
+    """Whom to ask, and about which machine."""
+    whole = document("steps")
+    fit = next(node for node in whole["status"]["nodes"].values() if node["name"].endswith("].fit"))
+    fit |= {"message": "The node was low on resource: memory.", "hostNodeName": "ip-10-0-0-1"}
+    found = read(whole)
+    (failure,) = joined.informed(told(found), found).failures
+    assert failure.advice.startswith("the platform, not the step: ")
+    assert failure.advice.endswith(" (it was on ip-10-0-0-1)")

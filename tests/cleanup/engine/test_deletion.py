@@ -4,12 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exitkit.cleanup.engine.deletion import EXAMPLES, DeletionOutcome, DeletionTally, delete_all
+from exitkit.cleanup.engine import deletion
+from exitkit.cleanup.engine.deletion import EXAMPLES, DeletionOutcome, DeletionTally
 from exitkit.clients.deletion import PartialResult, Refusal, readable
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
 from exitkit.retry import Retry, RetryPolicy
 from exitkit.retry.clock import Deadline
+from exitkit.retry.throttle import Throttle
 from exitkit.testing.clock import FakeClock
+
+
+def delete_all(retry, victims, name, once):
+    return deletion.delete_all(retry, victims, name, once, Throttle(retry.deadline))
 
 
 def fresh(seconds=300.0, **terms):
@@ -120,13 +126,35 @@ def test_an_answer_that_was_lost_is_asked_for_again():
     assert store.asked == [["a", "b"], ["a", "b"], ["b"], ["b"]]
 
 
-@pytest.mark.parametrize("lost", [Retryable("reset"), Unknown("lost")])
-def test_what_failed_is_refused_also_where_an_answer_was_lost_before(lost):
+def test_what_failed_is_refused_also_where_nothing_left_before():
     """What is known of each stays known, and does not end the whole."""
     _, retry = fresh(attempts=3)
-    assert delete_all(retry, ["a", "b"], str, Store(lost, later("b"))) == DeletionOutcome(
+    assert delete_all(retry, ["a", "b"], str, Store(Retryable("reset"), later("b"))) == DeletionOutcome(
         gone=[], refused=[Refusal("b", "SlowDown")]
     )
+
+
+@pytest.mark.parametrize("lost", [Retryable("no answer", doubt=True), Unknown("lost")])
+def test_a_word_to_come_later_does_not_settle_what_was_lost_before(lost):
+    """The server was too busy to look, so that the request without an answer may be what took it; a refusal settles it."""
+    _, retry = fresh(attempts=3)
+    outcome = delete_all(retry, ["a", "b"], str, Store(lost, later("b")))
+    assert (outcome.refused, list(outcome.unknown)) == ([], ["b"])
+    _, retry = fresh(attempts=3)
+    outcome = delete_all(retry, ["a", "b"], str, Store(lost, PartialResult(refused=[Refusal("b", "locked")])))
+    assert (outcome.refused, list(outcome.unknown)) == ([Refusal("b", "locked")], [])
+
+
+@pytest.mark.parametrize("lost", [Retryable("no answer", doubt=True), Unknown("lost")])
+def test_what_was_lost_before_the_server_was_too_busy_may_have_gone(lost):
+    """The wait for a busy server ends with the time there is, and what came before it is not forgotten."""
+    _, retry = fresh(seconds=30)
+    answers = [lost, *[Retryable("429", reason="rate", after=20.0)] * 3]
+    with pytest.raises(Unknown, match="it may have arrived"):
+        delete_all(retry, ["a", "b"], str, Store(*answers))
+    _, retry = fresh(seconds=30)
+    with pytest.raises(Exhausted):
+        delete_all(retry, ["a", "b"], str, Store(*answers[1:]))
 
 
 def test_what_failed_and_then_got_no_answer_may_have_gone():
@@ -154,7 +182,7 @@ def test_an_answer_that_comes_too_late_changes_nothing():
 
     found = delete_all(retry, ["a", "b", "c"], str, once)
     assert asked == [(0, ["a", "b", "c"]), (17, ["a", "b", "c"]), (21, ["b"])]
-    assert found == DeletionOutcome(gone=["c"], refused=[])
+    assert found == DeletionOutcome(gone=[], refused=[])  # c went by the first
 
 
 def test_an_answer_that_comes_before_the_next_request_counts():

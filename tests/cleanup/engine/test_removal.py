@@ -20,6 +20,7 @@ from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
 from exitkit.retry import Retry, sending
 from exitkit.retry import RetryPolicy as Tries
 from exitkit.retry.clock import Clock, Deadline
+from exitkit.retry.throttle import Throttle
 from exitkit.testing.clock import FakeClock
 
 
@@ -70,6 +71,7 @@ class Shelf:
     asked: int = 0
     state: str = "new"
     looking: bool = False
+    looks_again: bool = False
 
     @contextlib.contextmanager
     def open(self, context):
@@ -385,7 +387,7 @@ def test_only_what_failed_is_sent_again():
                 self.went += [name for name in rest if name not in slow]
                 return PartialResult(later=dict.fromkeys(slow, "SlowDown"))
 
-            return delete_all(context.retry, batch.names[:most], str, once)
+            return delete_all(context.retry, batch.names[:most], str, once, Throttle(context.deadline))
 
     facts = carry_out(shelf := Store(stacks(3, 2)), made(FakeClock())).facts
     assert sorted(requests) == [["n0", "n1", "n2"], ["n1"], ["n1"], ["n3", "n4"]]
@@ -432,6 +434,78 @@ def test_an_attempt_that_was_given_up_deletes_no_more(in_flight):
         Retry(Tries(attempts=1), Deadline(15, clock)).whole(step)
     assert clock.wait(ended, 1000)
     assert began == [0] * in_flight + [10] * in_flight
+
+
+# A second look.
+
+
+@dataclass
+class Slow(Shelf):
+    """A place that does not answer in time for the batches in `breaks`, of which `left` are there still when it is looked again."""
+
+    looks_again: bool = True
+    left: set = field(default_factory=set)
+    is_silent: bool = False
+    looks: list = field(default_factory=list)
+
+    def still_there(self, batch, context, most):
+        self.looks.append((list(batch.names[:most]), context.deadline.remaining()))
+        if self.is_silent:
+            raise Unknown("no answer", reason="timeout")
+        return self.left & set(batch.names)
+
+
+def slow(*names):
+    return {name: Unknown("no verdict within 15 s; it may have arrived", reason="timeout") for name in names}
+
+
+@pytest.mark.parametrize("in_flight", [1, 3])
+def test_what_went_without_an_answer_is_deleted(in_flight):
+    """A second look finds nothing of it, so that all is well."""
+    shelf = Slow(stacks(4, 3, 2), in_flight=in_flight, breaks=slow("n0", "n4"))
+    facts = carry_out(shelf).facts
+    assert (facts["deleted"], facts["complete"], len(facts["examples"])) == (9, True, 9)
+    assert sorted(names for names, _ in shelf.looks) == [["n0", "n1", "n2", "n3"], ["n4", "n5", "n6"]]
+
+
+def test_what_is_there_still_is_told_and_the_rest_counts():
+    """Never `deleted 0` where most of it went."""
+    error = refused(Slow(stacks(4, 3), in_flight=1, breaks=slow("n0"), left={"n1"}), kind=Exhausted)
+    assert "deleted 3: no verdict within 15 s; it may have arrived; a second look found 1 of 4 still there" in str(
+        error
+    )
+    assert (error.facts["deleted"], error.facts["refused"]) == (3, {"no answer, and still there": 1})
+
+
+@pytest.mark.parametrize("in_flight", [1, 3])
+def test_what_cannot_be_looked_at_is_unknown(in_flight):
+    """It may be gone or not, which is neither deleted nor failed, and what was deleted counts."""
+    error = refused(Slow(stacks(2, 5), in_flight=in_flight, breaks=slow("n2"), is_silent=True), kind=Unknown)
+    assert (error.facts["deleted"], error.facts["unknown"]) == (2, 5)
+    other = refused(Shelf(stacks(2, 5), in_flight=in_flight, breaks=slow("n2")), kind=Unknown)
+    assert (other.facts["deleted"], other.facts["unknown"]) == (2, 5)
+
+
+def test_unknown_outranks_what_failed():
+    """One batch broke for good, and another has no answer: a second run may find less than the report says."""
+    breaks = {**slow("n0"), "n2": ActionError("403", reason="auth")}
+    error = refused(Slow(stacks(2, 2), in_flight=2, breaks=breaks, is_silent=True), kind=Unknown)
+    assert error.facts["unknown"] == 2
+
+
+def test_time_is_left_for_the_second_look():
+    """Deleting ends a little before the end, and with little time a tenth before it."""
+    ends = []
+
+    class Ending(Slow):
+        def delete(self, batch, context, most):
+            ends.append(context.deadline.remaining())
+            return super().delete(batch, context, most)
+
+    for seconds, least in ((300.0, 4.9), (10.0, 0.9)):
+        shelf = Ending(stacks(1), in_flight=1, breaks=slow("n0"))
+        carry_out(shelf, made(FakeClock(), seconds=seconds))
+        assert shelf.looks[0][1] - ends[-1] >= least
 
 
 # Dry run.

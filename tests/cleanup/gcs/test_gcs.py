@@ -416,7 +416,31 @@ def test_a_deletion_whose_answer_was_lost_is_none_that_was_replaced(storage):
     storage.missing = 412
     storage.fault("POST", "/batch", _deleting(storage, f"{HOME}a", break_off()))
     result = gcs(storage).run(context())
-    assert (result.facts["deleted"], result.facts["gone"]) == (0, 1)
+    assert (result.facts["deleted"], result.facts["gone"]) == (1, 0)
+
+
+@pytest.mark.parametrize("versions", [False, True])
+def test_what_went_without_an_answer_is_found_out(storage, versions):
+    """A server that is too slow has done some of it when it is given up, which a second look tells."""
+    fill(storage, "a", "b", "c", "d")
+    storage.add(f"{HOME}a-b")
+    storage.fault("POST", "/batch", _deleting(storage, f"{HOME}b", break_off()))
+    with pytest.raises(ActionError, match="a second look found 4 of 5 still there") as caught:
+        gcs(storage, versions=versions).run(context(terms=RetryPolicy(attempts=1)))
+    assert caught.value.facts["deleted"] == 1
+    for name in ("a", "a-b", "c"):
+        storage.fault("POST", "/batch", _deleting(storage, f"{HOME}{name}", reset()))
+    storage.fault("POST", "/batch", _deleting(storage, f"{HOME}d", break_off()))
+    result = gcs(storage, versions=versions).run(context(terms=RetryPolicy(attempts=4)))
+    assert (result.facts["deleted"], result.facts["gone"], storage.names()) == (4, 0, [])
+
+
+def test_what_is_gone_after_an_answer_was_lost_is_deleted(storage):
+    """The first request is what took it, so that nobody else did."""
+    fill(storage, "a", "b")
+    storage.fault("POST", "/batch", _deleting(storage, f"{HOME}a", break_off()))
+    result = gcs(storage).run(context())
+    assert (result.facts["deleted"], result.facts["gone"]) == (2, 0)
 
 
 def _deleting(storage, name, then):

@@ -6,12 +6,11 @@ import pytest
 
 from exitkit.cleanup.buckets.listing import Span
 from exitkit.cleanup.gcs import GCS
-from exitkit.cleanup.gcs.sweeper import GCSSweeper
+from exitkit.cleanup.gcs.sweeper import GCSBatch, GCSSweeper
 from exitkit.clients.gcp import GoogleAccess
 from exitkit.clients.gcs import GCSBucket
 from exitkit.clients.gcs.json import Object
 from exitkit.clients.gcs.request import GCSOptions
-from exitkit.errors import Retryable
 from exitkit.retry.clock import Clock
 from exitkit.testing import context
 from exitkit.testing.gcs import ScriptedGCS
@@ -32,29 +31,35 @@ def sweep(storage):
     bucket.close()
 
 
+def deleted(sweep, *names):
+    objects = [Object(name, "1") for name in names]
+    return sweep.delete(GCSBatch(objects, [1] * len(objects), "gs://models/"), sweep.context, len(objects))
+
+
 @pytest.mark.parametrize("status", [429, 503, 408])
 def test_a_word_to_be_slower_slows_all_down(storage, sweep, status):
-    """Also where only a part of a batch got it, whose own status is 200; and what was achieved counts."""
-    storage.trouble("/o/", status, "rateLimitExceeded", "slow down")
-    done = sweep._delete_once([Object("a", "1"), Object("b", "1")])
-    assert sweep.limiter.allowed == 16
-    assert (list(done.later), done.gone) == ([Object("a", "1")], ["b"])
+    """Also where only a part of a batch got it, whose own status is 200; and it is no failed try."""
+    for _ in range(7):
+        storage.trouble("/o/", status, "rateLimitExceeded", "slow down")
+    done = deleted(sweep, "a", "b")
+    assert (sorted(done.gone), done.refused) == (["a", "b"], [])
+    assert sweep.throttle.rate is not None
 
 
 @pytest.mark.parametrize("status", [429, 503, 408])
-def test_a_batch_that_was_too_fast_as_a_whole_slows_down_too(storage, sweep, status):
-    """Nothing of it was done."""
-    storage.fault("POST", "/batch", answer(status, "later"))
-    with pytest.raises(Retryable):
-        sweep._delete_once([Object("a", "1")])
-    assert sweep.limiter.allowed == 16
+def test_a_batch_that_was_too_fast_as_a_whole_is_waited_for(storage, sweep, status):
+    """As long as there is time: nothing of it was done."""
+    for _ in range(7):
+        storage.fault("POST", "/batch", answer(status, "later"))
+    assert deleted(sweep, "a").gone == ["a"]
+    assert sum(sweep.clock.slept) > 10
 
 
 def test_a_failure_that_is_no_word_to_be_slower_slows_nothing(storage, sweep):
     """A server's error is not about the pace."""
     storage.trouble("/o/", 500, "internalError", "oops")
-    sweep._delete_once([Object("a", "1")])
-    assert sweep.limiter.allowed == 32
+    deleted(sweep, "a")
+    assert sweep.throttle.rate is None
 
 
 @pytest.mark.parametrize("worth", [0.0, 1000.0])

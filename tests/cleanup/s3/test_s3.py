@@ -11,13 +11,13 @@ from moto.s3.models import s3_backends
 
 from exitkit.cleanup.s3 import S3
 from exitkit.cli import run
-from exitkit.errors import ActionError, ConfigError, Exhausted, Skip
+from exitkit.errors import ActionError, ConfigError, Exhausted, Skip, Unknown
 from exitkit.plan.registry import prefix
 from exitkit.retry import RetryPolicy
 from exitkit.settings import SettingsError, load
 from exitkit.store.place import open_store
 from exitkit.testing import ScriptedHTTP, context, failed_workflow
-from exitkit.testing.http import answer
+from exitkit.testing.http import answer, break_off
 
 NAME = "train-x7k2p"  # the workflow's, as exitkit.testing tells it
 ODD = ["a b+c%2F", "line\nbreak", "<&\"'>", "ünï/👍", "tab\there", "trailing/", "a//b", "{{x}}", "?versionId=1"]
@@ -285,6 +285,50 @@ def test_a_busy_server_gets_fewer_requests(account):
     with ScriptedHTTP([busy, listing(1), busy, busy, refused()]) as server:
         assert s3(endpoint_url=server.url).run(context()).facts["deleted"] == 1
     assert len(server.requests) == 5
+
+
+ONCE = RetryPolicy(attempts=1)
+
+
+def test_what_went_without_an_answer_is_found_out(account):
+    """The first key is asked for by itself, because a listing begins behind one; then what is behind it."""
+    empty, rest = answer(200, "<ListBucketResult/>"), listing(1, 2)
+    with ScriptedHTTP([listing(3), break_off(), empty, rest]) as server:
+        with pytest.raises(ActionError, match="a second look found 1 of 3 still there") as caught:
+            s3(endpoint_url=server.url).run(context(terms=ONCE))
+    assert (caught.value.facts["deleted"], caught.value.facts["refused"]) == (2, {"no answer, and still there": 1})
+    assert f"prefix=runs%2F{NAME}%2F00000" in server.requests[2].path
+    assert f"start-after=runs%2F{NAME}%2F00000" in server.requests[3].path
+
+
+def test_what_all_went_without_an_answer_is_a_success(account):
+    """A slow server has done its work."""
+    empty = answer(200, "<ListBucketResult/>")
+    with ScriptedHTTP([listing(3), break_off(), empty, empty]) as server:
+        assert s3(endpoint_url=server.url).run(context(terms=ONCE)).facts["deleted"] == 3
+
+
+def test_a_second_look_that_fails_leaves_it_unknown(account):
+    """And `deleted 0` is not all that is said."""
+    with ScriptedHTTP([listing(3), break_off(), answer(403, "<Error><Code>AccessDenied</Code></Error>")]) as server:
+        with pytest.raises(Unknown, match="0 were deleted and 3 may have gone") as caught:
+            s3(endpoint_url=server.url).run(context(terms=ONCE))
+    assert caught.value.facts["unknown"] == 3
+
+
+def test_versions_are_looked_at_again(client):
+    """Each by its id, and also those of the first key, behind which the listing begins."""
+    client.put_bucket_versioning(Bucket="models", VersioningConfiguration={"Status": "Enabled"})
+    fill(*[f"runs/{NAME}/a"] * 3, f"runs/{NAME}/b")
+    cleanup = s3(versions=True)
+    step = context()
+    with cleanup.open(step) as sweeper:
+        (batch,) = sweeper.find(step)
+        names = list(batch.names)
+        gone = batch.victims[1]
+        client.delete_object(Bucket="models", Key=gone.key, VersionId=gone.id)
+        assert sweeper.still_there(batch, step, len(names)) == {*names} - {names[1]}
+        assert sweeper.still_there(batch, step, 1) == {names[0]}
 
 
 def test_the_limit_holds_exactly(account):

@@ -85,7 +85,8 @@ def test_nobody_who_is_no_handler_waits_for_the_end(ask):
     unsettled = json.loads((RECORDS / "unsettled.json").read_text())
     meta = unsettled["metadata"]
     workflow = Workflow(name=meta["name"], namespace=meta["namespace"], status="Failed")
-    for more in ({}, {"node_name": f"{meta['name']}.hooks.started"}):
+    names = ("hooks.started", "tell")  # the last is a step of the workflow that runs exitkit
+    for more in ({}, *({"node_name": f"{meta['name']}.{name}"} for name in names)):
         with ScriptedHTTP([answer_json(unsettled)]) as server:
             readings, clock = ask({"ARGO_SERVER": server.url}, replace(workflow, **more))
         assert (len(readings), clock.slept) == (1, [])

@@ -69,6 +69,7 @@ def test_the_default_body_is_our_own_json():
         "reason": "OOMKilled",
         "container": "main",
         "link": "",
+        "cure": "raise its memory limit, or let it hold less at a time",
     }
     assert result.facts == {"status": 204, "id": scene.delivery}
 

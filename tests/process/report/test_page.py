@@ -1,17 +1,22 @@
 """The page: what people see of a run, whatever the run is called."""
 
+import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
+from exitkit.argo import record
 from exitkit.argo.failures import Failure, Failures
 from exitkit.argo.workflow import Workflow
 from exitkit.context import Context, Entry
+from exitkit.explain import LogLine
 from exitkit.process.bill import Prices
 from exitkit.process.course import Course
 from exitkit.process.report.page import as_html
 from exitkit.process.report.timeline import MOST_ROWS, svg
+from exitkit.process.spans import Spans
 from exitkit.text import redact
 
 FAILED = Failures(
@@ -23,6 +28,7 @@ FAILED = Failures(
     raw_count=1,
 )
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)>&amp;\u202e\x00 {{=x}} ]]> javascript:alert(1)'
+RECORDS = sorted(Path(__file__).parents[2].joinpath("data/records").glob("*.json"))
 _VOID = {"meta", "br", "rect", "line"}
 
 
@@ -73,6 +79,65 @@ def test_the_line_that_says_why_stands_above_its_text(etl):
     html = page(etl)
     assert "KeyError: &#x27;eur&#x27;" in html.partition("<pre")[0]
     assert '<details class="failure" open>' in html and "  File a, line 1\nKeyError" in html
+
+
+def test_the_lines_that_say_why_and_what_to_do_stand_with_the_failure(etl):
+    """As explain found them in the log, with their numbers and places; what markup they hold is text."""
+    lines = (LogLine(42, "KeyError: 'eur' <b>", 0.9, place="/app/load.py:12 in read"),)
+    failure = Failure("fit", "main: OOMKilled (exit code 137)", lines=lines)
+    workflow = Workflow(name="etl", status="Failed", failures=Failures(all=(failure,), raw_count=1))
+    html = page(etl, workflow)
+    assert "42: KeyError: &#x27;eur&#x27; &lt;b&gt; (/app/load.py:12 in read)" in html
+    assert failure.advice and f"<p>→ {failure.advice}" in html
+
+
+def test_a_failure_with_nothing_more_to_tell_does_not_open(etl):
+    """What opens on nothing disappoints."""
+    failures = Failures(all=(Failure("fit", "it broke"),), raw_count=1)
+    html = page(etl, Workflow(name="etl", status="Failed", failures=failures))
+    assert '<div class="failure"><strong>fit</strong>' in html
+
+
+def test_each_fact_of_the_head_is_said_once(etl):
+    """When and how long stands in one line, and no label twice."""
+    labels = re.findall("<dt>(.*?)</dt>", page(etl).partition("</header>")[0])
+    assert len(set(labels)) == len(labels) and labels[0] == "Ran"
+    assert "21m 30s, 2026-11-27 03:00:00 to 03:21:30 UTC" in page(etl)
+
+
+def test_rows_that_a_step_has_made_are_a_table(etl):
+    """Those of process.query, under the step's id, as text."""
+    facts = {"columns": ["a", "b"], "rows": [{"a": 1, "b": "<i>"}, {"a": 0.25, "b": None}], "count": 9}
+    html = page(etl, entries=(Entry("scores", "process.query", "ok", "9 rows", 0.2, facts=facts),))
+    elements(html)
+    assert "<h3>scores</h3>" in html and "And 7 more rows." in html
+    assert "<td>1</td><td>&lt;i&gt;</td>" in html and "<td>0.25</td><td></td>" in html
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+def test_every_shape_that_argo_writes_makes_a_page(path):
+    """Of records of a real controller: the page is sound, and its critical path is the whole time."""
+    document = json.loads(path.read_bytes())
+    made = record.read(document.get("workflow", document))
+    course = Course(made)
+    html = as_html(Context(Workflow(name=made.name, status="Failed")), course)
+    assert elements(html)
+    if made.nodes:
+        assert {"Timeline", "The critical path", "All steps"} <= set(titles(html))
+        assert sum(segment.seconds for segment in course.path) == course.spans.seconds
+        assert [segment for segment in course.path if segment.kind == "run"]
+
+
+def test_bars_of_a_folded_row_come_from_its_whole_length(nodes):
+    """Of thousands some are drawn, the last ones too, and each that failed."""
+    nodes.add("w", "DAG", 0, 1000, boundary="")
+    for number in range(1000):
+        phase = "Failed" if number == 777 else "Succeeded"
+        nodes.add(f"s{number}", "Pod", number, number + 1, phase=phase, boundary="w", template="s")
+    drawn = svg(Spans(nodes.record().nodes.values()), ())
+    lefts = [float(left) for left in re.findall(r'class="ok" x="([0-9.]+)%', drawn)]
+    assert max(lefts) > 99 and 'class="bad" x="77.70%"' in drawn
+    assert len(lefts) <= 200
 
 
 def test_it_needs_nothing_of_another_place(etl):

@@ -7,10 +7,10 @@ import pytest
 from exitkit.errors import Exhausted, Retryable, Unknown
 from exitkit.retry import Retry, RetryPolicy, sending
 from exitkit.retry.clock import Deadline
+from exitkit.retry.throttle import Throttle
 from exitkit.ship.pipeline.batch import Answer, Batch, BatchRefused, Part, TooLarge, joined
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.pipeline.sending import ACCEPTED, DUPLICATE, LEFT, REJECTED, UNKNOWN, Sending
-from exitkit.ship.pipeline.throttle import Throttle
 from exitkit.testing.clock import FakeClock
 
 

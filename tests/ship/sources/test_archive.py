@@ -125,3 +125,23 @@ def test_a_prefix_that_is_given_is_all(cluster, put, wanted):
     put("by-date/p/main.log", "a\n")
     assert lines(read(wanted(archive="s3://logs/by-date/"))) == {"p/main (archive)": ["a"]}
     assert cluster.requests == []
+
+
+def test_without_an_archive_the_workflows_own_is_taken(cluster, put, wanted):
+    """The record names bucket and keys; where it names none, or cannot be read, the step says what to give."""
+    put("2026/11/23/x/main.log", "a\n")
+    kept = {"artifactRepositoryRef": {"artifactRepository": {"s3": {"bucket": "logs", "endpoint": "s3.amazonaws.com"}}}}
+    nodes(cluster, "2026/11/23/x/main.log", **kept)
+    assert list(lines(read(wanted(archive=""))).values()) == [["a"]]
+    cluster.forbidden.add("get workflows")
+    (failing,) = read(wanted(archive=""))
+    with pytest.raises(ActionError, match=r"give archive, for the workflow's record, .*forbidden"):
+        list(failing.chunks())
+
+
+def test_a_workflow_whose_artifacts_are_nowhere_says_so(cluster, wanted):
+    """Or in a kind of store that exitkit does not read."""
+    nodes(cluster, artifactRepositoryRef={"artifactRepository": {"azure": {"container": "logs"}}})
+    (failing,) = read(wanted(archive=""))
+    with pytest.raises(ActionError, match="names no bucket"):
+        list(failing.chunks())

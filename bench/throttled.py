@@ -1,0 +1,107 @@
+"""How close exitkit comes to what a server with a limit allows: buckets of tokens, as S3, Google and Loki have them.
+
+The ideal is the time in which the limit lets all of it pass, and exitkit's start is not taken off. What is refused is told
+in requests that change something. A missed aim is reported and is no failure; what does not arrive is.
+"""
+
+import argparse
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from measure import PYTHON, environment, taken, versions
+from ship import FACTS, write_log
+
+HERE = Path(__file__).parent
+EXITKIT = [PYTHON, "-I", "-m", "exitkit"]
+WALL, REFUSED = 1.1, 0.1  # the aims
+
+
+class Case(NamedTuple):
+    """A server's words, what exitkit is told for its URL, and how much of what it is to get at which rate."""
+
+    title: str
+    server: list[str]
+    command: list[str]
+    amount: float
+    rate: float
+    burst: float
+
+
+def deleting(title, kind, objects, rate, burst, *more):
+    words = [f"{kind}server.py", "--objects", str(objects), "--rate", str(rate), "--burst", str(burst), *more]
+    command = ["cleanup", kind, "--bucket", "bench", "--prefixes", "run/", "--anything", "--limit", "10000000"]
+    command += ["--endpoint-url", "{url}", *(["--anonymous"] if kind == "gcs" else [])]
+    return Case(title, words, command, objects, rate, burst)
+
+
+def cases(log, size):
+    words = ["logsink.py", "--rate", "4000000", "--burst", "6000000"]
+    shipping = ["ship", "loki", "--url", "{url}", "--from", str(log), *FACTS]
+    slow = ("--list-ms", "80", "--delete-ms", "300")
+    return {
+        "s3": deleting("S3, 3,500 keys a second, a request refused as a whole", "s3", 100_000, 3500, 3500, "--whole"),
+        "s3-keys": deleting("S3, 3,500 keys a second, refused key by key", "s3", 100_000, 3500, 3500),
+        "s3-slow": deleting("S3, the same, with latencies", "s3", 100_000, 3500, 3500, "--whole", *slow),
+        "gcs": deleting("Google Cloud Storage, 1,000 deletions a second", "gcs", 20_000, 1000, 1000),
+        "loki": Case("Loki, 4 MB a second, burst 6 MB", words, shipping, size, 4e6, 6e6),
+    }
+
+
+@contextlib.contextmanager
+def running(words, counts):
+    with subprocess.Popen(
+        [PYTHON, str(HERE / words[0]), *words[1:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+        finally:
+            server.stdin.close()
+            counts.update(json.loads(server.stdout.readline()))
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Measure exitkit against servers with limits.")
+    parser.add_argument("--cases", nargs="+", default=None)
+    parser.add_argument("--lines", type=int, default=1_000_000, help="of the log that is shipped")
+    wanted = parser.parse_args()
+    print(f"{versions('argo-exitkit')}\n")
+    print("| limit | amount | ideal s | wall s | wall, ideal = 1 | refused | peak MiB | |")
+    print("|---|---:|---:|---:|---:|---:|---:|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "main.log"
+        needs_log = wanted.cases is None or "loki" in wanted.cases
+        size = write_log(log, wanted.lines) if needs_log else 0
+        environ = environment(folder) | {
+            "AWS_ACCESS_KEY_ID": "bench",
+            "AWS_SECRET_ACCESS_KEY": "bench-secret",
+            "AWS_REGION": "us-east-1",
+        }
+        for name, case in cases(log, size).items():
+            if wanted.cases is not None and name not in wanted.cases:
+                continue
+            counts = {}
+            with running(case.server, counts) as url:
+                command = [*EXITKIT, *(word.replace("{url}", url) for word in case.command)]
+                one = taken(command, environ, folder)
+            requests = counts.get("delete", 0) or counts.get("requests", 0) + counts.get("refused", 0)
+            amount, done = (wanted.lines, counts["different"]) if name == "loki" else (case.amount, counts["deleted"])
+            if done != amount:
+                sys.exit(f"{case.title}: {done} of {amount}: {counts}")
+            through = counts.get("raw", case.amount)  # Loki counts the push before it was packed
+            ideal = (through - case.burst) / case.rate
+            wall, refused = one.wall / ideal, counts["refused"] / requests
+            verdict = "met" if wall <= WALL and refused <= REFUSED else "missed"
+            print(
+                f"| {case.title} | {amount:,} | {ideal:.1f} | {one.wall:.1f} | {wall:.2f} | {refused:.1%} "
+                f"| {one.peak / 2**20:.0f} | {verdict} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

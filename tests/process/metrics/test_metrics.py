@@ -172,3 +172,28 @@ def test_the_dashboard_asks_for_what_is_sent(context, tmp_path):
 
     asked = {name for query in queries for name in re.findall(r"argo_run_\w+", query)}
     assert asked and asked <= sent
+
+
+def test_a_step_that_was_tried_until_it_failed_counts_once(nodes, with_record, tmp_path):
+    """All its tries are one failure for good; two items of a loop are two."""
+    tried = {"nodeFlag": {"retried": True}, "phase": "Failed", "template": "fit"}
+    nodes.add("etl-x7k2p", "DAG", 0, 9, phase="Failed", children=["fit", "a", "b"], boundary="", name="etl-x7k2p")
+    nodes.add("fit", "Retry", 0, 9, phase="Failed", children=["fit0", "fit1", "fit2"])
+    for number in range(3):
+        nodes.add(f"fit{number}", "Pod", number, number + 1, **tried)
+    for item in "ab":
+        nodes.add(item, "Pod", 0, 1, phase="Failed", template="score")
+    told = samples(text_of(with_record(nodes, Workflow(name="etl-x7k2p", status="Failed")), tmp_path))
+    counts = {name: float(value) for name, value in told.items() if name.startswith("argo_run_step_failures")}
+    assert {name.partition('template="')[2].partition('"')[0]: count for name, count in counts.items()} == {
+        "fit": 1,
+        "score": 2,
+    }
+
+
+def test_a_pushgateway_may_stand_below_a_path(context):
+    """With or without a slash at its end."""
+    for end in ("", "/"):
+        with ScriptedHTTP([answer(200)]) as server:
+            Metrics(url=f"{server.url}/push{end}").run(context)
+            assert server.requests[0].path.startswith("/push/metrics/job/exitkit/")

@@ -31,7 +31,7 @@ def failed_workflow(**facts: Any) -> Workflow:
 
 
 @cache
-def hostile_workflow(size: int = 1_000_000) -> Workflow:
+def hostile_workflow(size: int = 300_000) -> Workflow:
     """A failed workflow in whose facts everything is hostile or broken, the name `size` characters long.
 
     Half of it came through the door and was cleaned there. The other half stands as nobody should let

@@ -4,6 +4,7 @@ import bisect
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -28,7 +29,7 @@ class Slow(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Talk)
         self.came, self.requests, self.over, self.enough = 0, 0, threading.Event(), threading.Event()
-        self.lock = threading.Lock()
+        self.lock, self.gone, self.there = threading.Lock(), set(), KEYS
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, *_):
@@ -48,9 +49,10 @@ class _Talk(BaseHTTPRequestHandler):
             self.answer(b"", 404)
             return
         after = unquote(query.get("continuation-token") or query.get("start-after", ""))
-        first = bisect.bisect_right(KEYS, after)
-        keys = KEYS[first : first + 1000]
-        more = first + 1000 < len(KEYS)
+        there, prefix = self.server.there, unquote(query["prefix"])
+        first = bisect.bisect_right(there, after) if after else bisect.bisect_left(there, prefix)
+        keys = [key for key in there[first : first + 1000] if key.startswith(prefix)]
+        more = len(keys) == 1000 and first + 1000 < len(there)
         parts = "".join(
             f"<Contents><Key>{key}</Key><LastModified>2026-08-21T12:40:11.000Z</LastModified>"
             f"<ETag>e</ETag><Size>1</Size></Contents>"
@@ -73,6 +75,10 @@ class _Talk(BaseHTTPRequestHandler):
         if number > SOME:
             self.server.enough.set()
             self.server.over.wait(60)
+        elif not loki:
+            with self.server.lock:
+                self.server.gone.update(re.findall(r"<Key>(.*?)</Key>", body.decode()))
+                self.server.there = [key for key in KEYS if key not in self.server.gone]
         self.answer(b"" if loki else EMPTY, 204 if loki else 200)
 
     def answer(self, body, status=200):
@@ -91,7 +97,7 @@ def server():
     slow.server_close()
 
 
-def cut(tmp_path, server, step, *, by):
+def cut(tmp_path, server, step, *, by, outcome="unknown"):
     """The facts of a step that was cut, by a signal or by its deadline, while the server held some of it."""
     (tmp_path / "plan.yaml").write_text(json.dumps({"steps": [step]}))
     timeout = "60" if by == "signal" else "5"
@@ -110,7 +116,7 @@ def cut(tmp_path, server, step, *, by):
     out, err = process.communicate(timeout=60)
     assert process.returncode == (143 if by == "signal" else 3), out + err
     (entry,) = json.loads(out)["steps"]
-    assert entry["outcome"] == "unknown", entry
+    assert entry["outcome"] == outcome, entry
     return entry["facts"]
 
 
@@ -125,16 +131,27 @@ def test_a_shipment_that_is_cut_counts_what_the_server_may_have(server, tmp_path
     assert facts["read"] == facts["accepted"] + facts["unknown"] + facts["left"]
 
 
-@pytest.mark.parametrize("by", ["signal", "deadline"])
-def test_a_cleanup_that_is_cut_counts_what_may_have_gone(server, tmp_path, by):
-    """The same, where a lost answer would have been asked for again."""
+def remove(tmp_path, server, **more):
     given = {
         "bucket": "bucket",
         "prefixes": ["run/{{ workflow.name }}/"],
         "endpoint_url": f"http://127.0.0.1:{server.server_port}",
         "limit": 1_000_000,
     }
-    facts = cut(tmp_path, server, {"uses": "cleanup.s3", "with": given}, by=by)
-    assert facts["deleted"] == SOME * 1000
+    return cut(tmp_path, server, {"uses": "cleanup.s3", "with": given}, **more)
+
+
+def test_a_cleanup_that_a_signal_cuts_counts_what_may_have_gone(server, tmp_path):
+    """What went is counted, and what was asked to go without an answer; there is no time for a second look."""
+    facts = remove(tmp_path, server, by="signal")
     assert facts["unknown"] > 0
+    assert facts["deleted"] <= len(server.gone) == SOME * 1000 <= facts["deleted"] + facts["unknown"]
     assert facts["found"] >= facts["deleted"] + facts["unknown"]
+
+
+def test_a_cleanup_that_its_deadline_cuts_looks_what_has_gone(server, tmp_path):
+    """What got no answer is looked at again in the time kept for that, and is there still."""
+    facts = remove(tmp_path, server, by="deadline", outcome="failed")
+    assert (facts["deleted"], facts["unknown"]) == (SOME * 1000, 0)
+    assert list(facts["refused"]) == ["no answer, and still there"]
+    assert facts["found"] >= facts["deleted"] + facts["refused"]["no answer, and still there"]

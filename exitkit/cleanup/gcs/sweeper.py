@@ -105,10 +105,13 @@ class GCSSweeper:
         """What there is from the first of them to the last, and perhaps a little more."""
         first, last = victims[0].name, in_bytes(victims[-1].name)
         ask = functools.partial(self.bucket.page, versions=any(victim.pinned for victim in victims))
-        yield self._asked(functools.partial(ask, first), retry)  # the next may begin after its name
+        page = self._asked(functools.partial(ask, first), retry)  # the next may begin after its name
+        check_asked(page.keys, first, f"listing {self.bucket.name}")
+        yield page
         token, more, progress = "", True, Progress(f"listing {self.bucket.name}")
         while more:
             page = self._asked(functools.partial(ask, prefix, first, token=token), retry)
+            check_asked(page.keys, prefix, f"listing {self.bucket.name}")
             progress.came((page.keys[0], page.generations[0]) if page.keys else None)
             yield page
             more, token = page.more, page.token

@@ -140,7 +140,9 @@ class S3Sweeper:
         if isinstance(first, Upload):
             raise ActionError("uploads are not looked at again")
         if isinstance(first, str):
-            yield self._asked(functools.partial(self.bucket.page, first), context).keys  # the next begins after it
+            keys = self._asked(functools.partial(self.bucket.page, first), context).keys  # the next begins after it
+            check_asked(keys, first, f"listing {self.bucket.name}")
+            yield keys
             yield from self._keys_again(prefix, first, last, context)
         else:
             yield from self._versions_again(first.key, "", in_bytes(first.key), context)
@@ -150,6 +152,7 @@ class S3Sweeper:
         token, more, progress = "", True, Progress(f"listing {self.bucket.name}")
         while more and in_bytes(after) < last:
             page = self._asked(functools.partial(self.bucket.page, prefix, after, token=token), context)
+            check_asked(page.keys, prefix, f"listing {self.bucket.name}")
             progress.came(page.keys[0] if page.keys else None)
             yield page.keys
             more = page.more
@@ -159,6 +162,7 @@ class S3Sweeper:
         at, more, progress = (key, ""), True, Progress(f"listing versions of {self.bucket.name}")
         while more:
             page = self._asked(functools.partial(self.bucket.versions, prefix, *at), context)
+            check_asked([entry.key for entry in page.entries], prefix, f"listing versions of {self.bucket.name}")
             progress.came(page.entries[0] if page.entries else None)
             yield page.entries
             at, more = (page.next_key, page.next_id), page.more

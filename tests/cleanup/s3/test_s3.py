@@ -317,6 +317,14 @@ def test_a_second_look_that_fails_leaves_it_unknown(account):
     assert caught.value.facts["unknown"] == 3
 
 
+def test_a_second_look_at_what_was_not_asked_for_leaves_it_unknown(account):
+    """A server that does not heed the prefix lists another key in the place of the first one."""
+    with ScriptedHTTP([listing(3), break_off(), listing(1, start=5)]) as server:
+        with pytest.raises(Unknown, match="0 were deleted and 3 may have gone") as caught:
+            s3(endpoint_url=server.url).run(context(terms=ONCE))
+    assert caught.value.facts["unknown"] == 3
+
+
 def test_versions_are_looked_at_again(client):
     """Each by its id, and also those of the first key, behind which the listing begins."""
     client.put_bucket_versioning(Bucket="models", VersioningConfiguration={"Status": "Enabled"})

@@ -11,9 +11,10 @@ import asyncio
 import bisect
 import json
 import re
-import sys
 import time
 from urllib.parse import parse_qs, urlsplit
+
+from wire import Framed, served
 
 CALL = re.compile(rb"Content-ID: <([^>]+)>")
 REPLY = b"--b\r\nContent-Type: application/http\r\nContent-ID: <response-%s>\r\n\r\nHTTP/1.1 %s\r\n\r\n%s\r\n"
@@ -53,32 +54,17 @@ class Store:
         return b"multipart/mixed; boundary=b", b"".join(parts) + b"--b--\r\n"
 
 
-class Connection(asyncio.Protocol):
-    def __init__(self, store):
-        self.store, self.buffer = store, bytearray()
-
-    def connection_made(self, transport):
-        self.transport = transport
-
-    def data_received(self, data):
-        self.buffer += data
-        while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
-            head = bytes(self.buffer[:end]).decode("latin-1")
-            size = int(dict(re.findall(r"(?m)^(content-length): *(\d+)", head.lower())).get("content-length", 0))
-            if len(self.buffer) < end + 4 + size:
-                return
-            body = bytes(self.buffer[end + 4 : end + 4 + size])
-            del self.buffer[: end + 4 + size]
-            method, target = head.split(" ")[:2]
-            parts = urlsplit(target)
-            if method == "POST":
-                kind, answer = self.store.batch(body)
-            elif parts.path.endswith("/o"):
-                kind, answer = self.store.listing(parse_qs(parts.query))
-            else:
-                kind, answer = b"application/json", b"{}"
-            head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nContent-Type: %s\r\n\r\n"
-            self.transport.write(head % (len(answer), kind) + answer)
+class Connection(Framed):
+    def answer(self, method, target, body):
+        parts = urlsplit(target)
+        if method == "POST":
+            kind, answer = self.store.batch(body)
+        elif parts.path.endswith("/o"):
+            kind, answer = self.store.listing(parse_qs(parts.query))
+        else:
+            kind, answer = b"application/json", b"{}"
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nContent-Type: %s\r\n\r\n"
+        self.transport.write(head % (len(answer), kind) + answer)
 
 
 async def main():
@@ -87,11 +73,7 @@ async def main():
     parser.add_argument("--rate", type=float, default=1000)
     parser.add_argument("--burst", type=float, default=1000)
     store = Store(parser.parse_args())
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(store), "127.0.0.1", 0, backlog=1024)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    print(json.dumps(store.counts), flush=True)
-    server.close()
+    await served(Connection, store)
 
 
 asyncio.run(main())

@@ -12,11 +12,11 @@ Prints its port, and counts of requests when stdin ends.
 import argparse
 import asyncio
 import bisect
-import json
 import re
-import sys
 import time
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from wire import Framed, served
 
 HEAD = (
     '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
@@ -90,28 +90,7 @@ class Store:
         return min(wanted, int(self.tokens))
 
 
-class Connection(asyncio.Protocol):
-    def __init__(self, store):
-        self.store, self.buffer = store, bytearray()
-
-    def connection_made(self, transport):
-        self.transport = transport
-
-    def data_received(self, data):
-        self.buffer += data
-        while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
-            head = bytes(self.buffer[:end]).decode("latin-1")
-            lines = head.split("\r\n")
-            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
-            size = int(headers.get("content-length", 0))
-            if headers.get("expect"):
-                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            if len(self.buffer) < end + 4 + size:
-                return
-            body = bytes(self.buffer[end + 4 : end + 4 + size])
-            del self.buffer[: end + 4 + size]
-            self.answer(*lines[0].split(" ")[:2], body)
-
+class Connection(Framed):
     def answer(self, method, target, body):
         parts = urlsplit(target)
         query = parse_qs(parts.query, keep_blank_values=True)
@@ -148,11 +127,7 @@ async def main():
     parser.add_argument("--burst", type=float, default=0)
     parser.add_argument("--whole", action="store_true")
     store = Store(parser.parse_args())
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(store), "127.0.0.1", 0, backlog=1024)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    print(json.dumps(store.counts), flush=True)
-    server.close()
+    await served(Connection, store)
 
 
 asyncio.run(main())

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from exitkit import cli
 from exitkit.argo.record import read
 from exitkit.testing.http import break_off, hang
 from exitkit.testing.kube import ScriptedKube
@@ -40,19 +39,6 @@ def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with redact.forget_all():
         yield
-
-
-@pytest.fixture
-def run(capsys):
-    """Runs a line; gives the report, and what was said on stderr."""
-
-    def run_it(*argv, **environ):
-        code = cli.run([*argv, "--report-format", "json"], environ=environ)
-        out, err = capsys.readouterr()
-        assert code == 0, err
-        return json.loads(out), err
-
-    return run_it
 
 
 @pytest.fixture

@@ -50,19 +50,6 @@ def _elsewhere(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def run(capsys):
-    """Runs a line; gives the report, and what was said on stderr."""
-
-    def run_it(*argv, **environ):
-        code = cli.run([*argv, "--report-format", "json"], environ=environ)
-        out, err = capsys.readouterr()
-        assert code == 0, err
-        return json.loads(out), err
-
-    return run_it
-
-
-@pytest.fixture
 def cluster(tmp_path):
     with ScriptedKube() as made:
         made.add("workflows", NAME, namespace=META["namespace"], status=STEPS["status"])

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from exitkit.argo.record import WorkflowRecord
+from exitkit.argo.timestamp import write_moment
 from exitkit.process.bill import Bill, Prices, bill
 from exitkit.process.criticalpath import Segment, critical_path
 from exitkit.process.spans import NodeSpan, Spans
@@ -49,8 +50,8 @@ class Course:
         if not self.spans:
             return {}
         made: dict[str, object] = {
-            "startedAt": rfc3339(self.spans.start),
-            "finishedAt": rfc3339(self.spans.end),
+            "startedAt": _moment(self.spans.start),
+            "finishedAt": _moment(self.spans.end),
             "seconds": self.spans.seconds,
             "timeline": [_span(span) for span in self.spans[:_MOST_SPANS]],
             "timelineTotal": len(self.spans),
@@ -61,8 +62,8 @@ class Course:
         return made
 
 
-def rfc3339(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+def _moment(seconds: float) -> str | None:
+    return write_moment(datetime.fromtimestamp(seconds, UTC))
 
 
 def _span(span: NodeSpan) -> dict[str, Any]:
@@ -74,8 +75,8 @@ def _span(span: NodeSpan) -> dict[str, Any]:
         "template": line(span.template, _NAME),
         "type": span.type,
         "phase": span.phase,
-        "startedAt": rfc3339(span.start),
-        "finishedAt": rfc3339(span.end) if node.finished_at else "",
+        "startedAt": _moment(span.start),
+        "finishedAt": _moment(span.end) if node.finished_at else "",
         "seconds": span.seconds,
         "attempts": span.attempts if span.attempts > 1 else 0,
         "exitCode": node.exit_code,
@@ -93,7 +94,7 @@ def _span(span: NodeSpan) -> dict[str, Any]:
 
 def _segment(segment: Segment) -> dict[str, Any]:
     step = line(segment.span.node.display_name, _NAME) if segment.span else ""
-    made = {"kind": segment.kind, "step": step, "startedAt": rfc3339(segment.start), "seconds": segment.seconds}
+    made = {"kind": segment.kind, "step": step, "startedAt": _moment(segment.start), "seconds": segment.seconds}
     return {key: value for key, value in made.items() if value != ""}
 
 

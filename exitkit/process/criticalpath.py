@@ -5,12 +5,20 @@ them the workflow waited, for the controller, a node, an image or a lock. All se
 """
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple
 
 from exitkit.process.spans import NodeSpan, Spans
 
 _SLACK = 1.0
 """Seconds by which a predecessor may end after its successor's start: Argo keeps times in whole seconds."""
+
+
+WAITS: Final = MappingProxyType({"run": "", "wait": "waiting", "retry": "waiting for another try"})
+"""What people are told of a segment in which no step ran, by its kind."""
+
+AT_THE_END: Final = "until the workflow had ended"
+"""The same of the last one, behind which no step came."""
 
 
 class Segment(NamedTuple):

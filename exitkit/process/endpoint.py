@@ -8,6 +8,7 @@ from pydantic import Field
 
 from exitkit.clients import http
 from exitkit.clients.http.endpoint import EndpointSettings
+from exitkit.clients.otlp.attributes import check
 from exitkit.clients.url import place
 from exitkit.context import Context
 from exitkit.settings import STRICT
@@ -26,6 +27,15 @@ class Endpoint(EndpointSettings):
     def told(self) -> str:
         """The endpoint as people are told of it, without what is secret in its URL."""
         return place(self.url)
+
+    @classmethod
+    def wants_record(cls, given: Mapping[str, object]) -> bool:  # noqa: ARG003 - whatever is set
+        return True
+
+    def export(self, context: Context, path: str, body: bytes, *, what: str) -> None:
+        """Post a request of OTLP to this path, where the URL has none. Raises ActionError for what was not all taken."""
+        headers = {"Content-Type": "application/x-protobuf"}
+        check(self.post(context, self.at(path), body, headers, what=what, safe=True), what)
 
     def post(  # noqa: PLR0913 - what a request is made of, by name
         self,

@@ -92,6 +92,11 @@ def sample(name: str) -> Prices:
     return Prices.model_validate(tables[name])
 
 
+def chosen(prices: "str | Prices | None") -> Prices | None:
+    """What a setting `prices` comes to: a sample by its name, or the prices themselves. Raises ConfigError."""
+    return sample(prices) if isinstance(prices, str) else prices
+
+
 def bill(spans: Spans, prices: Prices) -> Bill:
     """What the pods among the spans had reserved, by step: all tries and items of one template below one node."""
     missing: set[str] = set()

@@ -1,7 +1,6 @@
 """The run as OpenLineage tells of runs: what ran, how it ended, and which data it read and wrote."""
 
 import json
-from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -42,10 +41,6 @@ class Lineage(Endpoint, Action):
         if self.path:
             destination.check(self.path)
         return self
-
-    @classmethod
-    def wants_record(cls, given: Mapping[str, object]) -> bool:  # noqa: ARG003 - whatever is set
-        return True
 
     def run(self, context: Context) -> Result:
         if not context.workflow.uid:

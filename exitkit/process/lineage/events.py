@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from exitkit.argo.record import WorkflowRecord
+from exitkit.argo.timestamp import write_moment
 from exitkit.argo.workflow import Workflow
 from exitkit.context import Context
 from exitkit.text.safe import clean, line
@@ -41,11 +42,17 @@ def events(  # noqa: PLR0913 - what a user may say, by name
         "schemaURL": f"{_SPEC}/2-0-2/OpenLineage.json#/$defs/RunEvent",
     }
     started = (record and record.started_at) or workflow.creation_timestamp or now
-    start: Event = {"eventType": "START", "eventTime": _rfc3339(started), **base, "inputs": read, "outputs": []}
+    start: Event = {"eventType": "START", "eventTime": write_moment(started), **base, "inputs": read, "outputs": []}
     if workflow.status in ("Running", "Pending"):
         return [start]
     ended = (record and record.finished_at) or workflow.ended_at or now
-    end: Event = {"eventType": _end(workflow), "eventTime": _rfc3339(ended), **base, "inputs": read, "outputs": written}
+    end: Event = {
+        "eventType": _end(workflow),
+        "eventTime": write_moment(ended),
+        **base,
+        "inputs": read,
+        "outputs": written,
+    }
     end["run"] = {**base["run"], "facets": facets | _error(workflow)}
     return [start, end] if is_start_told else [end]
 
@@ -68,7 +75,7 @@ def _run_facets(workflow: Workflow) -> dict[str, Any]:
     facets: dict[str, Any] = {}
     if workflow.scheduled_time:
         facets["nominalTime"] = _facet(
-            "facets/1-0-1/NominalTimeRunFacet", nominalStartTime=_rfc3339(workflow.scheduled_time)
+            "facets/1-0-1/NominalTimeRunFacet", nominalStartTime=write_moment(workflow.scheduled_time)
         )
     # Free facets have a schema of their own in the spec's base.
     facets["argo"] = {
@@ -148,7 +155,3 @@ def _dataset(namespace: str, name: str) -> dict[str, Any]:
 def _facet(schema: str, **values: object) -> dict[str, Any]:
     name = schema.rpartition("/")[2]
     return {"_producer": _PRODUCER, "_schemaURL": f"{_SPEC}/{schema}.json#/$defs/{name}", **values}
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,7 +1,6 @@
 """Numbers of a run for Prometheus and for OpenTelemetry collectors."""
 
 import re
-from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 from urllib.parse import quote
@@ -13,7 +12,7 @@ from exitkit.argo.workflow import Workflow
 from exitkit.context import Context
 from exitkit.errors import ActionError, ConfigError
 from exitkit.process import destination
-from exitkit.process.bill import Prices, sample
+from exitkit.process.bill import Prices, chosen
 from exitkit.process.course import Course
 from exitkit.process.endpoint import Endpoint
 from exitkit.process.metrics import otlp
@@ -66,12 +65,8 @@ class Metrics(Endpoint, Action):
             raise ValueError(f"url is needed for {self.to}")
         return self
 
-    @classmethod
-    def wants_record(cls, given: Mapping[str, object]) -> bool:  # noqa: ARG003 - whatever is set
-        return True
-
     def run(self, context: Context) -> Result:
-        prices = sample(self.prices) if isinstance(self.prices, str) else self.prices
+        prices = chosen(self.prices)
         course = Course(context.record(), prices)
         labels = self._labels(context.workflow)
         gauges = [*families(context, course), *self._own()]
@@ -130,9 +125,7 @@ class Metrics(Endpoint, Action):
             self.post(context, self.at("/api/v1/write"), body, REMOTE_WRITE_HEADERS, what=what, safe=True)
         else:
             body = otlp.request(gauges, {"service.name": self.job, **labels}, int(ended * 1e9))
-            headers = {"Content-Type": "application/x-protobuf"}
-            answer = self.post(context, self.at("/v1/metrics"), body, headers, what=what, safe=True)
-            otlp.check(answer, what)
+            self.export(context, "/v1/metrics", body, what=what)
 
 
 def _group(labels: dict[str, str]) -> str:

@@ -3,10 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from exitkit.clients.otlp import protobuf
-from exitkit.clients.otlp.attributes import attributes, check
+from exitkit.clients.otlp.attributes import attributes
 from exitkit.process.metrics.families import Family
-
-__all__ = ["check", "request"]
 
 
 def request(families: Iterable[Family], resource: Mapping[str, str], nanoseconds: int) -> bytes:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from exitkit.clients.objectreader import ObjectReader
 from exitkit.context import Context
 from exitkit.errors import ActionError, ConfigError
+from exitkit.process.destination import is_url
 from exitkit.text.units import human_size
 
 MOST_FILES = 10_000
@@ -37,10 +38,6 @@ class Files(NamedTuple):
 
     reader: str
     paths: tuple[str, ...]
-
-
-def is_url(place: str) -> bool:
-    return place.startswith(("s3://", "gs://"))
 
 
 def reader_of(name: str) -> str:

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from exitkit.action import Action, Result
 from exitkit.context import Context
 from exitkit.process import destination
-from exitkit.process.bill import Prices, sample
+from exitkit.process.bill import Prices, chosen
 from exitkit.process.course import Course
 from exitkit.process.report import account, page, timeline
 from exitkit.settings.fields import ADDRESS
@@ -70,7 +70,7 @@ class Report(Action):
         return True
 
     def run(self, context: Context) -> Result:
-        prices = sample(self.prices) if isinstance(self.prices, str) else self.prices
+        prices = chosen(self.prices)
         course = Course(context.record(), prices)
         if self.path:
             forms: dict[str, Format] = {self.path: _SUFFIXES[PurePosixPath(self.path).suffix]}

@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 
 from exitkit import message
 from exitkit.argo.failures import Failure, FailureGroup
+from exitkit.argo.timestamp import write_moment
 from exitkit.argo.workflow import Workflow
 from exitkit.context import Context, Entry
 from exitkit.message import markdown
 from exitkit.message.markdown import code, escape, link
 from exitkit.message.severity import severity
 from exitkit.process.course import Course
+from exitkit.process.criticalpath import AT_THE_END, WAITS
 from exitkit.text.excerpt import excerpt
 from exitkit.text.safe import clean, line, safe_values
 from exitkit.text.units import human_duration
@@ -173,8 +175,8 @@ def _course(course: Course) -> Iterator[str]:
     whole = course.spans.seconds or 1.0
     rows = [
         (
-            escape(line(segment.span.node.display_name if segment.span else "until the workflow had ended", _CELL)),
-            {"run": "", "wait": "waiting", "retry": "waiting for another try"}[segment.kind] if segment.span else "",
+            escape(line(segment.span.node.display_name if segment.span else AT_THE_END, _CELL)),
+            WAITS[segment.kind] if segment.span else "",
             human_duration(segment.seconds),
             f"{segment.seconds / whole:.0%}",
         )
@@ -247,12 +249,12 @@ def _workflow(workflow: Workflow) -> dict[str, object]:
         "uid": line(workflow.uid, _CELL),
         "status": line(workflow.status, _CELL),
         "duration": workflow.duration if math.isfinite(workflow.duration or 0) else None,
-        "creationTimestamp": _rfc3339(workflow.creation_timestamp),
-        "startedAt": _rfc3339(workflow.started_at),
-        "finishedAt": _rfc3339(workflow.finished_at),
+        "creationTimestamp": write_moment(workflow.creation_timestamp),
+        "startedAt": write_moment(workflow.started_at),
+        "finishedAt": write_moment(workflow.finished_at),
         "submittedBy": line(workflow.submitted_by, _CELL),
         "counts": dict(workflow.counts),
-        "scheduledTime": _rfc3339(workflow.scheduled_time),
+        "scheduledTime": write_moment(workflow.scheduled_time),
         "mainEntrypoint": line(workflow.main_entrypoint, _CELL),
         "url": workflow.url,
         "subject": line(workflow.subject, _CELL),
@@ -274,8 +276,8 @@ def _failure(workflow: Workflow, one: Failure) -> dict[str, object]:
         "gist": line(message.redacted(one).gist, _GIST),
         "message": excerpt(message.redacted(one).text, _LONGEST),
         "tries": one.tries if one.tries > 1 else None,
-        "startedAt": _rfc3339(one.node.started_at) if one.node else "",
-        "finishedAt": _rfc3339(one.finished_at),
+        "startedAt": write_moment(one.node.started_at) if one.node else "",
+        "finishedAt": write_moment(one.finished_at),
         "duration": one.node.duration if one.node else None,
         "host": line(one.node.host, _CELL) if one.node else "",
         "inputs": safe_values(one.inputs),
@@ -307,7 +309,3 @@ def _time(time: datetime | None, *, today: str = "") -> str:
         return ""
     text = f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
     return text.removeprefix(today).strip()
-
-
-def _rfc3339(time: datetime | None) -> str:
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z") if time else ""

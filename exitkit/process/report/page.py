@@ -10,7 +10,7 @@ from exitkit.context import Context, Entry
 from exitkit.message.severity import severity
 from exitkit.process.bill import Bill
 from exitkit.process.course import Course
-from exitkit.process.criticalpath import Segment
+from exitkit.process.criticalpath import AT_THE_END, WAITS, Segment
 from exitkit.process.report import html, timeline
 from exitkit.process.report.html import block, link, section, table, text
 from exitkit.process.spans import NodeSpan, Spans
@@ -155,10 +155,8 @@ def _path(course: Course) -> str:
 
 def _said(segment: Segment) -> str:
     if segment.span is None:
-        return "until the workflow had ended"
-    if segment.kind == "run":
-        return segment.span.node.display_name
-    return "waiting for another try" if segment.kind == "retry" else "waiting"
+        return AT_THE_END
+    return WAITS[segment.kind] or segment.span.node.display_name
 
 
 def _steps(spans: Sequence[NodeSpan], caption: str, course: Course, *, is_all: bool = False) -> str:
@@ -299,4 +297,4 @@ def _moment(seconds: float) -> str:
 
 
 def _time(moment: datetime | None) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if moment else ""
+    return _moment(moment.timestamp()) if moment else ""

@@ -1,11 +1,8 @@
 """The workflow as an OpenTelemetry trace: a span for each node."""
 
-from collections.abc import Mapping
-
 from pydantic import Field, model_validator
 
 from exitkit.action import Action, Result
-from exitkit.clients.otlp.attributes import check
 from exitkit.context import Context
 from exitkit.errors import Skip
 from exitkit.process.course import Course
@@ -36,10 +33,6 @@ class Trace(Endpoint, Action):
             raise ValueError("url is needed")
         return self
 
-    @classmethod
-    def wants_record(cls, given: Mapping[str, object]) -> bool:  # noqa: ARG003 - whatever is set
-        return True
-
     def run(self, context: Context) -> Result:
         course = Course(context.record(needed=True))
         if not course.spans:
@@ -53,6 +46,5 @@ class Trace(Endpoint, Action):
         for start in range(0, len(course.spans), _BATCH):
             body = trace.request(course.spans[start : start + _BATCH], resource)
             # A second arrival has the same ids, which is the same span.
-            headers = {"Content-Type": "application/x-protobuf"}
-            check(self.post(context, self.at("/v1/traces"), body, headers, what=what, safe=True), what)
+            self.export(context, "/v1/traces", body, what=what)
         return Result(f"sent {len(course.spans)} spans to {self.told}", facts)

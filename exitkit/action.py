@@ -66,6 +66,9 @@ class Action(Settings, ABC):
     """The settings that it can go without, each with a check that raises ValueError for a text that makes none: such a
     text often comes from a workflow's label, and is left out with a note."""
 
+    reads_lines: ClassVar[bool] = True
+    """Whether what wants the workflow's record also tells what the failed steps' logs say; else no log is read for it."""
+
     notifies: ClassVar[bool] = False
     """Whether it tells people how the workflow ended, so that it is one of those that `exitkit notify` means."""
 

@@ -45,9 +45,11 @@ def informed(step: Step, context: Context) -> Context:
 
     Others do not ask for it, so that nothing is loaded and nobody waits.
     """
-    if registry.find(step.uses).wants_record(step.with_) or _LOGGED.search(str(step.with_)):
+    action = registry.find(step.uses)
+    wants_record = action.wants_record(step.with_)
+    if (wants_record and action.reads_lines) or _LOGGED.search(str(step.with_)):
         return context.explained()
-    return context.informed() if _RECORDED.search(str(step.with_)) else context
+    return context.informed() if wants_record or _RECORDED.search(str(step.with_)) else context
 
 
 def bind(step: Step, context: Context, environ: Mapping[str, str]) -> tuple[Action, tuple[str, ...]]:

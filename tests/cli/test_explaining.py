@@ -209,3 +209,10 @@ def test_what_is_shipped_of_a_failure_has_its_best_line(run, cluster):
     records = [json.loads(line) for line in Path("records.ndjson").read_text().splitlines()]
     (failed,) = [record for record in records if record["kind"] == "failure"]
     assert failed["attributes"]["said"] == BEST
+
+
+def test_no_log_is_read_for_what_tells_no_line_of_it(run, cluster):
+    """Numbers of a run are in its record."""
+    run("process", "metrics", "--to", "file", "--path", "run.prom", *OF_WORKFLOW, **cluster.environ)
+    assert Path("run.prom").read_text().startswith("# HELP argo_run_")
+    assert not [request for request in cluster.requests if "/log?" in request.path]

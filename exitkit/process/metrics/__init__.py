@@ -2,7 +2,7 @@
 
 import re
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import quote
 
 from pydantic import Field, field_validator, model_validator
@@ -34,6 +34,8 @@ class Metrics(Endpoint, Action):
     requested. The labels are the namespace and the CronWorkflow or WorkflowTemplate, never the workflow's name or uid:
     each run would make series that nobody removes. `examples/grafana` has a dashboard.
     """
+
+    reads_lines: ClassVar[bool] = False  # numbers and times alone
 
     to: Literal["pushgateway", "remote_write", "otlp", "file"] = Field("pushgateway", description="What takes them.")
     path: Annotated[destination.Place, ADDRESS] = Field(

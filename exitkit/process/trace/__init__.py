@@ -1,5 +1,7 @@
 """The workflow as an OpenTelemetry trace: a span for each node."""
 
+from typing import ClassVar
+
 from pydantic import Field, model_validator
 
 from exitkit.action import Action, Result
@@ -21,6 +23,8 @@ class Trace(Endpoint, Action):
     sends the same trace. Where `TRACEPARENT` or the annotation of Argo's own trace is there, it hangs below that.
     It needs the workflow's record.
     """
+
+    reads_lines: ClassVar[bool] = False  # numbers and times alone
 
     service_name: str = Field(
         "argo-workflows", min_length=1, description="What the spans say they are of: service.name."

@@ -157,7 +157,8 @@ def test_five_thousand_nodes_are_all_told(run):
 
 def test_nothing_is_asked_where_nothing_needs_it(run, cluster, tmp_path):
     """A deletion, and a ship of logs; nor does a preview of a sample ask a real cluster for it."""
-    run("cleanup", "files", "--paths", str(tmp_path / NAME), *OF_WORKFLOW, **cluster.environ)
+    paths = ["--paths", str(tmp_path / NAME), "--roots", str(tmp_path)]
+    run("cleanup", "files", *paths, *OF_WORKFLOW, **cluster.environ)
     Path("lines.log").write_text("a\n")
     run(
         "ship",

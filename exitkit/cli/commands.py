@@ -126,8 +126,7 @@ class CommandSession:
             if context.history is not None:
                 from exitkit.cli import remembered
 
-                context.history.keep(deadline)
-                learnt = remembered.learn(context, deadline)
+                learnt = remembered.remember(context, deadline)
                 report = replace(report, notes=(*report.notes, *context.history.notes, *learnt))
         for reader in (context.records, context.logs):
             if isinstance(reader, RecordReader | LogReader):

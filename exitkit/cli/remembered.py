@@ -40,6 +40,17 @@ def with_store(context: Context, where: str, series: str = "") -> Context:
     return replace(context, state=state, history=History(state, context.workflow, known) if known else None)
 
 
+def remember(context: Context, deadline: Deadline) -> tuple[str, ...]:
+    """Add the run's end to the history, and learn the logs of one that succeeded; what it could not, as notes.
+
+    What a success was made from is read in its record, which nobody waits for then but the end of the process.
+    """
+    assert context.history is not None
+    told = context.informed() if context.workflow.succeeded and not context.workflow.step else context
+    context.history.keep(deadline, told.workflow, told.joined_record)
+    return learn(context, deadline)
+
+
 def learn(context: Context, deadline: Deadline) -> tuple[str, ...]:
     """Keep what the logs of a workflow that succeeded look like, one for each template; what it could not, as notes.
 

@@ -14,7 +14,8 @@ from exitkit.retry.clock import Deadline
 
 if TYPE_CHECKING:
     from exitkit.argo.record import WorkflowRecord
-    from exitkit.history import Comparison, History
+    from exitkit.history import History
+    from exitkit.history.comparison import RunComparison
     from exitkit.store.bounded import BoundedStore
 
 __all__ = ["Context", "Entry", "StepOutcome"]
@@ -69,7 +70,7 @@ class Context:
         told = failures.with_lines(self.logs.lines(failures, self.deadline))
         return context if told is failures else replace(context, workflow=replace(context.workflow, failures=told))
 
-    def compared(self) -> "Comparison | None":
+    def compared(self) -> "RunComparison | None":
         """How the run did beside earlier ones of its series; None where no store is set. Waits half a second at most."""
         if self.history is None:
             return None

@@ -9,6 +9,7 @@ from exitkit.errors import ActionError, ConfigError
 from exitkit.history import History, series_of
 from exitkit.logreader import LogReader
 from exitkit.plan import template
+from exitkit.recordreader import KnownRecord
 from exitkit.retry.clock import Deadline
 from exitkit.store.bounded import StoreFailure
 from exitkit.store.place import open_store
@@ -36,7 +37,9 @@ def with_store(context: Context, where: str, series: str = "") -> Context:
     if state is None:
         return context
     context, named = _filled(context, series, "series")
-    known = series_of(context.workflow, named)
+    # A record that is a file costs no wait, and may be all that is known of the workflow.
+    told = context.informed() if isinstance(context.records, KnownRecord) else context
+    known = series_of(told.workflow, named)
     return replace(context, state=state, history=History(state, context.workflow, known) if known else None)
 
 

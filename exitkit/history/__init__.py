@@ -16,8 +16,9 @@ from exitkit.argo.timestamp import write_moment
 from exitkit.argo.workflow import Workflow
 from exitkit.errors import Retryable
 from exitkit.history import usual
+from exitkit.history.comparison import NOTHING, RunComparison
 from exitkit.history.ends import End, Ends, Success, UnreadableHistory, decode, encode
-from exitkit.history.provenance import Change, Provenance, provenance
+from exitkit.history.provenance import Provenance, provenance
 from exitkit.retry.clock import Deadline
 from exitkit.store import Store, Value
 from exitkit.store.bounded import BoundedStore, StoreFailure
@@ -26,7 +27,6 @@ _SLUG = re.compile(r"[^A-Za-z0-9]+")
 _LONGEST = 20.0  # seconds, for the ends of many runs that ended at once
 _PATIENCE = 0.5  # seconds for which a message waits, which can do without
 _APART = 6.0  # seconds, at most, that a run waits after another was first, so that of hundreds not all write at once
-_CHANGES = 6  # that a line tells; the report has all
 _SOME = 10  # ends that are taken in by a run that had no need of them
 
 _ENDED = ("Succeeded", "Failed", "Error")
@@ -76,42 +76,6 @@ class Standing:
             "known": len(self.ends.each) - 1,
             "failed": sum(end.failed for end in self.ends.each),
         }
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """How a run did beside earlier ones: in a line, and what it was made from that the last success was not.
-
-    `since` is that success's name and `at` when it ended.
-    """
-
-    usual: str = ""
-    changes: tuple[Change, ...] = ()
-    since: str = ""
-    at: str = ""
-
-    @property
-    def changed(self) -> str:
-        """`image ranker 1.4 → 1.5, parameter lr 0.1 → 0.2, since train-b2k9x succeeded`; "" where nothing is another.
-
-        Without parameters that are another each time.
-        """
-        told = [str(change) for change in self.changes if not (change.is_usual and change.kind == "parameter")]
-        if not told:
-            return ""
-        shown, more = told[:_CHANGES], [f"{len(told) - _CHANGES} more"] if len(told) > _CHANGES else []
-        return f"{', '.join(shown + more)}, since {self.since or 'the last success'} succeeded"
-
-    def facts(self) -> dict[str, object]:
-        """Those of them that templates and machines read."""
-        return {
-            "usual": self.usual,
-            "changes": [change.facts() for change in self.changes],
-            "changed_since": self.changed,
-        }
-
-
-NOTHING = Comparison()
 
 
 @dataclass(frozen=True)
@@ -165,7 +129,7 @@ class History:
             self._until = deadline.clock.monotonic() + _PATIENCE
         deadline.clock.spawn(lambda: self._look(deadline), "exitkit-history")
 
-    def compared(self, workflow: Workflow, record: WorkflowRecord | None, deadline: Deadline) -> Comparison:
+    def compared(self, workflow: Workflow, record: WorkflowRecord | None, deadline: Deadline) -> RunComparison:
         """How this run did beside earlier ones, as far as that is known within half a second of `begin`. Never raises.
 
         `workflow` is the run as its record tells it, where there is one.
@@ -182,20 +146,22 @@ class History:
             deadline.within(left).wait(ready, lambda: self._standing is not None)
         return self._comparison(self._standing, workflow, record)
 
-    def comparison(self, workflow: Workflow, record: WorkflowRecord | None, deadline: Deadline) -> Comparison:
+    def comparison(self, workflow: Workflow, record: WorkflowRecord | None, deadline: Deadline) -> RunComparison:
         """The same for who asked for it, and waits as long as the store may take."""
         return self._comparison(self.standing(deadline), workflow, record) if self._counts else NOTHING
 
-    def _comparison(self, standing: Standing | None, workflow: Workflow, record: WorkflowRecord | None) -> Comparison:
+    def _comparison(
+        self, standing: Standing | None, workflow: Workflow, record: WorkflowRecord | None
+    ) -> RunComparison:
         if standing is None or not standing.is_known:
             return NOTHING
         line = usual.sentence(standing.ends, standing.this, workflow.duration)
         success = standing.ends.success
         if success is None or not standing.this.failed or success.at > standing.this.at:
-            return Comparison(line)
+            return RunComparison(line)
         changes = self._provenance(workflow, record).changes(success.provenance)
         moment = End(success.at, success.id, "Succeeded").facts()["at"]
-        return Comparison(line, changes, success.name, str(moment or ""))
+        return RunComparison(line, changes, success.name, str(moment or ""))
 
     def _provenance(self, workflow: Workflow, record: WorkflowRecord | None) -> Provenance:
         """Made once of a record: of tens of thousands of nodes it takes a while."""

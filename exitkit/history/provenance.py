@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from exitkit.argo.record import Node, WorkflowRecord, loose
@@ -20,8 +21,10 @@ from exitkit.version import __version__
 KINDS: Final = ("image", "parameter", "template", "node pool", "exitkit")
 """What can change, in the order in which people are told of it."""
 
-MOST: Final = 8 * 1024
-"""Bytes that the facts of one success take in the store; a history may have 64 KiB."""
+ROOM: Final[Mapping[str, int]] = MappingProxyType(
+    {"image": 2000, "parameter": 3000, "template": 2000, "node pool": 1000, "exitkit": 100}
+)
+"""Bytes that the facts of one success take in the store, some 8 KiB in all; a history may have 64."""
 
 _LONGEST_NAME, _LONGEST_VALUE = 150, 40
 _MOST_NODES = 3  # pools or tags that are named
@@ -31,6 +34,7 @@ _HASH, _SECRET_HASH = 8, 4
 # Numbers, dates, words and paths; nothing with a password in it, and no long run of letters and digits, which may be a key.
 _PLAIN = re.compile(r"[\w.,:/+=\-]*", re.ASCII)
 _DENSE = re.compile(r"(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9+/_]{16,}")
+_IMAGE = re.compile(r'"image": "(?:[^"\\]|\\.)*"')  # which is told by itself
 _TAG = re.compile(r"\{\{=?\s*(inputs|workflow)\.parameters\.([\w.-]+)\s*\}\}")
 # Names of nodes that say their pool: GKE's gke-CLUSTER-POOL-HASH-END, and AKS' aks-POOL-NUMBER-vmssEND.
 # https://cloud.google.com/kubernetes-engine/docs/concepts/node-pools, https://learn.microsoft.com/azure/aks/
@@ -162,11 +166,11 @@ def provenance(workflow: Workflow, record: WorkflowRecord | None, series: str) -
     if record is not None and record.nodes:
         known |= _of_record(record, workflow.parameters)
     traits: dict[str, dict[str, Trait]] = {}
-    cut, room = set(), MOST
+    cut = set()
     for kind in KINDS:
         if kind not in known:
             continue
-        traits[kind] = {}
+        traits[kind], room = {}, ROOM[kind]
         for name, (value, text) in sorted(known[kind].items()):
             short = name if len(name) <= _LONGEST_NAME else f"{name[:100]}…{_hash(name, 12)}"
             digits = _SECRET_HASH if kind == "parameter" and not text else _HASH
@@ -189,7 +193,9 @@ def shown(name: str, value: str) -> str:
 def _of_record(record: WorkflowRecord, parameters: Mapping[str, str]) -> dict[str, Mapping[str, tuple[str, str]]]:
     images: dict[str, set[str]] = {}
     pools: dict[str, set[str]] = {}
-    templates = {name: (json.dumps(template, sort_keys=True), "") for name, template in record.templates.items()}
+    templates = {
+        name: (_IMAGE.sub("", json.dumps(template, sort_keys=True)), "") for name, template in record.templates.items()
+    }
     met: set[tuple[str, str]] = set()
     for node in record.nodes.values():
         if node.type != "Pod" or node.hooked:

@@ -20,7 +20,7 @@ from exitkit.text.safe import clean, line, safe_values
 from exitkit.text.units import human_duration
 
 if TYPE_CHECKING:
-    from exitkit.history import Comparison
+    from exitkit.history.comparison import RunComparison
 
 MOST_BYTES = 1_000_000
 """GitHub takes 1 MiB for a step's summary.
@@ -103,7 +103,7 @@ def shown(context: Context) -> message.Message:
     )
 
 
-def _changes(past: "Comparison | None") -> Iterator[str]:
+def _changes(past: "RunComparison | None") -> Iterator[str]:
     """All that is another than in the last success."""
     if past is None or not past.changes:
         return

@@ -174,7 +174,9 @@ def facts_page() -> str:
         _table(["name", "for example"], rows_read),
         "## What earlier runs left\n",
         "Where a `state` is set; what each means says [Once, and remembered](once.md).\n",
-        _table(["name", "for example"], [[f"`history.{key}`", _example(value)] for key, value in _flat(misread.HISTORY)]),
+        _table(
+            ["name", "for example"], [[f"`history.{key}`", _example(value)] for key, value in _flat(misread.HISTORY)]
+        ),
     ]
     return "\n".join(parts)
 

@@ -77,5 +77,14 @@ def test_what_is_enough_is_what_the_page_says():
 
 def test_numbers_are_read_aloud():
     """1st, 11th, 22nd, and minutes without seconds where these say nothing."""
-    assert [ordinal(n) for n in (1, 2, 3, 4, 11, 12, 21, 112)] == "1st 2nd 3rd 4th 11th 12th 21st 112th".split()
-    assert [coarse(n) for n in (0.24, 9.96, 12.3, 599.9, 1275.2, 7200)] == "0.2s 10s 12s 10m 21m 2h".split()
+    assert [ordinal(n) for n in (1, 2, 3, 4, 11, 12, 21, 112)] == [
+        "1st",
+        "2nd",
+        "3rd",
+        "4th",
+        "11th",
+        "12th",
+        "21st",
+        "112th",
+    ]
+    assert [coarse(n) for n in (0.24, 9.96, 12.3, 599.9, 1275.2, 7200)] == ["0.2s", "10s", "12s", "10m", "21m", "2h"]

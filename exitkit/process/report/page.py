@@ -35,7 +35,8 @@ def as_html(context: Context, course: Course) -> str:
 def _sections(context: Context, workflow: Workflow, shown: message.Message, course: Course) -> Iterator[str]:
     yield _head(workflow, shown, course)
     yield section("What failed, and why", "\n".join(_causes(workflow)))
-    yield _changed(context)
+    if changed := _changed(context):
+        yield changed
     if course.spans:
         yield section("Timeline", f"{timeline.svg(course.spans, course.path)}{_KEY}")
         yield section("The critical path", _path(course))

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from exitkit.context import Context
 from exitkit.errors import ActionError, ConfigError, MissingExtra
 from exitkit.plan import template
 from exitkit.plan.check import Plan, Step
-from exitkit.plan.template.methods import methods_of
-from exitkit.plan.template.reading import Reading
 from exitkit.run.report import entries_as_facts
+
+if TYPE_CHECKING:
+    from exitkit.plan.template.reading import Reading
 
 _OWN = ("labels", "annotations", "parameters", "outputs")
 """What of a workflow has names of its user's."""
@@ -46,11 +47,13 @@ def is_of_data(plan: Plan, step: Step, context: Context, environ: Mapping[str, s
     return not any(lint.never(plan, step, environ))
 
 
-def _is_missing(reading: Reading, known: Mapping[str, Any]) -> bool:
+def _is_missing(reading: "Reading", known: Mapping[str, Any]) -> bool:
     """Whether it reads what this workflow could have and has not, such as a label."""
     path = reading.path
     if reading.guarded or len(path) < 3 or path[0] != "workflow" or path[1] not in _OWN:
         return False
+    from exitkit.plan.template.methods import methods_of
+
     value: Any = known.get(str(path[1]))
     for key in path[2:]:
         if not isinstance(value, Mapping) or key in methods_of(value):
@@ -61,7 +64,7 @@ def _is_missing(reading: Reading, known: Mapping[str, Any]) -> bool:
     return False
 
 
-def _is_of_failed(reading: Reading, context: Context) -> bool:
+def _is_of_failed(reading: "Reading", context: Context) -> bool:
     """Whether it reads what an earlier step would have given, had it not failed for a reason other than data."""
     path = reading.path
     if path[0] != "steps" or reading.guarded:
@@ -72,7 +75,7 @@ def _is_of_failed(reading: Reading, context: Context) -> bool:
     return any(path[1] == one.step and path[2] not in entries_as_facts([one])[one.step] for one in failed)  # type: ignore[operator]
 
 
-def _readings(step: Step) -> Iterator[Reading]:
+def _readings(step: Step) -> "Iterator[Reading]":
     """The facts that its condition and its settings read."""
     if step.if_:
         yield from template.readings(step.if_, expression=True)[0]

@@ -11,6 +11,7 @@ from exitkit.logreader import LogReader
 from exitkit.plan import template
 from exitkit.recordreader import KnownRecord
 from exitkit.retry.clock import Deadline
+from exitkit.store import expiry
 from exitkit.store.bounded import StoreFailure
 from exitkit.store.place import open_store
 
@@ -43,15 +44,20 @@ def with_store(context: Context, where: str, series: str = "") -> Context:
     return replace(context, state=state, history=History(state, context.workflow, known) if known else None)
 
 
-def remember(context: Context, deadline: Deadline) -> tuple[str, ...]:
-    """Add the run's end to the history, and learn the logs of one that succeeded; what it could not, as notes.
+def keep(context: Context, deadline: Deadline) -> tuple[str, ...]:
+    """Leave for later runs what they may ask for, and remove what none will; what could not be done, as notes.
 
-    What a success was made from is read in its record, which nobody waits for then but the end of the process.
+    What a success was made from is read in its record, for which nothing waits but the end of the process.
     """
-    assert context.history is not None
-    told = context.informed() if context.workflow.succeeded and not context.workflow.step else context
-    context.history.keep(deadline, told.workflow, told.joined_record)
-    return learn(context, deadline)
+    notes: tuple[str, ...] = ()
+    if context.history is not None:
+        told = context.informed() if context.workflow.succeeded and not context.workflow.step else context
+        context.history.keep(deadline, told.workflow, told.joined_record)
+        learnt = learn(context, deadline)
+        notes = (*context.history.notes, *learnt)
+    if context.state is not None and expiry.is_due(context.delivery):
+        notes = (*notes, *expiry.expire(context.state, deadline, context.delivery))
+    return notes
 
 
 def learn(context: Context, deadline: Deadline) -> tuple[str, ...]:

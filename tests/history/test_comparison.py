@@ -81,7 +81,7 @@ class Slow(Store):
         self.clock.sleep(60)
         return []
 
-    get = put_if_absent = put_if_unchanged = delete = None
+    get = put_if_absent = put_if_unchanged = delete = written = None
 
 
 def test_no_message_waits_long_for_a_store_that_is_slow(clock, deadline):

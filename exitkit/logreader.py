@@ -6,8 +6,8 @@ hold up a message: the reading begins together with the record's, and all wait f
 
 import itertools
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -32,9 +32,22 @@ _LONGEST: Final = 20.0  # seconds of a reading, for those who come later in the 
 Place = tuple[str, str]
 """The names of a pod and a container."""
 
-Fetch = Callable[[Failure, Deadline], "Iterable[bytes | None]"]
-"""Gives the failure's log in pieces, as far as it is to be had by the deadline, and None where some of it is left out;
-raises what kept it from it."""
+
+@dataclass
+class LogPart:
+    """Part of a log, in pieces, once: its beginning, or with `is_end` its last lines, whose numbers nobody knows.
+
+    `is_cut` says, when the pieces have been read, whether that was all that there is of it.
+    """
+
+    pieces: Iterable[bytes]
+    is_end: bool = False
+    is_cut: Callable[[], bool] = lambda: False
+
+
+Fetch = Callable[[Failure, Deadline], Iterable[LogPart]]
+"""Gives the failure's log in parts, each of which is read before the next one, the most telling first, as far as it is to be
+had by the deadline; raises what kept it from it. A later part replaces an earlier one of its kind."""
 
 Known = Callable[[Failure, Deadline], "Shapes"]
 """Gives the shapes of the step's logs in runs that passed."""
@@ -75,6 +88,7 @@ class LogReader:
         self._most = 0.0
         self._is_loaded = False
         self._read: dict[Place, tuple[LogLine, ...] | None] = {}  # None while it is being read
+        self._so_far: dict[Place, tuple[LogLine, ...]] = {}
         self._waiters: list[threading.Event] = []
 
     def begin(self, failures: Failures, deadline: Deadline) -> None:
@@ -101,9 +115,10 @@ class LogReader:
             if (left := until - clock.monotonic()) <= 0:
                 break
             deadline.within(left).wait(ready, lambda until=until: self._have(places) or self._until != until)  # type: ignore[misc]
-        if not self._have(places) and not self.note:
+        known = {place: self._read.get(place) or self._so_far.get(place, ()) for place in places}
+        if not all(known.values()) and not self._have(places) and not self.note:
             self.note = "they did not come in time"
-        return {place: lines for place in places if (lines := self._read.get(place))}
+        return {place: lines for place, lines in known.items() if lines}
 
     def close(self) -> None:
         """Read on no longer: the run is over."""
@@ -113,7 +128,8 @@ class LogReader:
         """Those of the lines of a log, of a run that passed. Raises ActionError and ConfigError."""
         from exitkit.explain import learn
 
-        return learn(piece for piece in self._prepare()(failure, deadline) if piece is not None)
+        parts = self._prepare()(failure, deadline)
+        return learn(piece for part in parts for piece in itertools.chain(part.pieces, [b"\n"]))
 
     def _have(self, places: list[Place]) -> bool:
         return all(self._read[place] is not None for place in places)
@@ -126,7 +142,10 @@ class LogReader:
             fetch = self._prepare()
             self._loaded()
             against = self._known(failure, self._deadline) if self._known else Shapes()
-            lines = _ranked(fetch(failure, self._deadline.within(_LONGEST)), partial(rank, against=against, top=LINES))
+            for lines in _ranked(
+                fetch(failure, self._deadline.within(_LONGEST)), partial(rank, against=against, top=LINES)
+            ):
+                self._so_far[failure.log] = lines
         except (ActionError, ConfigError) as error:
             self.note = self.note or redact.printable(redact.redact(str(error)), 300)
         except Exception as error:  # whatever somebody's log made of it must not cost the run
@@ -149,12 +168,19 @@ class LogReader:
                 ready.set()
 
 
-def _ranked(pieces: "Iterable[bytes | None]", rank: "Callable[..., tuple[LogLine, ...]]") -> "tuple[LogLine, ...]":
-    """The best lines of a log; those behind what is left out of it have no number."""
-    rest = iter(pieces)
-    whole = rank(itertools.takewhile(lambda piece: piece is not None, rest))
-    end = (replace(line, number=0) for line in rank(piece for piece in rest if piece is not None))
-    return tuple(sorted([*whole, *end], key=lambda line: -line.score)[:LINES])
+def _ranked(parts: Iterable[LogPart], rank: "Callable[..., tuple[LogLine, ...]]") -> "Iterator[tuple[LogLine, ...]]":
+    """The best lines of a log after each part of it; those of its end have no number, until it is known to be whole."""
+    beginning: tuple[LogLine, ...] = ()
+    end: tuple[LogLine, ...] = ()
+    for part in parts:
+        lines = rank(part.pieces)
+        if part.is_end:
+            end = tuple(replace(line, number=0) for line in lines)
+        else:
+            beginning, end = lines, end if part.is_cut() else ()
+        known = {line.text for line in beginning}
+        both = [*beginning, *(line for line in end if line.text not in known)]
+        yield tuple(sorted(both, key=lambda line: -line.score)[:LINES])
 
 
 def _first(failures: Failures) -> list[Failure]:

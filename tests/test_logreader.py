@@ -6,7 +6,7 @@ import pytest
 
 from exitkit.argo.failures import Failure, Failures
 from exitkit.errors import ActionError
-from exitkit.logreader import CAUSES, LINES, LogReader, NoLogs
+from exitkit.logreader import CAUSES, LINES, LogPart, LogReader, NoLogs
 from exitkit.recordreader import PATIENCE
 from exitkit.retry.clock import Deadline
 from exitkit.testing.clock import FakeClock
@@ -46,7 +46,7 @@ def test_a_log_is_read_once_and_only_when_somebody_asks(clock, reader):
 
     def fetch(failure, deadline):
         asked.append(failure.pod_name)
-        return [b"INFO a\n", b"ValueError: b\n"]
+        return [LogPart([b"INFO a\n", b"ValueError: b\n"])]
 
     deadline = Deadline(60, clock)
     logs = reader(fetch, deadline)
@@ -78,7 +78,7 @@ def test_of_several_logs_those_that_came_are_told(clock, reader):
     def fetch(failure, until):
         if failure.pod_name == "pod-0":
             threading.Event().wait(30)
-        return [b"ValueError: b\n"]
+        return [LogPart([b"ValueError: b\n"])]
 
     logs = reader(fetch)
     assert list(logs.lines(several, Deadline(60, clock))) == [("pod-1", "main")]
@@ -102,23 +102,76 @@ def test_only_the_first_causes_are_read(clock, reader):
 def test_what_goes_wrong_is_a_note_and_no_failure(clock, reader, error):
     """Whatever it is; of what nobody thought of only the kind is told."""
 
-    def fetch(failure, until):
+    def pieces():
         yield b"ValueError: b\n"
         raise error
+
+    def fetch(failure, until):
+        yield LogPart(pieces())
 
     logs = reader(fetch)
     assert logs.lines(ONE, Deadline(60, clock)) == {}
     assert logs.note in ("no right", "they could not be read: ZeroDivisionError")
 
 
+BEGINNING = [b"a\nWARN x not found\n", b"b\n"]
+END = [b"c\nOSError: disk full\n"]
+
+
+def cut():
+    return True
+
+
+def shown(lines):
+    return [line.shown for line in lines]
+
+
 def test_lines_behind_what_is_left_out_have_no_number(clock, reader):
     """Of a log that is too long both ends are read."""
-    logs = reader(lambda failure, until: [b"a\nWARN x not found\n", b"b\n", None, b"c\nOSError: disk full\n"])
+    logs = reader(lambda failure, until: [LogPart(END, is_end=True), LogPart(BEGINNING, is_cut=cut)])
     lines = logs.lines(ONE, Deadline(60, clock))["pod-0", "main"]
     assert (lines[0].number, lines[0].shown) == (0, "OSError: disk full")
     assert lines[0].facts()["line"] is None
-    assert ("2: WARN x not found") in [line.shown for line in lines]
+    assert ("2: WARN x not found") in shown(lines)
     assert len(lines) <= LINES
+
+
+def test_of_a_log_that_is_whole_after_all_each_line_has_its_number(clock, reader):
+    """Its end was read before, and says nothing more."""
+    logs = reader(lambda failure, until: [LogPart(END, is_end=True), LogPart(BEGINNING + END)])
+    lines = shown(logs.lines(ONE, Deadline(60, clock))["pod-0", "main"])
+    assert lines[0] == "5: OSError: disk full"
+    assert len(lines) == len(set(lines))
+
+
+def test_a_message_that_waits_no_longer_has_what_was_read_by_then(clock, reader):
+    """The end of a long log is read first; its beginning comes too late for this message, and in time for the next."""
+    goes_on = threading.Event()
+
+    def fetch(failure, until):
+        yield LogPart(END, is_end=True)
+        goes_on.wait(30)
+        yield LogPart(BEGINNING, is_cut=cut)
+
+    deadline = Deadline(60, clock)
+    logs = reader(fetch, deadline)
+    assert shown(logs.lines(ONE, deadline)["pod-0", "main"])[0] == "OSError: disk full"
+    assert (clock.monotonic(), logs.note) == (pytest.approx(PATIENCE), "")
+    goes_on.set()
+    deadline.wait(threading.Event(), lambda: logs._read["pod-0", "main"] is not None, 5)
+    assert "2: WARN x not found" in shown(logs.lines(ONE, deadline)["pod-0", "main"])
+
+
+def test_what_breaks_off_leaves_what_was_read(clock, reader):
+    """With a note of what broke."""
+
+    def fetch(failure, until):
+        yield LogPart(END, is_end=True)
+        raise ActionError("gone", reason="network")
+
+    logs = reader(fetch)
+    assert shown(logs.lines(ONE, Deadline(60, clock))["pod-0", "main"])[0] == "OSError: disk full"
+    assert logs.note == "gone"
 
 
 def test_without_a_cluster_nothing_is_asked(clock):

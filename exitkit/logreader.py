@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from exitkit.argo.failures import Failure, Failures
 from exitkit.errors import ActionError, ConfigError
-from exitkit.recordreader import LOADING, PATIENCE
+from exitkit.recordreader import LOADING, PATIENCE, SHARES
+from exitkit.retry import Sign, watching
 from exitkit.retry.clock import Deadline
 from exitkit.text import redact
 
@@ -85,8 +86,8 @@ class LogReader:
         self._prepare, self._deadline = prepare, deadline.within(deadline.remaining())  # one that `close` may cut
         self._lock = threading.Lock()
         self._until: float | None = None  # by the clock, up to when those wait who ask
-        self._most = 0.0
-        self._is_loaded = False
+        self._most = self._begun = 0.0
+        self._is_loaded = self._connects = False
         self._read: dict[Place, tuple[LogLine, ...] | None] = {}  # None while it is being read
         self._so_far: dict[Place, tuple[LogLine, ...]] = {}
         self._waiters: list[threading.Event] = []
@@ -137,29 +138,47 @@ class LogReader:
     def _explain(self, failure: Failure) -> None:
         lines: tuple[LogLine, ...] = ()
         try:
-            from exitkit.explain import Shapes, rank  # which takes a while to load
+            import exitkit.explain  # noqa: F401 - which takes a while to load
 
             fetch = self._prepare()
             self._loaded()
-            against = self._known(failure, self._deadline) if self._known else Shapes()
-            for lines in _ranked(
-                fetch(failure, self._deadline.within(_LONGEST)), partial(rank, against=against, top=LINES)
-            ):
-                self._so_far[failure.log] = lines
+            against = self._known(failure, self._deadline) if self._known else None
+            with watching(self._sign):
+                lines = self._ranked(failure, fetch, against)
         except (ActionError, ConfigError) as error:
             self.note = self.note or redact.printable(redact.redact(str(error)), 300)
         except Exception as error:  # whatever somebody's log made of it must not cost the run
             self.note = self.note or f"they could not be read: {type(error).__name__}"
         finally:
-            self._read[failure.log] = lines
+            self._read[failure.log] = lines or self._so_far.get(failure.log, ())
             self._wake()
+
+    def _ranked(self, failure: Failure, fetch: Fetch, against: "Shapes | None") -> "tuple[LogLine, ...]":
+        """The best lines, and after each part of the log the best so far."""
+        from exitkit.explain import Shapes, rank
+
+        lines: tuple[LogLine, ...] = ()
+        parts = fetch(failure, self._deadline.within(_LONGEST))
+        for lines in _ranked(parts, partial(rank, against=against or Shapes(), top=LINES)):
+            self._so_far[failure.log] = lines
+        return lines
 
     def _loaded(self) -> None:
         """From now on it is the cluster's time that passes."""
         with self._lock:
             if not self._is_loaded:
                 self._is_loaded = True
-                self._until = min(self._most, self._deadline.clock.monotonic() + PATIENCE)
+                self._begun = self._deadline.clock.monotonic()
+                self._until = min(self._most, self._begun + PATIENCE)
+        self._wake()
+
+    def _sign(self, sign: Sign) -> None:
+        """Wait less where nothing is there, and on for what is alive; for all signs no longer than patience lasts."""
+        until = min(self._most, self._begun + PATIENCE, self._deadline.clock.monotonic() + PATIENCE * SHARES[sign])
+        with self._lock:
+            is_first, self._connects = sign == "connecting" and not self._connects, True
+            if is_first or (sign != "connecting" and self._until is not None and until > self._until):
+                self._until = until
         self._wake()
 
     def _wake(self) -> None:

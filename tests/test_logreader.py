@@ -6,8 +6,10 @@ import pytest
 
 from exitkit.argo.failures import Failure, Failures
 from exitkit.errors import ActionError
+from exitkit.explain import Shapes
 from exitkit.logreader import CAUSES, LINES, LogPart, LogReader, NoLogs
-from exitkit.recordreader import PATIENCE
+from exitkit.recordreader import PATIENCE, SHARES
+from exitkit.retry import show
 from exitkit.retry.clock import Deadline
 from exitkit.testing.clock import FakeClock
 
@@ -59,11 +61,54 @@ def test_a_log_is_read_once_and_only_when_somebody_asks(clock, reader):
     assert (asked, logs.note) == (["pod-0"], "")
 
 
-def test_what_hangs_holds_up_all_messages_together_for_a_second(clock, reader):
+@pytest.mark.parametrize(
+    ("signs", "seconds"),
+    [
+        ((), PATIENCE),
+        (("connecting",), PATIENCE * SHARES["connecting"]),
+        (("connecting", "sent"), PATIENCE * SHARES["sent"]),
+        (("connecting", "sent", "answered"), PATIENCE),
+    ],
+    ids=["busy", "no connection", "no answer", "no end of it"],
+)
+def test_the_less_a_log_gives_the_less_it_is_waited_for(clock, reader, signs, seconds):
+    """As with the record."""
+
+    def fetch(failure, until):
+        for sign in signs:
+            show(sign)
+        threading.Event().wait(30)
+
+    assert reader(fetch).lines(ONE, Deadline(60, clock)) == {}
+    assert clock.monotonic() == pytest.approx(seconds)
+
+
+def test_a_store_that_takes_its_time_is_no_silence_of_the_cluster(clock):
+    """What earlier runs left is asked for first."""
+
+    def known(failure, deadline):
+        deadline.pause(0.5)
+        return Shapes()
+
+    def fetch(failure, until):
+        until.pause(0.2)
+        return [LogPart([b"ValueError: b\n"])]
+
+    deadline = Deadline(60, clock)
+    lines = LogReader(lambda: fetch, deadline, known).lines(ONE, deadline)
+    assert (shown(lines["pod-0", "main"]), clock.monotonic()) == (["1: ValueError: b"], pytest.approx(0.7))
+
+
+def test_what_hangs_holds_up_all_messages_together_for_a_second_at_most(clock, reader):
     """Two channels after each other wait no longer than one; and near the end of time for a tenth of what is left."""
+
+    def hang(failure, until):
+        show("answered")
+        threading.Event().wait(30)
+
     for seconds, most in ((60, PATIENCE), (4, 0.4)):
         deadline = Deadline(seconds, clock)
-        logs = reader(lambda failure, until: threading.Event().wait(30), deadline)
+        logs = reader(hang, deadline)
         began = clock.monotonic()
         assert logs.lines(ONE, deadline) == {}
         assert logs.lines(ONE, deadline) == {}
@@ -149,6 +194,7 @@ def test_a_message_that_waits_no_longer_has_what_was_read_by_then(clock, reader)
     goes_on = threading.Event()
 
     def fetch(failure, until):
+        show("answered")
         yield LogPart(END, is_end=True)
         goes_on.wait(30)
         yield LogPart(BEGINNING, is_cut=cut)

@@ -23,6 +23,7 @@ from .stores import *  # noqa: F403 - the places
 
 PAIRS = int(os.environ.get("EXITKIT_SOAK", "0"))
 CALLS = ("connect", "sendto", "write", "fsync", "link", "rename", "recvfrom", "openat", "close")
+STRACE = ["strace", "-f", "-qq"]
 EXITKIT = [sys.executable, "-m", "exitkit"]
 
 
@@ -72,7 +73,7 @@ def outcome(ran):
 def kill_points(words, environ, tmp_path):
     """Each call of the set and how often it is made, as far as it is made after the interpreter has loaded all."""
     log = tmp_path / "calls"
-    traced = ["strace", "-f", "-qq", "-e", f"trace={','.join(CALLS)}", "-o", str(log), *words]
+    traced = [*STRACE, "-e", f"trace={','.join(CALLS)}", "-o", str(log), *words]
     subprocess.run(traced, env=environ, capture_output=True, timeout=120, check=False)
     made, late = Counter(), []
     for line in log.read_text(errors="replace").splitlines():
@@ -102,7 +103,7 @@ def test_whenever_a_run_is_killed_nothing_is_lost_and_nothing_twice_in_silence(
                     pytest.skip("strace may not trace here")
             call, at = rng.choice(points[channel.name])
             words = command(channel, where, f"pair-{number}")
-            inject = ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"inject={call}:signal=KILL:when={at}"]
+            inject = [*STRACE, "-o", os.devnull, "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={at}"]
             runs = [run([*inject, *words], environ), run(words, environ)]
             copies, bodies = receivers.take(runs)
             told["killed" if runs[0].returncode else "ran to its end"] += 1
@@ -135,7 +136,7 @@ def test_of_two_processes_at_once_one_delivers(receivers, request, kind, name):
     """The other reports what it did; where the receiver knows a second arrival it may send as well."""
     where, environ = _placed(request.getfixturevalue(f"{kind}_place"))
     channel, told = receivers.channels[name], Counter()
-    for number in range(50 if PAIRS else 1):
+    for number in range(min(PAIRS, 50) or 1):
         words = command(channel, where, f"pair-{number}")
         with ThreadPoolExecutor(2) as pool:
             runs = list(pool.map(partial(run, environ=environ), [words] * 2))

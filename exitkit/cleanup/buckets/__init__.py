@@ -9,11 +9,11 @@ from typing import ClassVar, Protocol, Self
 from pydantic import Field, field_validator, model_validator
 
 from exitkit.action import Result
+from exitkit.argo.ownership import Uid
 from exitkit.cleanup import Cleanup
 from exitkit.cleanup.buckets.listing import Span
 from exitkit.cleanup.buckets.shards import Shard, divide
 from exitkit.cleanup.engine.deletion import Sweeper
-from exitkit.cleanup.engine.ownership import Uid
 from exitkit.clients.objects import Page
 from exitkit.context import Context
 

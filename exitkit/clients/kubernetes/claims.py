@@ -15,7 +15,7 @@ _AT_ONCE = 500
 
 
 @dataclass(frozen=True)
-class Claim:
+class VolumeClaim:
     """A claim, and its bytes: what it has, before that what it asks for; None where neither can be read."""
 
     metadata: ObjectMetadata
@@ -26,7 +26,7 @@ class Claim:
         return self.metadata.uid
 
 
-def claims(kube: Kube, retry: Retry, namespace: str) -> Iterator[tuple[Claim, ...]]:
+def claims(kube: Kube, retry: Retry, namespace: str) -> Iterator[tuple[VolumeClaim, ...]]:
     """All claims of a namespace, page by page. Needs the right to list them. Raises Exhausted and ActionError."""
     return listed(_Claims(kube), retry, CLAIMS, namespace, {})
 
@@ -35,14 +35,16 @@ def claims(kube: Kube, retry: Retry, namespace: str) -> Iterator[tuple[Claim, ..
 class _Claims:
     kube: Kube
 
-    def page(self, resource: Resource, namespace: str, query: Mapping[str, str], token: str = "") -> ObjectPage[Claim]:
+    def page(
+        self, resource: Resource, namespace: str, query: Mapping[str, str], token: str = ""
+    ) -> ObjectPage[VolumeClaim]:
         return self.kube.page_of(_claim, resource, namespace, {**query, "limit": str(_AT_ONCE)}, token)
 
 
-def _claim(one: Any) -> Claim:
+def _claim(one: Any) -> VolumeClaim:
     status, spec = (one.get(part) if isinstance(one, dict) else None for part in ("status", "spec"))
     asked = _below(_below(spec, "resources"), "requests")
-    return Claim(metadata_of(one), _size(_below(status, "capacity")) or _size(asked))
+    return VolumeClaim(metadata_of(one), _size(_below(status, "capacity")) or _size(asked))
 
 
 def _below(found: Any, name: str) -> Any:

@@ -17,7 +17,7 @@ from exitkit.errors import ActionError, ConfigError, Skip
 from exitkit.process import destination
 from exitkit.process.leftovers import cluster, folders, schemas
 from exitkit.process.leftovers.bearing import Owners
-from exitkit.process.leftovers.findings import Findings
+from exitkit.process.leftovers.inventory import Inventory
 from exitkit.settings.fields import ADDRESS
 from exitkit.text.redact import printable
 
@@ -128,51 +128,54 @@ class Leftovers(Action):
         owners = Owners(context.workflow)
         if not owners.telling and not owners.doubtful:
             raise Skip("neither the workflow's name nor its uid is known, so nothing can be known to be its own")
-        findings = Findings()
+        inventory = Inventory()
         looks: list[tuple[str, Callable[[], None]]] = []
         if self.kubernetes:
-            looks.append(("Kubernetes", partial(self._cluster, owners, context, findings)))
-        looks += [(url, partial(self._bucket, url, owners, context, findings)) for url in self.buckets]
+            looks.append(("Kubernetes", partial(self._cluster, owners, context, inventory)))
+        looks += [(url, partial(self._bucket, url, owners, context, inventory)) for url in self.buckets]
         if self.database is not None:
-            looks.append(("the database", partial(self._schemas, owners, context, findings)))
+            looks.append(("the database", partial(self._schemas, owners, context, inventory)))
         errors: list[ActionError | ConfigError] = []
         for where, look in looks:
             try:
                 look()
             except (ActionError, ConfigError) as error:
                 errors.append(error)
-                findings.notes.append(f"{printable(where, 200)} was not looked at: {error}")
+                inventory.notes.append(f"{printable(where, 200)} was not looked at: {error}")
         if len(errors) == len(looks):
             raise errors[0]
-        plan = findings.plan()
+        plan = inventory.plan()
         if self.path and plan and not context.dry_run:
             destination.write(self.path, plan.encode(), context)
         return Result(
-            findings.text, findings.facts(plan), tuple(dict.fromkeys(findings.notes)), output=plan if self.show else ""
+            inventory.text,
+            inventory.facts(plan),
+            tuple(dict.fromkeys(inventory.notes)),
+            output=plan if self.show else "",
         )
 
-    def _cluster(self, owners: Owners, context: Context, findings: Findings) -> None:
+    def _cluster(self, owners: Owners, context: Context, inventory: Inventory) -> None:
         namespace = context.workflow.namespace if self.in_namespace is None else self.in_namespace
         if not namespace:
             raise ActionError("the workflow's namespace is not known here: give in_namespace", reason="client")
         path = str(self.kubeconfig) if self.kubeconfig else ""
         with Kube(partial(find.find, path, self.context, context.deadline.clock)) as kube:
-            findings.take_cluster(
+            inventory.take_cluster(
                 cluster.scan(kube, namespace, self.kinds, owners, context), namespace, self.in_namespace
             )
 
-    def _bucket(self, url: str, owners: Owners, context: Context, findings: Findings) -> None:
+    def _bucket(self, url: str, owners: Owners, context: Context, inventory: Inventory) -> None:
         location = bucketurl.parse(url)
         if location.key and not location.key.endswith("/"):
             location = location._replace(key=f"{location.key}/")
         with bucketurl.open_bucket(location, connections=2) as bucket:
-            findings.take_folders(folders.scan(bucket, location, owners, self.depth, context))
+            inventory.take_folders(folders.scan(bucket, location, owners, self.depth, context))
 
-    def _schemas(self, owners: Owners, context: Context, findings: Findings) -> None:
+    def _schemas(self, owners: Owners, context: Context, inventory: Inventory) -> None:
         url = self.database.get_secret_value() if self.database else ""
         address = sqlurl.read(url, self.password.get_secret_value() if self.password else "")
         database = Database(address, context, lock_timeout=3.0)
         try:
-            findings.take_schemas(schemas.scan(database, owners))
+            inventory.take_schemas(schemas.scan(database, owners))
         finally:
             database.close()

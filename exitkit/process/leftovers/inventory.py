@@ -21,7 +21,7 @@ _URL = "      # the url comes from url_file, or from EXITKIT_CLEANUP_SQL_URL\n"
 
 
 @dataclass
-class Findings:
+class Inventory:
     """What the looks at each place come to."""
 
     found: Cluster = field(default_factory=Cluster)

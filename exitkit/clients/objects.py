@@ -98,8 +98,8 @@ class Bucket(ABC):
         """End the connections that nobody uses."""
 
     @abstractmethod
-    def page(self, prefix: str, after: str = "", *, token: str = "") -> Page:
-        """The next keys that begin with the prefix, after a key or a page's token, with their sizes."""
+    def page(self, prefix: str, after: str = "", *, token: str = "", timed: bool = False) -> Page:
+        """The next keys that begin with the prefix, after a key or a page's token, with sizes, and times if asked for."""
 
     @abstractmethod
     def level(self, prefix: str, token: str = "") -> Level:

@@ -89,8 +89,8 @@ class Bucket(ABC):
         """End the connections that nobody uses."""
 
     @abstractmethod
-    def page(self, prefix: str, after: str = "", *, token: str = "") -> Page:
-        """The next keys that begin with the prefix, after a key or a page's token, with their sizes."""
+    def page(self, prefix: str, after: str = "", *, token: str = "", timed: bool = False) -> Page:
+        """The next keys that begin with the prefix, after a key or a page's token, with their sizes, and if `timed` times."""
 
     @abstractmethod
     def get(self, key: str, *, limit: int, begin: int = 0) -> Content:

@@ -22,7 +22,7 @@ BUILTIN = MappingProxyType(
         "notify.email": Builtin("exitkit.notify.email:Email"),
         "notify.slack": Builtin("exitkit.notify.slack:Slack"),
         "notify.webhook": Builtin("exitkit.notify.webhook:Webhook"),
-        "process.history": Builtin("exitkit.process.history:RunHistory"),
+        "process.history": Builtin("exitkit.process.history:History"),
         "process.lineage": Builtin("exitkit.process.lineage:Lineage"),
         "process.metrics": Builtin("exitkit.process.metrics:Metrics"),
         "process.query": Builtin("exitkit.process.query:Query", "query"),

@@ -48,7 +48,7 @@ class Course:
 
     @cached_property
     def inputs(self) -> Inputs | None:
-        return Inputs(self.record) if self.record else None
+        return Inputs(self.record, self.spans) if self.record else None
 
     def as_json(self) -> dict[str, object]:
         """`timeline` in Unix-independent times (RFC 3339), at most 2,000 spans; `criticalPath`; `bill`. {} if empty."""

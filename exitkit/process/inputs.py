@@ -1,18 +1,16 @@
 """Whether two steps were given the same: their inputs, template and workflow's parameters, as a short digest."""
 
 import hashlib
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
 
 from exitkit.argo.record import Node, WorkflowRecord, loose
-from exitkit.process.spans import NodeSpan
+from exitkit.process.spans import NodeSpan, Spans
 from exitkit.text import redact
 from exitkit.text.safe import is_secret_name
 
-_TRY = re.compile(r"\([0-9]+\)\Z")
 _LENGTH: Final = 16  # of its hexadecimal digits
 _OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 
@@ -23,16 +21,21 @@ class Inputs:
     What is secret by its name or value plays no part, so that nobody can find it out by trying.
     """
 
-    def __init__(self, record: WorkflowRecord) -> None:
-        self._record = record
+    def __init__(self, record: WorkflowRecord, spans: Spans) -> None:
+        self._record, self._spans = record, spans
         self._parameters = _open(record.parameters)
         self._templates: dict[tuple[str, str, str], str] = {}
+
+    def step(self, span: NodeSpan) -> str:
+        """The name of what it is a try of, else its own."""
+        holder = self._spans.by_id.get(span.parent) if span.retried else None
+        return (holder or span).node.display_name
 
     def digest(self, span: NodeSpan) -> str:
         """Of a step, the same for each of its tries: 16 hexadecimal digits."""
         node = span.node
         given = [
-            tried_name(node.display_name, retried=span.retried),
+            self.step(span),
             self._template(node),
             _open(node.inputs),
             node.input_artifacts,
@@ -49,11 +52,6 @@ class Inputs:
                 _digest(orjson.dumps(template, option=_OPTIONS, default=str).decode()) if template else ""
             )
         return self._templates[key]
-
-
-def tried_name(name: str, *, retried: bool) -> str:
-    """The step's name without the number of its try: `fit(0)` is one of `fit`."""
-    return _TRY.sub("", name) if retried else name
 
 
 def step_name(name: str) -> str:

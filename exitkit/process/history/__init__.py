@@ -12,7 +12,7 @@ from exitkit.context import Context
 from exitkit.errors import ActionError, Skip
 from exitkit.process import destination
 from exitkit.process.bill import Prices, chosen
-from exitkit.process.history import account, page
+from exitkit.process.history import account, page, words
 from exitkit.process.history.gather import Gathering, Series, Source
 from exitkit.process.history.summary import Summary
 from exitkit.settings.fields import ADDRESS
@@ -24,8 +24,10 @@ _NAMES: dict[Format, str] = {"html": "history.html", "markdown": "history.md", "
 _SUFFIXES: dict[str, Format] = {".html": "html", ".md": "markdown", ".json": "json"}
 
 
-class RunHistory(Action):
-    """Gather the last runs of a series into one page: outcomes, durations, flaky steps, the slowest ones, and the bill.
+class History(Action):
+    """Gather the last runs of a series into one page.
+
+    It shows outcomes and causes, durations, flaky steps, the slowest ones, and the bill.
 
     The series is that of this workflow, its CronWorkflow or WorkflowTemplate, or what `series` names, so that it also runs
     outside of one: `exitkit process history --namespace ml --series cron/nightly`. What is known of a run comes from its
@@ -136,7 +138,7 @@ class RunHistory(Action):
 def _nothing(series: Series, since: float | None) -> str:
     lately = f" of the last {human_duration(since)}" if since is not None else ""
     where = "name `reports` or a `state`, or set ARGO_SERVER"
-    return f"no run of {series.told}{lately} is known; {where}"
+    return f"no run of {words.short(series.name)}{lately} is known; {where}"
 
 
 def _scope(runs: Sequence[object], since: float | None) -> str:
@@ -159,9 +161,9 @@ def _facts(summary: Summary) -> dict[str, object]:
 
 def _rendered(form: Format, series: Series, summary: Summary, notes: Sequence[str], scope: str) -> bytes:
     if form == "html":
-        text = page.as_html(series.told, summary, notes, scope)
+        text = page.as_html(words.short(series.name), summary, notes, scope)
     elif form == "markdown":
-        text = account.as_markdown(series.told, summary, notes, scope)
+        text = account.as_markdown(words.short(series.name), summary, notes, scope)
     else:
         whole = account.as_json(series.name, series.namespace, summary, notes)
         text = json.dumps(whole, ensure_ascii=False, indent=2, allow_nan=False) + "\n"

@@ -9,7 +9,7 @@ from exitkit.message.markdown import code, escape, link
 from exitkit.message.severity import severity
 from exitkit.process.history import words
 from exitkit.process.history.pastrun import PastRun
-from exitkit.process.history.summary import Summary
+from exitkit.process.history.summary import FlakyStep, StepTimes, Summary, SummedBill
 from exitkit.process.money import money
 from exitkit.text.safe import line
 from exitkit.text.units import human_duration
@@ -26,7 +26,7 @@ def as_json(series: str, namespace: str, summary: Summary, notes: Sequence[str])
         "version": 1,
         "series": series,
         "namespace": namespace,
-        "title": words.title(series, summary),
+        "title": words.title(words.short(series), summary),
         "summary": words.lead(summary),
         "counts": {"total": len(summary.runs), "succeeded": summary.succeeded, "failed": summary.failed},
         "failuresInARow": summary.failures_in_a_row,
@@ -42,45 +42,48 @@ def as_json(series: str, namespace: str, summary: Summary, notes: Sequence[str])
             {"cause": cause.cause, "count": len(cause.runs), "steps": list(cause.steps), "last": cause.runs[-1].name}
             for cause in summary.causes
         ],
-        "flaky": [
-            {
-                "step": step.name,
-                "runs": step.runs,
-                "passedWhenTriedAgain": [run.name for run in step.within],
-                "passedInALaterRun": [run.name for run in step.across],
-                "tries": step.tries,
-                "failed": step.failed,
-                "lost": step.lost,
-            }
-            for step in summary.flaky[:_MOST_STEPS]
-        ],
-        "slowest": [
-            {
-                "step": times.name,
-                "runs": times.runs,
-                "median": times.median,
-                "most": times.most,
-                "last": times.last,
-                "before": times.before,
-                "lately": times.lately,
-                "slower": times.is_slower,
-            }
-            for times in summary.slowest[:_MOST_STEPS]
-        ],
-        "bills": [
-            {
-                "currency": bill.currency,
-                "runs": bill.runs,
-                "cost": round(bill.cost, 6),
-                "mean": round(bill.mean, 6),
-                "failed": round(bill.failed, 6),
-                "retries": round(bill.retries, 6),
-                "steps": [{"step": step, "cost": round(cost, 6)} for step, cost in bill.steps[:_MOST_STEPS]],
-            }
-            for bill in summary.bills
-        ],
+        "flaky": [_flaky(step) for step in summary.flaky[:_MOST_STEPS]],
+        "slowest": [_times(times) for times in summary.slowest[:_MOST_STEPS]],
+        "bills": [_bill(bill) for bill in summary.bills],
         "runs": [_run(run) for run in summary.runs],
         "notes": list(notes),
+    }
+
+
+def _flaky(step: FlakyStep) -> dict[str, object]:
+    return {
+        "step": step.name,
+        "runs": step.runs,
+        "passedWhenTriedAgain": [run.name for run in step.within],
+        "passedInALaterRun": [run.name for run in step.across],
+        "tries": step.tries,
+        "failed": step.failed,
+        "lost": step.lost,
+    }
+
+
+def _times(times: StepTimes) -> dict[str, object]:
+    return {
+        "step": times.name,
+        "runs": times.runs,
+        "median": times.median,
+        "most": times.most,
+        "last": times.last,
+        "before": times.before,
+        "lately": times.lately,
+        "slower": times.is_slower,
+    }
+
+
+def _bill(bill: SummedBill) -> dict[str, object]:
+    return {
+        "currency": bill.currency,
+        "runs": bill.runs,
+        "cost": round(bill.cost, 6),
+        "mean": round(bill.mean, 6),
+        "failed": round(bill.failed, 6),
+        "retries": round(bill.retries, 6),
+        "steps": [{"step": step, "cost": round(cost, 6)} for step, cost in bill.steps[:_MOST_STEPS]],
     }
 
 

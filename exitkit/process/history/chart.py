@@ -6,6 +6,7 @@ from html import escape
 from typing import Final
 
 from exitkit.process.history.pastrun import PastRun
+from exitkit.process.html import text
 from exitkit.text.units import human_duration
 
 _WIDTH, _HEIGHT, _HEAD, _FOOT = 100.0, 120, 18, 20
@@ -62,7 +63,7 @@ def _bars(runs: Sequence[PastRun], longest: float) -> Iterator[str]:
         top = _HEAD + _HEIGHT - high
         kind = "bad" if run.failed else "ok"
         took = human_duration(run.seconds) if run.seconds is not None else "nobody knows how long"
-        title = escape(f"{run.name}: {run.status}, {took}, {_day(run.ended)}")
+        title = text(f"{run.name}: {run.status}, {took}, {_day(run.ended)}")
         x = number * wide + wide * 0.12
         yield (
             f'<rect class="{kind}" x="{x:.2f}%" y="{top:.1f}" width="{wide * 0.76:.2f}%" height="{high:.1f}" rx="1">'

@@ -44,10 +44,6 @@ class Series:
         return cls(workflow.namespace, named)
 
     @property
-    def told(self) -> str:
-        return self.name.removeprefix("cron/").removeprefix("template/") or "all"
-
-    @property
     def key(self) -> str:
         """As the store's history has it."""
         return f"{self.namespace}/{self.name}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exitkit.argo import ui
+from exitkit.argo.failures import Failure
 from exitkit.argo.failures.fingerprint import fingerprint
 from exitkit.argo.record import WorkflowRecord, loose
 from exitkit.argo.record.failed import failures
@@ -15,7 +16,7 @@ from exitkit.history.ends import End
 from exitkit.message import redacted
 from exitkit.process.bill import Prices
 from exitkit.process.course import Course
-from exitkit.process.inputs import Inputs, step_name, tried_name
+from exitkit.process.inputs import Inputs, step_name
 from exitkit.text.safe import line
 
 _NAME = 200
@@ -104,10 +105,10 @@ def of_record(
     spans, told = course.spans, failures(record)
     finished = record.finished_at.timestamp() if record.finished_at else spans.end
     steps: defaultdict[str, PastStep] = defaultdict(PastStep)
-    inputs = Inputs(record)
+    inputs = Inputs(record, spans)
     for span in spans:
         if span.does and not span.hook:
-            name = line(step_name(tried_name(span.node.display_name, retried=span.retried)), _NAME)
+            name = line(step_name(inputs.step(span)), _NAME)
             digest = inputs.digest(span)
             steps[name].add(span.seconds, digest, passed=span.phase == "Succeeded", failed=span.failed)
     bill, first = course.bill, told.first
@@ -120,11 +121,7 @@ def of_record(
         started=record.started_at.timestamp() if record.started_at else None,
         seconds=record.duration,
         key=key_of(first.message) if first else "",
-        cause=line(redacted(first).gist, _GIST)
-        if first
-        else line(record.message, _GIST)
-        if record.status != "Succeeded"
-        else "",
+        cause=_cause(record, first),
         failed_steps=_names(failure.name for failure in told),
         steps=dict(steps),
         cost=PastCost(bill.currency, bill.cost, bill.retries, {item.step: item.cost for item in bill.items})
@@ -173,6 +170,14 @@ def of_report(report: Mapping[str, Any], argo_url: str = "") -> PastRun | None:
     )  # fmt: skip
 
 
+def _cause(record: WorkflowRecord, first: Failure | None) -> str:
+    """The line that says why, as the report has it; that of the workflow itself where no step says more."""
+    if first is not None:
+        shown = redacted(first)
+        return line(shown.gist or shown.text, _GIST)
+    return line(record.message, _GIST) if record.status != "Succeeded" else ""
+
+
 def key_of(message: str) -> str:
     """The same for the same cause, as the store has it."""
     return hashlib.sha256(fingerprint(message).encode("utf-8", "replace")).hexdigest()[:16] if message else ""
@@ -181,21 +186,19 @@ def key_of(message: str) -> str:
 def _steps(timeline: Iterable[Mapping[str, Any]]) -> Mapping[str, PastStep]:
     """Of the spans that do something themselves, which hold no other and are no hook."""
     spans = tuple(timeline)
-    tried = {loose.text(span, "id") for span in spans if loose.text(span, "type") == "Retry"}
+    tried = {loose.text(span, "id"): loose.text(span, "name") for span in spans if loose.text(span, "type") == "Retry"}
     holders = {"Steps", "DAG", "Retry", "StepGroup", "TaskGroup"}
     steps: defaultdict[str, PastStep] = defaultdict(PastStep)
     for span in spans:
         if loose.text(span, "type") in holders or loose.flag(span.get("hook")):
             continue
         parent, phase = loose.text(span, "parent"), loose.text(span, "phase")
-        name = step_name(tried_name(loose.text(span, "name"), retried=parent in tried))
+        name = line(step_name(tried.get(parent) or loose.text(span, "name")), _NAME)
         # A report of an older exitkit tells no digest: then the tries of one step are all that is comparable.
         inputs = loose.text(span, "inputs") or f"{id(spans)}/{parent if parent in tried else loose.text(span, 'id')}"
         seconds = _number(span.get("seconds")) or 0.0
         if name in steps or len(steps) < _MOST_STEPS:
-            steps[line(name, _NAME)].add(
-                seconds, inputs, passed=phase == "Succeeded", failed=phase in ("Failed", "Error")
-            )
+            steps[name].add(seconds, inputs, passed=phase == "Succeeded", failed=phase in ("Failed", "Error"))
     return dict(steps)
 
 

@@ -18,6 +18,11 @@ FLAKY: Final = (
 SLOWER: Final = "Medians of the last third of the runs, against those before them."
 
 
+def short(series: str) -> str:
+    """The series as people call it: `nightly` of `cron/nightly`."""
+    return series.removeprefix("cron/").removeprefix("template/") or "all"
+
+
 def title(series: str, summary: Summary) -> str:
     """`nightly: 27 of 30 runs succeeded`."""
     return (

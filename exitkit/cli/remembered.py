@@ -10,6 +10,7 @@ from exitkit.history import History, series_of
 from exitkit.logreader import LogReader
 from exitkit.plan import template
 from exitkit.retry.clock import Deadline
+from exitkit.store import expiry
 from exitkit.store.bounded import StoreFailure
 from exitkit.store.place import open_store
 
@@ -38,6 +39,18 @@ def with_store(context: Context, where: str, series: str = "") -> Context:
     context, named = _filled(context, series, "series")
     known = series_of(context.workflow, named)
     return replace(context, state=state, history=History(state, context.workflow, known) if known else None)
+
+
+def keep(context: Context, deadline: Deadline) -> tuple[str, ...]:
+    """Leave for later runs what they may ask for, and remove what none will; what could not be done, as notes."""
+    notes: tuple[str, ...] = ()
+    if context.history is not None:
+        context.history.keep(deadline)
+        learnt = learn(context, deadline)
+        notes = (*context.history.notes, *learnt)
+    if context.state is not None and expiry.is_due(context.delivery):
+        notes = (*notes, *expiry.expire(context.state, deadline, context.delivery))
+    return notes
 
 
 def learn(context: Context, deadline: Deadline) -> tuple[str, ...]:

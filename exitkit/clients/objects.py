@@ -90,7 +90,7 @@ class Bucket(ABC):
 
     @abstractmethod
     def page(self, prefix: str, after: str = "", *, token: str = "", timed: bool = False) -> Page:
-        """The next keys that begin with the prefix, after a key or a page's token, with their sizes, and if `timed` times."""
+        """The next keys that begin with the prefix, after a key or a page's token, with sizes, and times if asked for."""
 
     @abstractmethod
     def get(self, key: str, *, limit: int, begin: int = 0) -> Content:

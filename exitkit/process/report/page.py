@@ -8,11 +8,13 @@ from exitkit.argo.failures import Failure, FailureGroup
 from exitkit.argo.workflow import Workflow
 from exitkit.context import Context, Entry
 from exitkit.message.severity import severity
+from exitkit.process import html
 from exitkit.process.bill import Bill
 from exitkit.process.course import Course
 from exitkit.process.criticalpath import AT_THE_END, WAITS, Segment
-from exitkit.process.report import account, html, timeline
-from exitkit.process.report.html import block, link, section, table, text
+from exitkit.process.html import block, link, section, table, text
+from exitkit.process.money import money
+from exitkit.process.report import account, timeline
 from exitkit.process.spans import NodeSpan, Spans
 from exitkit.text.excerpt import excerpt
 from exitkit.text.safe import line, safe_values
@@ -86,7 +88,7 @@ def _head(workflow: Workflow, shown: message.Message, course: Course) -> str:
         if len(did) > 1:
             facts.append(("At once", text(f"at most {_parallel(did):,} of {len(did):,} that ran, each try by itself")))
         if course.bill:
-            facts.append(("Cost", text(_money(course.bill.cost, course.bill.currency))))
+            facts.append(("Cost", text(money(course.bill.cost, course.bill.currency))))
     if workflow.url:
         facts.append(("Argo", link("Open in Argo", workflow.url)))
     return f"<header>{html.badge(workflow.status)}<h1>{text(shown.title, 300)}</h1>{lead}{html.pairs(facts)}</header>"
@@ -208,13 +210,13 @@ def _bill(bill: Bill) -> str:
             f"{item.pods:,}",
             text(human_duration(item.seconds)),
             *(f"{item.hours.get(resource, 0):.3f}" for resource in ("cpu", "memory")),
-            text(_money(item.cost, bill.currency)),
-            text(_money(item.retries, bill.currency)) if item.retries else "",
+            text(money(item.cost, bill.currency)),
+            text(money(item.retries, bill.currency)) if item.retries else "",
         )
         for item in bill.items[:_MOST_ROWS]
     ]
-    told = f"<p>{text(_money(bill.cost, bill.currency))} for what was requested"
-    told += f", of which {text(_money(bill.retries, bill.currency))} for tries that failed" if bill.retries else ""
+    told = f"<p>{text(money(bill.cost, bill.currency))} for what was requested"
+    told += f", of which {text(money(bill.retries, bill.currency))} for tries that failed" if bill.retries else ""
     told += f"; prices of {text(bill.date)}" if bill.date else ""
     told += f"; no price is known for {text(', '.join(bill.missing))}" if bill.missing else ""
     head = ("Step", "Pods", "Ran", "CPU hours", "GiB hours", "Cost", "Of it retries")
@@ -301,11 +303,6 @@ def _parallel(spans: Sequence[NodeSpan]) -> int:
         now += change
         most = max(most, now)
     return most
-
-
-def _money(amount: float, currency: str) -> str:
-    digits = 2 if amount >= 0.995 or amount == 0 else 4
-    return f"{amount:,.{digits}f} {currency}"
 
 
 def _moment(seconds: float) -> str:

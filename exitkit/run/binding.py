@@ -87,7 +87,7 @@ def _made(
         return settings.load(action, spared.given, environ, prefix), spared.notes
     except settings.SettingsError as error:
         if spared.incomplete:  # what the workflow's data says is no mistake of the plan's; a fallback may do better
-            raise ActionError("; ".join((f"{step.id}: {error}", *spared.notes)), reason="client") from None
+            raise ActionError("; ".join((f"{step.id}: {error}", *spared.notes)), reason="data") from None
         raise ConfigError(f"{step.id}: {error}") from None
 
 

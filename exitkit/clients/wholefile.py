@@ -1,11 +1,17 @@
-"""Files that are written whole or not at all, and never through a link or into a pipe that somebody put there."""
+"""Files that are written whole or not at all, and never through a link or into a pipe that somebody put there.
+
+Content is a text, bytes, or another file's path, of which what it holds is taken.
+"""
 
 import contextlib
 import errno
 import os
 import stat
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Self
+
+Content = str | bytes | Path
 
 # Others read these files: Argo's executor, and whoever mounts the volume.
 _MODE, _FOLDER_MODE = 0o644, 0o755
@@ -17,10 +23,11 @@ _NO_NEIGHBOUR = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDE
 _SYSTEMS = ("/", "/var")
 # O_PATH asks for no right to read a folder that is only passed through; where there is none, reading has to do.
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+_PIECE = 1 << 20  # bytes of another file at a time
 
 
 class WholeFiles:
-    """Texts on their way into files: first all beside where they go, then each in its place, or none of them.
+    """Contents on their way into files: first all beside where they go, then each in its place, or none of them.
 
     So a disk that is full for the last leaves the others as they were.
     """
@@ -35,13 +42,14 @@ class WholeFiles:
         for pending in self._pending:
             pending.drop()
 
-    def add(self, path: str, text: str) -> None:
-        """Have the file hold the text, in a folder that is made if need be.
+    def add(self, path: str, content: Content) -> None:
+        """Have the file hold the content, in a folder that is made if need be.
 
         A link, a pipe or a socket of this name is replaced; a folder that is a link is not followed. Raises OSError,
         and ValueError where it is no path.
         """
-        self._pending.append(_Pending(path, text.encode("utf-8", "backslashreplace")))
+        data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+        self._pending.append(_Pending(path, data))
 
     def place(self) -> Iterator[tuple[str, OSError]]:
         """Put each in its place; those that cannot be, and why."""
@@ -52,10 +60,10 @@ class WholeFiles:
                 yield pending.path, error
 
 
-def write(path: str, text: str) -> None:
-    """Have this one file hold the text; as `WholeFiles.add`."""
+def write(path: str, content: Content) -> None:
+    """Have this one file hold the content; as `WholeFiles.add`."""
     with WholeFiles() as files:
-        files.add(path, text)
+        files.add(path, content)
         for _, error in files.place():
             raise error
 
@@ -77,9 +85,9 @@ def remove(path: str) -> None:
 
 
 class _Pending:
-    """A text that lies beside the file that is to hold it, or waits for its place where nothing can lie there."""
+    """What lies beside the file that is to hold it, or waits for its place where nothing can lie there."""
 
-    def __init__(self, path: str, content: bytes) -> None:
+    def __init__(self, path: str, content: bytes | Path) -> None:
         self.path, self.content = path, content
         self.folder, self.name, self.temporary = -1, "", ""
         self.alone: OSError | None = None
@@ -173,7 +181,7 @@ def _plain(folder: int, name: str, error: OSError) -> int:
     return fd
 
 
-def _beside(folder: int, content: bytes) -> str:
+def _beside(folder: int, content: bytes | Path) -> str:
     """The name of a new file in the folder that holds this."""
     temporary = f".exitkit-{os.getpid()}-{os.urandom(6).hex()}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -191,7 +199,7 @@ def _beside(folder: int, content: bytes) -> str:
     return temporary
 
 
-def _overwritten(fd: int, content: bytes) -> bool:
+def _overwritten(fd: int, content: bytes | Path) -> bool:
     """Whether it is a plain file, which then holds this. Raises OSError, and leaves it empty."""
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
@@ -208,7 +216,14 @@ def _overwritten(fd: int, content: bytes) -> bool:
     return True
 
 
-def _write(fd: int, content: bytes) -> None:
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(fd, rest) :]
+def _write(fd: int, content: bytes | Path) -> None:
+    for piece in _pieces(content) if isinstance(content, Path) else (content,):
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[os.write(fd, rest) :]
+
+
+def _pieces(source: Path) -> Iterator[bytes]:
+    with source.open("rb", buffering=0) as file:
+        while piece := file.read(_PIECE):
+            yield piece

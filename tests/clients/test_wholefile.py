@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from exitkit.run import wholefile
+from exitkit.clients import wholefile
 
 
 def test_a_file_holds_the_text_and_others_can_read_it(tmp_path):
@@ -16,6 +16,17 @@ def test_a_file_holds_the_text_and_others_can_read_it(tmp_path):
     assert path.read_text() == "ü \\ud800"
     assert path.stat().st_mode & 0o777 == 0o644
     assert [one.name for one in path.parent.iterdir()] == ["report"]
+
+
+def test_a_file_takes_over_what_another_holds(tmp_path):
+    """However large, and from another volume; where the other cannot be read, what was there stays."""
+    (tmp_path / "made").write_bytes(bytes(range(256)) * 5000)
+    wholefile.write(f"{tmp_path}/a/answer", tmp_path / "made")
+    assert (tmp_path / "a/answer").read_bytes() == (tmp_path / "made").read_bytes()
+    with pytest.raises(FileNotFoundError):
+        wholefile.write(f"{tmp_path}/a/answer", tmp_path / "nowhere")
+    assert (tmp_path / "a/answer").stat().st_size == 1_280_000
+    assert [one.name for one in (tmp_path / "a").iterdir()] == ["answer"]
 
 
 def test_a_link_is_replaced_and_not_followed(tmp_path):

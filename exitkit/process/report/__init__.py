@@ -8,11 +8,15 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from exitkit.action import Action, Result
+from exitkit.argo.record import WorkflowRecord
 from exitkit.context import Context
 from exitkit.process import destination
 from exitkit.process.bill import Prices, chosen
 from exitkit.process.course import Course
 from exitkit.process.report import account, page, timeline
+from exitkit.process.spans import Spans
+from exitkit.process.usage.advice import Advice
+from exitkit.process.usage.prometheus import Watched
 from exitkit.settings.fields import ADDRESS
 from exitkit.text.units import human_size
 
@@ -27,12 +31,13 @@ _NAMES: dict[Format, str] = {
 _SUFFIXES: dict[str, Format] = {".html": "html", ".md": "markdown", ".json": "json", ".svg": "svg"}
 
 
-class Report(Action):
+class Report(Watched, Action):
     """Write a report of the finished workflow: as a page of HTML, as Markdown and as JSON.
 
     What failed and why comes first. Where the workflow's record can be read there follow a timeline, the critical path,
     the slowest steps, artifacts, and with `prices` the bill. The page needs no script and no other address. Templates of
-    later steps read `steps.<id>.paths`, `seconds`, `criticalPath` and `cost`.
+    later steps read `steps.<id>.paths`, `seconds`, `criticalPath` and `cost`; with `prometheus` also
+    `fits`, which says of each step that asks for too much or too little what it used.
     """
 
     folder: Annotated[destination.Place, ADDRESS] = Field(
@@ -71,7 +76,14 @@ class Report(Action):
 
     def run(self, context: Context) -> Result:
         prices = chosen(self.prices)
-        course = Course(context.record(), prices)
+        notes: list[str] = []
+
+        def watched(record: WorkflowRecord | None, spans: Spans) -> tuple[Advice, ...]:
+            advices, note = self.advices(record, spans, context)
+            notes.extend([note] if note else [])
+            return advices
+
+        course = Course(context.record(), prices, watched if self.prometheus else None)
         if self.path:
             forms: dict[str, Format] = {self.path: _SUFFIXES[PurePosixPath(self.path).suffix]}
         else:
@@ -81,10 +93,10 @@ class Report(Action):
         facts = {"paths": list(files), "failed": len(context.workflow.failures), "bytes": size, **_facts(course)}
         said = f"{' and '.join(files)} ({human_size(size)})"
         if context.dry_run:
-            return Result(f"would write {said}", facts)
+            return Result(f"would write {said}", facts, tuple(notes))
         for place, content in files.items():
             destination.write(place, content, context)
-        return Result(f"wrote {said}", facts)
+        return Result(f"wrote {said}", facts, tuple(notes))
 
 
 def _facts(course: Course) -> dict[str, object]:
@@ -92,6 +104,8 @@ def _facts(course: Course) -> dict[str, object]:
         return {}
     path = [segment.span.node.display_name for segment in course.path if segment.span and segment.kind == "run"]
     facts: dict[str, object] = {"seconds": course.spans.seconds, "criticalPath": path[:50]}
+    if course.advices:
+        facts["fits"] = [advice.said for advice in course.advices if advice.requests or advice.limits][:20]
     if course.bill:
         facts |= {"cost": round(course.bill.cost, 6), "currency": course.bill.currency}
     return facts

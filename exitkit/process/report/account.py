@@ -14,6 +14,7 @@ from exitkit.message.markdown import code, escape, link
 from exitkit.message.severity import severity
 from exitkit.process.course import Course
 from exitkit.process.criticalpath import AT_THE_END, WAITS
+from exitkit.process.usage import shown
 from exitkit.text.excerpt import excerpt
 from exitkit.text.safe import clean, line, safe_values
 from exitkit.text.units import human_duration
@@ -205,6 +206,7 @@ def _course(course: Course) -> Iterator[str]:
         told += f"; no price is known for {escape(', '.join(bill.missing))}" if bill.missing else ""
         head = ("Step", "Pods", f"Cost ({escape(bill.currency)})", "Of it retries")
         yield from _section("The bill", f"{told}.\n\n{markdown.table(head, costs)}")
+    yield from _section("Asked and used", shown.as_markdown(course.advices))
 
 
 def _values(title: str, values: Mapping[str, str]) -> list[str]:

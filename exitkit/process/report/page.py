@@ -16,6 +16,7 @@ from exitkit.process.html import block, link, section, table, text
 from exitkit.process.money import money
 from exitkit.process.report import timeline
 from exitkit.process.spans import NodeSpan, Spans
+from exitkit.process.usage import shown as shown_usage
 from exitkit.text.excerpt import excerpt
 from exitkit.text.safe import line, safe_values
 from exitkit.text.units import human_duration
@@ -43,6 +44,7 @@ def _sections(context: Context, workflow: Workflow, shown: message.Message, cour
         yield section("Slowest steps", _steps(course.slowest[:_SLOWEST], "Slowest steps", course))
     if course.bill:
         yield section("The bill", _bill(course.bill))
+    yield section("Asked and used", shown_usage.as_html(course.advices))
     yield section("Failed, then succeeded when tried again", _failures(workflow.failures.recovered, workflow))
     yield section("Failed exit handlers and hooks", _failures(workflow.failures.handlers, workflow))
     yield section("Parameters", _values(workflow.parameters, "Parameters"))

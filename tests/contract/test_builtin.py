@@ -174,6 +174,14 @@ EXAMPLES = {
     "process.history": [
         lambda folder: {"reports": [str(folder / "scratch" / "run.json")], "folder": str(folder / "report")}
     ],
+    "process.leftovers": [
+        lambda folder: {
+            "kubeconfig": str(folder / "kubeconfig"),
+            "database": "postgresql://ml@127.0.0.1:1/ml",
+            "password": "made-up-for-this-test",
+            "path": str(folder / "left.yaml"),
+        }
+    ],
     "process.lineage": [lambda folder: {"url": "https://marquez.invalid", "bearer": "bearer-made-up-for-this"}],
     "process.metrics": [
         lambda folder: {"url": "https://push.invalid", "username": "m", "password": "password-made-up"}

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -39,6 +39,8 @@ class Report(Watched, Action):
     later steps read `steps.<id>.paths`, `seconds`, `criticalPath` and `cost`; with `prometheus` also
     `fits`, which says of each step that asks for too much or too little what it used.
     """
+
+    compares: ClassVar[bool] = True
 
     folder: Annotated[destination.Place, ADDRESS] = Field(
         "/tmp/exitkit",  # noqa: S108 - the pod's own folder; files in it are replaced, never followed

@@ -14,7 +14,7 @@ from exitkit.process.course import Course
 from exitkit.process.criticalpath import AT_THE_END, WAITS, Segment
 from exitkit.process.html import block, link, section, table, text
 from exitkit.process.money import money
-from exitkit.process.report import timeline
+from exitkit.process.report import account, timeline
 from exitkit.process.spans import NodeSpan, Spans
 from exitkit.process.usage import shown as shown_usage
 from exitkit.text.excerpt import excerpt
@@ -31,13 +31,15 @@ _GIST = 500
 def as_html(context: Context, course: Course) -> str:
     """The page; without a record it has no times but those of the facts."""
     workflow = context.workflow
-    shown = message.build(workflow, because=context.because)
+    shown = account.shown(context)
     return html.page(shown.title, _sections(context, workflow, shown, course))
 
 
 def _sections(context: Context, workflow: Workflow, shown: message.Message, course: Course) -> Iterator[str]:
     yield _head(workflow, shown, course)
     yield section("What failed, and why", "\n".join(_causes(workflow)))
+    if changed := _changed(context):
+        yield changed
     if course.spans:
         yield section("Timeline", f"{timeline.svg(course.spans, course.path)}{_KEY}")
         yield section("The critical path", _path(course))
@@ -130,6 +132,20 @@ def _cause(workflow: Workflow, group: FailureGroup, *, is_open: bool) -> str:
     if not content:  # what opens on nothing disappoints
         return f'<div class="failure">{summary}</div>'
     return html.folded(summary, content, is_open=is_open, kind="failure")
+
+
+def _changed(context: Context) -> str:
+    """All that is another than in the last success."""
+    past = context.compared()
+    if past is None or not past.changes:
+        return ""
+    rows = [
+        (text(change.what), text(change.before), text(change.after), text(change.remark))
+        for change in past.changes[:_MOST_ROWS]
+    ]
+    head = ("What", "Before", "Now", "")
+    title = f"Changed since {past.since or 'the last success'} succeeded"
+    return section(title, table(head, rows, caption="What changed"))
 
 
 def _given(values: Mapping[str, str], caption: str) -> str:

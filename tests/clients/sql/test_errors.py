@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from exitkit.cleanup.sql.errors import DatabaseFault, Needed, read
+from exitkit.clients.sql.errors import DatabaseFault, Needed, read
 from exitkit.errors import ActionError, Retryable
 
 

@@ -41,6 +41,18 @@ def is_telling(own: str) -> bool:
     return is_unmistakable(own) or has_all
 
 
+def bears_folder(prefix: str, own: str) -> bool:
+    """Whether a folder in a prefix of a bucket is the name, or holds the uid, which what follows the last slash may too.
+
+    Without a slash at its end, a prefix is also that of names which only begin like its last part.
+    """
+    folders, _, last = prefix.rpartition("/")
+    parts = folders.split("/")
+    if isinstance(own, Uid):
+        return any(own in part for part in (*parts, last))
+    return own in parts
+
+
 def _is_uid(text: str) -> bool:
     """Not the one of zeros, nor any other of one sign, which stand in for one that nobody has."""
     return _UID.fullmatch(text) is not None and len({*text.lower()} - {"-"}) > 1

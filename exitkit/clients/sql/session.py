@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from exitkit.cleanup.sql import errors
-from exitkit.cleanup.sql.url import DatabaseAddress, Kind
+from exitkit.clients.sql import errors
+from exitkit.clients.sql.url import DatabaseAddress, Kind
 from exitkit.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import unquote
 
-from exitkit.cleanup.engine.reading import read as read_only
-from exitkit.cleanup.sql.dialect import Dialect
-from exitkit.cleanup.sql.errors import DatabaseFault, read
-from exitkit.cleanup.sql.mysql import MySQL
-from exitkit.cleanup.sql.postgres import Postgres
-from exitkit.cleanup.sql.session import Transaction, parsed
-from exitkit.cleanup.sql.sqlite import SQLite
-from exitkit.cleanup.sql.url import DatabaseAddress, Kind
+from exitkit.clients.sql.dialect import Dialect
+from exitkit.clients.sql.errors import DatabaseFault, read
+from exitkit.clients.sql.mysql import MySQL
+from exitkit.clients.sql.postgres import Postgres
+from exitkit.clients.sql.session import Transaction, parsed
+from exitkit.clients.sql.sqlite import SQLite
+from exitkit.clients.sql.url import DatabaseAddress, Kind
 from exitkit.context import Context
 from exitkit.errors import Unknown
 from exitkit.retry import sending
@@ -56,7 +55,7 @@ class Database:
             with self._session(what, readonly=True) as session:
                 return work(session)
 
-        return read_only(lambda: self.context.retry(attempt, safe=True))
+        return self.context.retry(attempt, safe=True)
 
     def write(self, work: Callable[[Transaction], T], what: str, *, safe: bool = True) -> T:
         """What the work comes to, once it is committed.

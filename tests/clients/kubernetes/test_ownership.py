@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from exitkit.cleanup.kubernetes.discovery import Discovery
-from exitkit.cleanup.kubernetes.ownership import Own, own
 from exitkit.clients.kubernetes import Kube, ObjectMetadata, Resource, find
+from exitkit.clients.kubernetes.discovery import Discovery
+from exitkit.clients.kubernetes.ownership import Own, own
 from exitkit.errors import ActionError
 from exitkit.testing import context, failed_workflow
 from exitkit.testing.http import answer

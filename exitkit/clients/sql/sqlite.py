@@ -1,4 +1,4 @@
-"""SQLite, as a cleanup needs to know it: one file, opened only if it is there."""
+"""SQLite, as we need to know it: one file, opened only if it is there."""
 
 import re
 import sqlite3
@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from exitkit.cleanup.sql.dialect import ForeignKey, Rows, Victim
-from exitkit.cleanup.sql.errors import DatabaseFault
-from exitkit.cleanup.sql.names import LIKE_ESCAPE, Glob, Name, shown
-from exitkit.cleanup.sql.session import Transaction
-from exitkit.cleanup.sql.url import DatabaseAddress
+from exitkit.clients.sql.dialect import ForeignKey, Rows, Victim
+from exitkit.clients.sql.errors import DatabaseFault
+from exitkit.clients.sql.names import LIKE_ESCAPE, Glob, Name, shown
+from exitkit.clients.sql.session import Transaction
+from exitkit.clients.sql.url import DatabaseAddress
 
 # What belongs to a virtual table goes with it. https://www.sqlite.org/pragma.html#pragma_table_list
 _TABLES = f"""

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from exitkit.cleanup.engine.ownership import Uid, is_unmistakable
+from exitkit.argo.ownership import Uid, is_unmistakable
 
 LIKE_ESCAPE = "!"
 """Not a backslash, which MySQL reads in a literal as well."""

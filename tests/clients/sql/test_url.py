@@ -2,7 +2,7 @@
 
 import pytest
 
-from exitkit.cleanup.sql.url import is_system, read
+from exitkit.clients.sql.url import is_system, read
 
 
 @pytest.mark.parametrize(

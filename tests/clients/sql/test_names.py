@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exitkit.cleanup.sql.names import LIKE_ESCAPE, Glob, read, shown
+from exitkit.clients.sql.names import LIKE_ESCAPE, Glob, read, shown
 
 # What LIKE, globs, regular expressions and quotes make something of.
 SIGNS = "ab_%*?![]\\\\\"'`.^$+(){}|-: \n"

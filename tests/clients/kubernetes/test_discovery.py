@@ -2,8 +2,8 @@
 
 import pytest
 
-from exitkit.cleanup.kubernetes.discovery import Discovery, check
 from exitkit.clients.kubernetes import Kube, Resource, find
+from exitkit.clients.kubernetes.discovery import Discovery, check
 from exitkit.errors import ActionError, ConfigError
 from exitkit.testing import context
 from exitkit.testing.http import answer_json

@@ -4,7 +4,7 @@ import re
 import sqlite3
 from typing import Any, Literal
 
-from exitkit.cleanup.sql.url import Kind
+from exitkit.clients.sql.url import Kind
 from exitkit.errors import ActionError, Reason, Retryable
 from exitkit.text.redact import printable, redact
 

@@ -4,13 +4,14 @@ https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
 """
 
 import difflib
+import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from exitkit.clients.kubernetes import Kube, Resource
+from exitkit.clients.kubernetes import MOST, Kube, Resource
 from exitkit.errors import ActionError, ConfigError
 from exitkit.retry import Retry
 
@@ -20,6 +21,7 @@ _ACCEPT = ",".join([_AGGREGATED.format("v2"), _AGGREGATED.format("v2beta1"), "ap
 _VERSION = re.compile(r"v[0-9]+((alpha|beta)[0-9]+)?")
 _API_VERSION = re.compile(r"([a-z0-9][a-z0-9.-]{0,252}/)?[a-z0-9][a-z0-9-]{0,62}")  # it becomes part of a path
 _NEEDED = frozenset({"list", "delete"})
+_RULES = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
 
 # Kubernetes' own groups with a dot in them; those without one nobody else can have. A name in .k8s.io alone says
 # nothing, as others get such names too. https://kubernetes.io/docs/reference/kubernetes-api/
@@ -94,6 +96,18 @@ _WELL_KNOWN = {
     "policy": ("poddisruptionbudgets poddisruptionbudget pdb",),
     "autoscaling": ("horizontalpodautoscalers horizontalpodautoscaler hpa",),
 }
+
+
+@dataclass(frozen=True)
+class Listable:
+    """A kind of a namespace that can be listed, as far as the API goes; `deletable` is one that can be deleted too.
+
+    `allowed` says whether the account may list it, and is None where that is not known.
+    """
+
+    resource: Resource
+    deletable: bool
+    allowed: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -183,6 +197,35 @@ class Discovery:
         """
         return list(dict.fromkeys(_usable(kind, self._find(kind)) for kind in kinds))
 
+    def listable(self, namespace: str) -> list[Listable]:
+        """All kinds of a namespace that can be listed, each in the version that is preferred. Raises ActionError."""
+        may = self._may_list(namespace)
+        kinds: dict[tuple[str, str], Listable] = {}
+        for one in (*self._of("", "v1"), *self._everything()):
+            if one.namespaced and "list" in one.verbs:
+                resource = one.resource
+                allowed = None if may is None else may(resource)
+                found = Listable(resource, "delete" in one.verbs, allowed)
+                kinds.setdefault((resource.group, resource.plural), found)
+        return list(kinds.values())
+
+    def _may_list(self, namespace: str) -> Callable[[Resource], bool] | None:
+        """What the account may list by its own rules, which every account may ask for; None where they do not say all.
+
+        https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-rules-review-v1/
+        """
+        body = json.dumps({"kind": "SelfSubjectRulesReview", "apiVersion": "authorization.k8s.io/v1",
+                           "spec": {"namespace": namespace}}).encode()  # fmt: skip
+        what = "asking what the account may list"
+        send = partial(self._kube.send, "POST", _RULES, what=what, body=body, most=MOST)
+        response = self._retry(send, safe=True)
+        found = response.json() if response.status == 201 else None
+        status = found.get("status") if isinstance(found, dict) else None
+        if not isinstance(status, dict) or status.get("incomplete"):
+            return None
+        rules = [rule for rule in status.get("resourceRules") or () if isinstance(rule, dict)]
+        return lambda resource: any(_allows(rule, resource) for rule in rules)
+
     def of_owner(self, api_version: str, kind: str) -> Resource | None:
         """What an ownerReference names, such as Job of batch/v1; None where it is not there or in no namespace."""
         if not _API_VERSION.fullmatch(api_version):
@@ -262,6 +305,14 @@ class Discovery:
             self._read[path] = self._retry(ask, safe=True) or {}
         found: dict[str, Any] = self._read[path]
         return found
+
+
+def _allows(rule: Mapping[str, Any], resource: Resource) -> bool:
+    """Whether a rule lets its account list all objects of a kind."""
+    if rule.get("resourceNames"):
+        return False
+    parts = (("verbs", "list"), ("apiGroups", resource.group), ("resources", resource.plural))
+    return all({"*", wanted} & set(rule.get(part) or ()) for part, wanted in parts)
 
 
 def _is_own(group: str) -> bool:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exitkit.cleanup.sql.database import Database
-from exitkit.cleanup.sql.errors import DatabaseFault
-from exitkit.cleanup.sql.mysql import MySQL
-from exitkit.cleanup.sql.url import read
+from exitkit.clients.sql.database import Database
+from exitkit.clients.sql.errors import DatabaseFault
+from exitkit.clients.sql.mysql import MySQL
+from exitkit.clients.sql.url import read
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
 from exitkit.retry import RetryPolicy
 from exitkit.testing import context
@@ -201,7 +201,7 @@ def test_any_name_is_quoted_so_that_it_is_that_name(name):
         return
     import sqlalchemy as sa
 
-    from exitkit.cleanup.sql.session import Transaction
+    from exitkit.clients.sql.session import Transaction
 
     engine = sa.create_engine("sqlite://")
     with engine.connect() as connection:
@@ -220,7 +220,7 @@ def test_any_name_is_quoted_so_that_it_is_that_name(name):
 def test_importing_the_client_does_not_import_sqlalchemy():
     """It is loaded when a database is asked for."""
     code = (
-        "import exitkit.cleanup.sql.database, sys; assert not {'sqlalchemy', 'psycopg', 'pymysql'} & set(sys.modules)"
+        "import exitkit.clients.sql.database, sys; assert not {'sqlalchemy', 'psycopg', 'pymysql'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

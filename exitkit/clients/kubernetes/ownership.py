@@ -5,9 +5,9 @@ from functools import partial
 from typing import Any
 
 from exitkit.argo.workflow import Workflow
-from exitkit.cleanup.kubernetes.discovery import Discovery
 from exitkit.clients.http import Response
 from exitkit.clients.kubernetes import WORKFLOWS, Kube, ObjectMetadata, Resource, checked
+from exitkit.clients.kubernetes.discovery import Discovery
 from exitkit.retry import Retry
 
 _PODS = Resource("", "v1", "pods", "Pod")

@@ -1,13 +1,12 @@
-"""What the databases have in common for a cleanup: what is found in them, and what each kind must know how to do."""
+"""What the databases have in common: what is found in them, and what each kind must know how to do."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from exitkit.cleanup.sql.names import Glob, Name
-from exitkit.cleanup.sql.predicate import Comparison
-from exitkit.cleanup.sql.session import Transaction
-from exitkit.cleanup.sql.url import DatabaseAddress
+from exitkit.clients.sql.names import Glob, Name
+from exitkit.clients.sql.session import Transaction
+from exitkit.clients.sql.url import DatabaseAddress
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,18 @@ class Victim:
     def path(self) -> str:
         """As `include` and `exclude` see it."""
         return "/".join(self.names)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What each row has in a column: the `text`, or if `like` something that is LIKE it.
+
+    The column is its name, with its table's before it if that is written, each in quotes or not.
+    """
+
+    column: tuple[str, ...]
+    text: str
+    like: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-from exitkit.cleanup.sql.names import Glob, Name
+from exitkit.clients.sql.names import Glob, Name
 
 Kind = Literal["postgresql", "mysql", "sqlite"]
 

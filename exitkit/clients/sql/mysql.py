@@ -1,14 +1,14 @@
-"""MySQL and MariaDB, as a cleanup needs to know them; there a schema is a database, and DROP commits by itself."""
+"""MySQL and MariaDB, as we need to know them; there a schema is a database, and DROP commits by itself."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from exitkit.cleanup.sql.dialect import ForeignKey, Rows, Victim
-from exitkit.cleanup.sql.errors import DatabaseFault
-from exitkit.cleanup.sql.names import LIKE_ESCAPE, Glob, Name, like_of, shown
-from exitkit.cleanup.sql.session import Transaction, parsed
-from exitkit.cleanup.sql.url import DatabaseAddress
+from exitkit.clients.sql.dialect import ForeignKey, Rows, Victim
+from exitkit.clients.sql.errors import DatabaseFault
+from exitkit.clients.sql.names import LIKE_ESCAPE, Glob, Name, like_of, shown
+from exitkit.clients.sql.session import Transaction, parsed
+from exitkit.clients.sql.url import DatabaseAddress
 
 _SCHEMAS = f"""
 SELECT s.schema_name, s.schema_name = DATABASE(), (

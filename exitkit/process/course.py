@@ -12,7 +12,7 @@ from exitkit.process.bill import Bill, Prices, bill
 from exitkit.process.criticalpath import Segment, critical_path
 from exitkit.process.inputs import Inputs
 from exitkit.process.spans import NodeSpan, Spans
-from exitkit.process.usage import shown
+from exitkit.process.usage import display
 from exitkit.process.usage.advice import Advice, patch
 from exitkit.text.safe import line
 
@@ -74,7 +74,7 @@ class Course:
         if self.bill:
             made["bill"] = _bill(self.bill)
         if self.advices:
-            made |= {"usage": shown.as_json(self.advices), "patch": patch(self.advices)}
+            made |= {"usage": display.as_json(self.advices), "patch": patch(self.advices)}
         return made
 
 

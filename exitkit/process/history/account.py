@@ -11,7 +11,7 @@ from exitkit.process.history import words
 from exitkit.process.history.pastrun import PastRun
 from exitkit.process.history.summary import FlakyStep, StepTimes, Summary, SummedBill
 from exitkit.process.money import money
-from exitkit.process.usage import shown
+from exitkit.process.usage import display
 from exitkit.process.usage.advice import patch
 from exitkit.text.safe import line
 from exitkit.text.units import human_duration
@@ -47,7 +47,7 @@ def as_json(series: str, namespace: str, summary: Summary, notes: Sequence[str])
         "flaky": [_flaky(step) for step in summary.flaky[:_MOST_STEPS]],
         "slowest": [_times(times) for times in summary.slowest[:_MOST_STEPS]],
         "bills": [_bill(bill) for bill in summary.bills],
-        "usage": shown.as_json(summary.advices),
+        "usage": display.as_json(summary.advices),
         "patch": patch(summary.advices),
         "runs": [_run(run) for run in summary.runs],
         "notes": list(notes),
@@ -146,7 +146,7 @@ def _parts(series: str, summary: Summary, notes: Sequence[str], scope: str) -> I
     for bill in summary.bills:
         steps = [(code(step), escape(money(cost, bill.currency))) for step, cost in bill.steps[:_MOST_ROWS]]
         yield from _section("The bill", f"{escape(words.bill(bill))}\n\n{markdown.table(('Step', 'Cost'), steps)}")
-    yield from _section("Asked and used", shown.as_markdown(summary.advices))
+    yield from _section("Asked and used", display.as_markdown(summary.advices))
     yield from _section("Runs", _runs(summary.runs))
     yield from _section("Notes", "\n".join(f"- {escape(note)}" for note in (scope, *notes) if note))
 

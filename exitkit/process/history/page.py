@@ -10,7 +10,7 @@ from exitkit.process.history.pastrun import PastRun
 from exitkit.process.history.summary import CommonCause, FlakyStep, StepTimes, Summary
 from exitkit.process.html import link, section, table, text
 from exitkit.process.money import money
-from exitkit.process.usage import shown
+from exitkit.process.usage import display
 from exitkit.text.units import human_duration
 
 MOST_ROWS = 20
@@ -31,7 +31,7 @@ def _sections(series: str, summary: Summary, notes: Sequence[str], scope: str) -
     yield section("Slower lately", _slower(summary.slower))
     yield section("Slowest steps", _slowest(summary.slowest))
     yield section("The bill", "".join(_bills(summary)))
-    yield section("Asked and used", shown.as_html(summary.advices))
+    yield section("Asked and used", display.as_html(summary.advices))
     yield section("All runs", _runs(summary.runs))
     items = "".join(f"<li>{text(note, 500)}</li>" for note in (scope, *notes) if note)
     yield section("Notes", f"<ul>{items}</ul>")

@@ -18,7 +18,7 @@ from exitkit.process.bill import Prices
 from exitkit.process.course import Course
 from exitkit.process.inputs import Inputs, step_name
 from exitkit.process.spans import Spans
-from exitkit.process.usage import StepUsage, shown
+from exitkit.process.usage import StepUsage, display
 from exitkit.text.safe import line
 
 _NAME = 200
@@ -175,7 +175,7 @@ def of_report(report: Mapping[str, Any], argo_url: str = "") -> PastRun | None:
         if cost is not None
         else None,
         url=loose.text(workflow, "url") or ui.workflow_url(argo_url, namespace, name, uid),
-        usage=shown.read(report.get("usage")),
+        usage=display.read(report.get("usage")),
     )  # fmt: skip
 
 

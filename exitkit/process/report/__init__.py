@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from exitkit.action import Action, Result
 from exitkit.argo.record import WorkflowRecord
 from exitkit.context import Context
+from exitkit.message import markup
 from exitkit.process import destination
 from exitkit.process.bill import Prices, chosen
 from exitkit.process.course import Course
@@ -18,6 +19,7 @@ from exitkit.process.spans import Spans
 from exitkit.process.usage.advice import Advice
 from exitkit.process.usage.prometheus import Watched
 from exitkit.settings.fields import ADDRESS
+from exitkit.text.safe import line
 from exitkit.text.units import human_size
 
 Format = Literal["html", "markdown", "json", "svg"]
@@ -52,6 +54,11 @@ class Report(Watched, Action):
         "",
         description="One file or object instead of the folder, in the form that its ending tells: .html, .md, .json or "
         ".svg, which is the timeline alone.",
+    )
+    links: dict[str, str] = Field(
+        {},
+        max_length=20,
+        description="More links for its head, by what they say, such as {All runs: https://reports.example/nightly.html}.",
     )
     prices: str | Prices | None = Field(
         None,
@@ -90,7 +97,7 @@ class Report(Watched, Action):
             forms: dict[str, Format] = {self.path: _SUFFIXES[PurePosixPath(self.path).suffix]}
         else:
             forms = {destination.below(self.folder, _NAMES[form]): form for form in dict.fromkeys(self.formats)}
-        files = {place: _rendered(form, context, course) for place, form in forms.items()}
+        files = {place: self._rendered(form, context, course) for place, form in forms.items()}
         size = sum(map(len, files.values()))
         facts = {"paths": list(files), "failed": len(context.workflow.failures), "bytes": size, **_facts(course)}
         said = f"{' and '.join(files)} ({human_size(size)})"
@@ -99,6 +106,19 @@ class Report(Watched, Action):
         for place, content in files.items():
             destination.write(place, content, context)
         return Result(f"wrote {said}", facts, tuple(notes))
+
+    def _rendered(self, form: Format, context: Context, course: Course) -> bytes:
+        if form == "html":
+            text = page.as_html(context, course, self.links)
+        elif form == "svg":
+            text = timeline.svg(course.spans, course.path, width="800") + "\n"
+        elif form == "markdown":
+            text = account.as_markdown(context, course, self.links)
+        else:
+            links = {line(label, 200): markup.href(url) for label, url in self.links.items()}
+            whole = account.as_json(context) | ({"links": links} if links else {}) | course.as_json()
+            text = json.dumps(whole, ensure_ascii=False, indent=2, allow_nan=False, default=str) + "\n"
+        return text.encode("utf-8", "backslashreplace")
 
 
 def _facts(course: Course) -> dict[str, object]:
@@ -111,16 +131,3 @@ def _facts(course: Course) -> dict[str, object]:
     if course.bill:
         facts |= {"cost": round(course.bill.cost, 6), "currency": course.bill.currency}
     return facts
-
-
-def _rendered(form: Format, context: Context, course: Course) -> bytes:
-    if form == "html":
-        text = page.as_html(context, course)
-    elif form == "svg":
-        text = timeline.svg(course.spans, course.path, width="800") + "\n"
-    elif form == "markdown":
-        text = account.as_markdown(context, course)
-    else:
-        whole = account.as_json(context) | course.as_json()
-        text = json.dumps(whole, ensure_ascii=False, indent=2, allow_nan=False, default=str) + "\n"
-    return text.encode("utf-8", "backslashreplace")

@@ -139,8 +139,11 @@ def of_record(
     )
 
 
-def of_report(report: Mapping[str, Any], argo_url: str = "") -> PastRun | None:
-    """The run that a report.json tells of; None for one that has not ended. What is broken in it is as if it were not there."""
+def of_report(report: Mapping[str, Any], argo_url: str = "", written: float = 0.0) -> PastRun | None:
+    """The run that a report.json tells of; None for one that has not ended. What is broken in it is as if it were not there.
+
+    `written` is when that was, in Unix seconds, for one that tells no time.
+    """
     workflow = loose.mapping(report.get("workflow"))
     status = loose.text(workflow, "status")
     if status not in _ENDED:
@@ -151,13 +154,16 @@ def of_report(report: Mapping[str, Any], argo_url: str = "") -> PastRun | None:
     seconds = _number(report.get("seconds")) if "seconds" in report else _number(workflow.get("duration"))
     if finished is None and started is not None and seconds is not None:
         finished = started + seconds
+    if finished is None:
+        ends = [_moment(failure, "finishedAt") for failure in loose.mappings(report.get("failures"))]
+        finished = max((end for end in ends if end is not None), default=None)
     cause = loose.mapping(report.get("rootCause"))
     bill = loose.mapping(report.get("bill"))
     cost = _number(bill.get("cost"))
     return PastRun(
         name,
         status,
-        finished or 0.0,
+        finished or written,
         "report",
         uid=uid,
         started=started,

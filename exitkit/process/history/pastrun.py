@@ -113,11 +113,13 @@ def of_record(
     finished = record.finished_at.timestamp() if record.finished_at else spans.end
     steps: defaultdict[str, PastStep] = defaultdict(PastStep)
     inputs = Inputs(record, spans)
-    for span in spans:
-        if span.does and not span.hook:
-            name = line(step_name(inputs.step(span)), _NAME)
-            digest = inputs.digest(span)
-            steps[name].add(span.seconds, digest, passed=span.phase == "Succeeded", failed=span.failed)
+    acting = [span for span in spans if span.does and not span.hook]
+    digests = inputs.digests(acting)
+    names: dict[str, str] = {}
+    for span in acting:
+        name = step_name(inputs.step(span))
+        known = names.get(name) or names.setdefault(name, line(name, _NAME))
+        steps[known].add(span.seconds, digests[span.id], passed=span.phase == "Succeeded", failed=span.failed)
     bill, first = course.bill, told.first
     return PastRun(
         line(record.name, _NAME),

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -17,6 +17,7 @@ from exitkit.cleanup.kubernetes.sweeper import KubernetesSweeper
 from exitkit.clients.kubernetes import Kube, discovery, find
 from exitkit.context import Context
 from exitkit.errors import ConfigError
+from exitkit.settings.fields import WORDS
 from exitkit.text.units import Bytes, Seconds
 
 _KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}(/[A-Za-z0-9.-]{1,253}){0,2}")
@@ -49,7 +50,7 @@ class Kubernetes(Cleanup):
           - {apiGroups: [argoproj.io], resources: [workflows], verbs: [get]}
     """
 
-    kinds: list[str] = Field(
+    kinds: Annotated[list[str], WORDS] = Field(
         min_length=1,
         description="What to delete, in this order: pods, pvc, Job, jobs.batch, batch/v1/jobs, "
         "sparkapplications.sparkoperator.k8s.io; the service account needs list and delete on each.",

@@ -18,7 +18,7 @@ from exitkit.process import destination
 from exitkit.process.leftovers import cluster, folders, schemas
 from exitkit.process.leftovers.bearing import Owners
 from exitkit.process.leftovers.inventory import Inventory
-from exitkit.settings.fields import ADDRESS
+from exitkit.settings.fields import ADDRESS, WORDS
 from exitkit.text.redact import printable
 
 # What a Role is made for where no kinds are named: what workflows make, without Secrets, whose list shows what is in them.
@@ -45,7 +45,7 @@ class Leftovers(Action):
     reads_lines: ClassVar[bool] = False
 
     kubernetes: bool = Field(True, description="Look into the workflow's namespace.")
-    kinds: list[str] = Field(
+    kinds: Annotated[list[str], WORDS] = Field(
         [], description="Only these kinds, such as pvc, jobs.batch; by default all that the account may list."
     )
     buckets: list[str] = Field(

@@ -22,6 +22,10 @@ HOLDERS: Final = frozenset({"Steps", "DAG", "Retry", *GROUPS})
 """Types of nodes that do nothing themselves."""
 
 
+_KEEPERS: Final = frozenset({"TaskGroup", "Retry", "Pod"})
+"""Types of nodes some of whose children are shown below them, whatever template these are part of."""
+
+
 @dataclass(eq=False, slots=True)  # nobody changes one; frozen, it would take three times as long to make
 class NodeSpan:
     """A node and its time. `start` and `end` are Unix seconds, `end` that of the whole where it has not ended.
@@ -118,9 +122,7 @@ class Spans(Sequence[NodeSpan]):
         return made
 
     def _ordered(self) -> Iterator[NodeSpan]:
-        held: dict[str, list[NodeSpan]] = defaultdict(list)
-        for span in self.nodes.values():
-            held[self._holder(span)].append(span)
+        held = self._held()
         seen: set[str] = set()
         # A stack and no recursion: templates nest as deep as Argo lets them, and a broken record has circles.
         waiting = [(span, 0, "") for span in _latest_first(held[""])]
@@ -138,18 +140,26 @@ class Spans(Sequence[NodeSpan]):
             if inner:
                 waiting += [(one, depth + 1, span.id) for one in inner]
 
-    def _holder(self, span: NodeSpan) -> str:
-        """The id of the span that it is shown below, "" for none."""
-        for parent in self.parents.get(span.id, ()):
-            holder = self.nodes[parent].type
-            # A try hangs on its Retry node, an item of a loop on its TaskGroup.
-            if (
-                holder == "TaskGroup"
-                or (holder == "Retry" and _is_try(span))
-                or (holder == "Pod" and span.type == "Container")
-            ):
-                return parent
-        return span.boundary if span.boundary in self.nodes and span.boundary != span.id else ""
+    def _held(self) -> dict[str, list[NodeSpan]]:
+        """By the id of what each is shown below, "" for nothing."""
+        nodes, holders = self.nodes, dict[str, str]()
+        for span in nodes.values():
+            if span.type not in _KEEPERS:
+                continue
+            for child in span.children:
+                one = nodes.get(child)
+                # A try hangs on its Retry node, an item of a loop on its TaskGroup.
+                if one is not None and (
+                    span.type == "TaskGroup"
+                    or (span.type == "Retry" and _is_try(one))
+                    or (span.type == "Pod" and one.type == "Container")
+                ):
+                    holders.setdefault(child, span.id)
+        held: dict[str, list[NodeSpan]] = defaultdict(list)
+        for key, span in nodes.items():
+            boundary = span.boundary if span.boundary in nodes and span.boundary != key else ""
+            held[holders.get(key, boundary)].append(span)
+        return held
 
     def _place(self, span: NodeSpan, depth: int, parent: str) -> None:
         """What is known of it when the others are."""

@@ -126,10 +126,7 @@ def _item(step: str, spans: Iterable[NodeSpan], prices: Prices, missing: set[str
             each = amount * rate[0]
             hours[resource] += each
             own += each * rate[1]
-        pods, cost, seconds = pods + 1, cost + own, seconds + span.seconds
-        retries += own if _was_in_vain(span) else 0.0
+        pods, cost, seconds = pods + 1, cost + own, seconds + (span.end - span.start)
+        if span.retried and span.failed:  # in vain
+            retries += own
     return Item(step, pods, cost, retries, seconds, dict(hours))
-
-
-def _was_in_vain(span: NodeSpan) -> bool:
-    return span.failed and span.retried

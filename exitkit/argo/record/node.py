@@ -35,6 +35,11 @@ class Node:
 
     __slots__ = ("id", "name", "phase", "raw", "type")
 
+    id: str
+    name: str
+    type: str
+    phase: str
+
     def __init__(self, raw: Mapping[str, Any]) -> None:
         self.raw = raw
         try:

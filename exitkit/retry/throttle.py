@@ -173,10 +173,10 @@ class Throttle:
             if self._began is None:
                 self._began = now
             rate = self._rate(now)
-            if rate is not None:
-                space = size / rate
-            else:  # where nothing was ever taken, one at a time
-                space = self._space if self._refusal is None else self._hold
+            unknown = (
+                self._space if self._refusal is None else self._hold
+            )  # where nothing was ever taken, one at a time
+            space = size / rate if rate is not None else unknown
             self._free = max(self._free, now - _LATE * space) + space
             self._requests += 1
             self._sent[self._requests] = now, size

@@ -104,8 +104,8 @@ def main():
     parser.add_argument("--lines", type=int, default=1_000_000, help="of the log that is shipped")
     wanted = parser.parse_args()
     print(f"{versions('argo-exitkit')}\n")
-    print("| limit | amount | ideal s | wall s | wall, ideal = 1 | refused | peak MiB | |")
-    print("|---|---:|---:|---:|---:|---:|---:|---|")
+    print("| limit | amount | ideal s | wall s | wall, ideal = 1 | cpu s | refused | peak MiB | |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---|")
     with tempfile.TemporaryDirectory() as folder:
         log, config = Path(folder) / "main.log", Path(folder) / "kubeconfig"
         needs_log = wanted.cases is None or not SHIPPING.isdisjoint(wanted.cases)
@@ -135,7 +135,7 @@ def main():
             wall, refused = one.wall / ideal, counts["refused"] / requests
             verdict = "met" if wall <= WALL and refused <= REFUSED else "missed"
             print(
-                f"| {case.title} | {amount:,} | {ideal:.1f} | {one.wall:.1f} | {wall:.2f} | {refused:.1%} "
+                f"| {case.title} | {amount:,} | {ideal:.1f} | {one.wall:.1f} | {wall:.2f} | {one.cpu:.1f} | {refused:.1%} "
                 f"| {one.peak / 2**20:.0f} | {verdict} |",
                 flush=True,
             )

@@ -37,6 +37,14 @@ WHERE k.referenced_table_schema = :schema AND k.referenced_table_name = :name
 ORDER BY 1, 2, 3, k.ordinal_position
 """
 
+# Tables whose reference to one is seen, and not what becomes of their rows: that takes a right on all of their schema.
+_UNRULED = """
+SELECT k.table_schema, k.table_name FROM information_schema.key_column_usage k
+LEFT JOIN information_schema.referential_constraints r
+    ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name
+WHERE k.referenced_table_schema = :schema AND k.referenced_table_name = :name AND r.constraint_name IS NULL
+ORDER BY 1, 2 LIMIT 1
+"""
 # Rights that each make the foreign keys of all tables visible, if they are held on *.*; SELECT does not.
 _SEES_ALL = """
 SELECT count(*) FROM information_schema.user_privileges WHERE grantee = :user
@@ -173,16 +181,22 @@ class MySQL:
             keys = self.foreign_keys(session, table)
             seen = {name for key in keys for name in (_in_files(key.table), "/".join(key.table))}
             known = self._known_to_innodb(session, table)
+            hidden = (
+                sorted(known - seen)
+                if known is not None
+                else ["/".join(map(str, row)) for row in session.rows(_UNRULED, schema=table[0], name=table[1])]
+            )
+            if hidden:
+                schema, _, name = hidden[0].partition("/")
+                raise DatabaseFault(
+                    "wrong",
+                    f"rows of {shown(schema, name)} may go along with those of {shown(*table)} by ON DELETE CASCADE, which "
+                    f"{user} may not see, so that they cannot be counted: grant it ALL on {schema}.*, or delete them first",
+                )
             if known is None:
                 return (
                     f"{user} sees no foreign keys of tables on which it has no right, and rows that go along by them are "
                     "not counted: grant it PROCESS to have such refused"
-                )
-            if hidden := sorted(known - seen):
-                raise DatabaseFault(
-                    "wrong",
-                    f"rows of {shown(*hidden[0].split('/', 1))} go along with those of {shown(*table)} by ON DELETE CASCADE, "
-                    f"and {user} may not see them, so that they cannot be counted: grant it SELECT and REFERENCES there, or delete them first",
                 )
         return ""
 

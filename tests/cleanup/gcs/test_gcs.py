@@ -718,11 +718,13 @@ def test_a_folder_whose_answer_was_lost_is_deleted(storage):
     storage.add_folder(f"{HOME}a/")
     with gcs(storage, managed_folders=True).open(step := context()) as sweeper:
         (batch,) = sweeper.find(step)
-        before = sweeper.bucket.delete_folder
-        answers = iter([lambda folder: before(folder) and _lost()])
-        sweeper.bucket.delete_folder = lambda folder: next(answers, before)(folder)
+        delete, tries = sweeper.bucket.delete_folder, []
+
+        def lost(folder):
+            tries.append(delete(folder))
+            if len(tries) == 1:
+                raise Retryable("reset", reason="network", doubt=True)
+            return tries[-1]
+
+        sweeper.bucket.delete_folder = lost
         assert sweeper.delete(batch, step, 1).gone == []
-
-
-def _lost():
-    raise Retryable("reset", reason="network", doubt=True)

@@ -79,8 +79,8 @@ def cases(log, size, lines):
             "Elasticsearch, 5,000 records a second, single ones", "elasticsearch", own, lines, 5e3, 1e4, "--items"
         ),
         "datadog": intake(
-            "Datadog, 25 requests in 5 s", "datadog", [*own, *key], lines, 25, 0, "--period", "5"
-        )._replace(period=5),
+            "Datadog, 25 requests in 10 s", "datadog", [*own, *key], lines, 25, 0, "--period", "10"
+        )._replace(period=10),
         "cloudwatch": intake("CloudWatch, 5 requests a second", "cloudwatch", group, 0, 5, 5),
         "kubernetes": kubernetes(2000, 100),
     }
@@ -101,7 +101,7 @@ def running(words, counts):
 def main():
     parser = argparse.ArgumentParser(description="Measure exitkit against servers with limits.")
     parser.add_argument("--cases", nargs="+", default=None)
-    parser.add_argument("--lines", type=int, default=1_000_000, help="of the log that is shipped")
+    parser.add_argument("--lines", type=int, default=100_000, help="of the log that is shipped, some 260 bytes each")
     wanted = parser.parse_args()
     print(f"{versions('argo-exitkit')}\n")
     print("| limit | amount | ideal s | wall s | wall, ideal = 1 | cpu s | refused | peak MiB | |")

@@ -26,8 +26,8 @@ _LESS = 0.9  # what of a rate that was too much is left of it where little has b
 # After a word the rate begins so much below what was measured, is back there after a turn of so many seconds and
 # requests, lingers, and goes on faster and faster, up to so many turns, to find out whether more is taken by now.
 _DIP, _TURN, _TURN_REQUESTS, _TURNS = 0.05, 10.0, 15, 4
-_LATE = 0.5  # what of the time between two requests is made good where a thread wakes too late
-_AHEAD = 1.2  # before any such word, how much faster than what comes back new requests go
+_LATE = 0.5  # what of the time between two requests is made good where a thread wakes too late; without a rate, all
+_AHEAD = 1.3  # before any such word, how much faster than what comes back new requests go
 _KEPT = 256  # requests under way of which it is known when they left; those that nobody waits for are forgotten
 
 
@@ -177,7 +177,8 @@ class Throttle:
                 self._space if self._refusal is None else self._hold
             )  # where nothing was ever taken, one at a time
             space = size / rate if rate is not None else unknown
-            self._free = max(self._free, now - _LATE * space) + space
+            late = space * (_LATE if rate is not None else 1)
+            self._free = max(self._free, now - late) + space
             self._requests += 1
             self._sent[self._requests] = now, size
             if len(self._sent) > _KEPT:

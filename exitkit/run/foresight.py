@@ -43,7 +43,7 @@ def foresee(plan: Plan, context: Context) -> None:
 
 
 def _published(workflow: Workflow) -> tuple[str, ...]:
-    moment = write_moment(workflow.creation_timestamp) if workflow.creation_timestamp else ""
+    moment = write_moment(workflow.creation_timestamp) or ""
     own = (workflow.name, workflow.namespace, workflow.uid, workflow.status, moment, workflow.step)
     return (*own, workflow.cron, workflow.workflow_template, workflow.main_entrypoint)
 

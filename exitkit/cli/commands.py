@@ -269,7 +269,7 @@ def manifest(session: CommandSession) -> Command:
         typed = flags.read(manifests.ManifestOptions, given["manifest"])
         options = settings.load(manifests.ManifestOptions, typed, {}, "")
         named = arguments or session.environ.get("EXITKIT_PLAN")
-        plan, text = find.read_plan(arguments, session.environ, care="elsewhere") if named else (None, "")
+        plan, text = find.read_plan(arguments, session.environ, care="published") if named else (None, "")
         from exitkit.cli import about
 
         about.say(manifests.manifests(options, plan, text).rstrip("\n"))

@@ -15,6 +15,7 @@ from exitkit.retry.clock import Deadline
 if TYPE_CHECKING:
     from exitkit.argo.record import WorkflowRecord
     from exitkit.history import History
+    from exitkit.history.comparison import RunComparison
     from exitkit.store.bounded import BoundedStore
 
 __all__ = ["Context", "Entry", "StepOutcome"]
@@ -68,6 +69,17 @@ class Context:
         failures = context.workflow.failures
         told = failures.with_lines(self.logs.lines(failures, self.deadline))
         return context if told is failures else replace(context, workflow=replace(context.workflow, failures=told))
+
+    def compared(self) -> "RunComparison | None":
+        """How the run did beside earlier ones of its series; None where no store is set. Waits half a second at most."""
+        if self.history is None:
+            return None
+        return self.history.compared(self.workflow, self.joined_record, self.deadline)
+
+    @property
+    def joined_record(self) -> "WorkflowRecord | None":
+        """The record that the workflow is told by; None where it is not, and nobody waits for it."""
+        return self.record() if self.workflow.told is not None else None
 
     @property
     def delivery(self) -> str:

@@ -16,8 +16,10 @@ without a secret. Anything else that leaves an action is a bug of that action.
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
-Reason = Literal["auth", "client", "server", "rate", "network", "timeout", "other"]
-"""Why an action failed, in few words, so that it can be counted and routed on."""
+Reason = Literal["auth", "client", "server", "rate", "network", "timeout", "data", "other"]
+"""Why an action failed, in few words, so that it can be counted and routed on.
+
+`data`: the plan is right, and what the workflow's own data left of it cannot be done; nothing was tried."""
 
 
 class ExitkitError(Exception):

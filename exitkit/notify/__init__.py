@@ -31,6 +31,7 @@ class Notify(Action):
 
     lenient: ClassVar[bool] = True  # a message with a gap in it is better than none
     notifies: ClassVar[bool] = True
+    compares: ClassVar[bool] = True
     sends_again: ClassVar[bool] = True
     """Whether news of a failure goes out again that an earlier run may have sent, where nobody can tell: better twice
     than never. What rather does something than tells somebody is held."""
@@ -69,6 +70,7 @@ class Notify(Action):
         return None
 
     def run(self, context: Context) -> Result:
+        past = context.compared()
         message = build(
             context.workflow,
             title=self.title,
@@ -76,6 +78,8 @@ class Notify(Action):
             facts=self.facts,
             link=self.link,
             because=context.because,
+            usual=past.usual if past else "",
+            changed=past.changed if past else "",
         )
         if context.dry_run:
             payload = self.render(message, "rich", context)

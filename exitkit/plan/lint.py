@@ -20,9 +20,8 @@ def lint(plan: Plan, environ: Mapping[str, str]) -> list[Problem]:
     """All that would be wrong, beyond what `check` finds."""
     found: list[Problem] = []
     for path, step, before in _with_earlier(plan):
-        ids = [one.id for one in plan.each()]
+        around = misread.Around(step.id, _ids(plan), before)
         for inner, text, expression in _templates(step):
-            around = misread.Around(step.id, ids, before)
             found += [
                 Problem((*path, *inner), words)
                 for words in dict.fromkeys(misread.misread(text, around, expression=expression))
@@ -32,6 +31,19 @@ def lint(plan: Plan, environ: Mapping[str, str]) -> list[Problem]:
         if registry.is_known(step.uses):
             found += [Problem((*path, "with", *one.path), one.text) for one in _wrong(step, environ)]
     return found
+
+
+def never(plan: Plan, step: Step, environ: Mapping[str, str]) -> Iterator[str]:
+    """What keeps the step from being done whatever the workflow is, for one that could not be made ready."""
+    around = next(misread.Around(step.id, _ids(plan), before) for _, one, before in _with_earlier(plan) if one is step)
+    for _, text, expression in _templates(step):
+        yield from misread.misread(text, around, expression=expression, missing=False)
+    yield from _condition(step)
+    yield from guarded.refusals(step, registry.find(step.uses), environ)
+
+
+def _ids(plan: Plan) -> list[str]:
+    return [one.id for one in plan.each()]
 
 
 def _condition(step: Step) -> Iterator[str]:

@@ -30,6 +30,19 @@ HISTORY: Mapping[str, Any] = MappingProxyType(
         "usual_duration": 1260.0,
         "changed": False,
         "known": 7,
+        "failed": 3,
+        "usual": "3rd failure in a row; took 35m, usually 21m",
+        "changes": [
+            {
+                "kind": "parameter",
+                "name": "model",
+                "before": "ranker",
+                "after": "ranker-2",
+                "change": "changed",
+                "usual": False,
+            }
+        ],
+        "changed_since": "parameter model ranker → ranker-2, since train-b2k9x succeeded",
     }
 )
 """How earlier runs ended, of a series that has some."""
@@ -69,8 +82,8 @@ def facts(sample: str) -> dict[str, Any]:
     return {**known, "outputs": {"parameters": Open()}}
 
 
-def misread(text: str, around: Around, *, expression: bool) -> Iterator[str]:
-    """What is wrong with it, in words that say what to write instead."""
+def misread(text: str, around: Around, *, expression: bool, missing: bool = True) -> Iterator[str]:
+    """What is wrong with it, in words that say what to write instead; without `missing` what no workflow would cure."""
     try:
         readings, dashed = template.readings(text, expression=expression)
     except ConfigError:
@@ -82,7 +95,8 @@ def misread(text: str, around: Around, *, expression: bool) -> Iterator[str]:
         if reading.path[0] == "steps":
             yield from _of_step(reading, around)
         else:
-            yield from _of_workflow(reading, dict(HISTORY) if reading.path[0] == "history" else known)
+            facts_read = dict(HISTORY) if reading.path[0] == "history" else known
+            yield from _of_workflow(reading, facts_read, missing=missing)
 
 
 def _of_step(reading: Reading, around: Around) -> Iterator[str]:
@@ -111,12 +125,13 @@ def _of_step(reading: Reading, around: Around) -> Iterator[str]:
         yield from _never(reading.words, "outcome", _OUTCOMES)
 
 
-def _of_workflow(reading: Reading, known: dict[str, Any]) -> Iterator[str]:
+def _of_workflow(reading: Reading, known: dict[str, Any], *, missing: bool) -> Iterator[str]:
     path = reading.path
     value: Any = known
     for depth, key in enumerate(path[1:], 1):
         if isinstance(value, Open):
-            if path[1] in _MAY_BE_MISSING and not reading.guarded and depth == 2 and not _is_method(value, key):
+            provided = reading.guarded or not missing
+            if path[1] in _MAY_BE_MISSING and not provided and depth == 2 and not _is_method(value, key):
                 where = template.dotted(path)
                 yield f"{where} may be missing; say what stands there then: {where} | default('…')"
             return

@@ -10,6 +10,7 @@ from exitkit.argo.record import WorkflowRecord
 from exitkit.argo.timestamp import write_moment
 from exitkit.process.bill import Bill, Prices, bill
 from exitkit.process.criticalpath import Segment, critical_path
+from exitkit.process.inputs import Inputs
 from exitkit.process.spans import NodeSpan, Spans
 from exitkit.text.safe import line
 
@@ -45,6 +46,10 @@ class Course:
             sorted((span for span in self.spans if span.does and not span.hook), key=lambda span: -span.seconds)
         )
 
+    @cached_property
+    def inputs(self) -> Inputs | None:
+        return Inputs(self.record, self.spans) if self.record else None
+
     def as_json(self) -> dict[str, object]:
         """`timeline` in Unix-independent times (RFC 3339), at most 2,000 spans; `criticalPath`; `bill`. {} if empty."""
         if not self.spans:
@@ -53,7 +58,7 @@ class Course:
             "startedAt": _moment(self.spans.start),
             "finishedAt": _moment(self.spans.end),
             "seconds": self.spans.seconds,
-            "timeline": [_span(span) for span in self.spans[:_MOST_SPANS]],
+            "timeline": [_span(span, self.inputs) for span in self.spans[:_MOST_SPANS]],
             "timelineTotal": len(self.spans),
             "criticalPath": [_segment(segment) for segment in self.path],
         }
@@ -66,7 +71,7 @@ def _moment(seconds: float) -> str | None:
     return write_moment(datetime.fromtimestamp(seconds, UTC))
 
 
-def _span(span: NodeSpan) -> dict[str, Any]:
+def _span(span: NodeSpan, inputs: Inputs | None) -> dict[str, Any]:
     node = span.node
     facts = {
         "id": node.id,
@@ -82,6 +87,7 @@ def _span(span: NodeSpan) -> dict[str, Any]:
         "exitCode": node.exit_code,
         "host": line(node.host, _NAME),
         "hook": span.hook,
+        "inputs": inputs.digest(span) if inputs and span.does and not span.hook else "",
         "recovered": span.recovered,
         "memoised": node.memoised,
     }

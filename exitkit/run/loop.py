@@ -3,7 +3,7 @@
 import logging
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from exitkit.retry import GRACE, Retry
 from exitkit.retry.clock import Deadline
 from exitkit.run import reserve, settled
 from exitkit.run.binding import bind, check_extras, check_terms, informed, is_due, without_history
+from exitkit.run.blame import blamed
 from exitkit.run.foresight import foresee
 from exitkit.run.report import FailOn, Report, entry_json, identity
 from exitkit.run.spare import with_notes
@@ -71,14 +72,29 @@ def dispatch(  # noqa: PLR0913 - what a run needs
     clock.spawn(lambda: run.run(ready.set), "exitkit-run")
     # Two graces: a loop reports its own end, then the step that it is in, then this.
     finished = deadline.wait(ready, lambda: run.over, 2 * GRACE)
+    entries = settle(plan.each(), dict(run.entries), frozenset(run.begun), run.why or TIME)
     return Report(
         workflow=known,
-        entries=settle(plan.each(), dict(run.entries), frozenset(run.begun), run.why or TIME),
+        entries=entries,
         started=started,
         seconds=clock.monotonic() - began,
-        notes=(*notes, *_unread(context)),
+        notes=(*notes, *_unread(context), *_uncounted(entries, fail_on)),
         cut=not finished or run.cut,
         fail_on=fail_on,
+    )
+
+
+def _uncounted(entries: Iterable[Entry], fail_on: FailOn) -> tuple[str, ...]:
+    """That a required step was not done, and why the exit code says nothing of it."""
+    names = [
+        one.step
+        for one in entries
+        if one.required and one.reason == "data" and one.outcome == "failed" and not one.covered_by
+    ]
+    if fail_on != "required" or not names:
+        return ()
+    return (
+        f"required and not done, for the workflow's own data, which --fail-on required does not count: {', '.join(names)}",
     )
 
 
@@ -217,7 +233,8 @@ class _Run:
         deadline = self.patience.within(self._limit(turn))
         context = self._context(turn, deadline)
         try:
-            check_terms(step, context)
+            with blamed(self.plan, step, context, self.environ):
+                check_terms(step, context)
             result = Retry(step.retry, deadline).whole(partial(self._done, step, context))
         except Skip as skip:
             return _entry(step, "skipped", settled.summary(skip) or "nothing to do")
@@ -237,7 +254,8 @@ class _Run:
     def _done(self, step: Step, context: Context) -> Result | None:
         """The step's action, made now and run, within the time of the step: its rules and facts may hang as well."""
         context = informed(step, context)
-        action, left_out = bind(step, context, self.environ)
+        with blamed(self.plan, step, context, self.environ):
+            action, left_out = bind(step, context, self.environ)
         try:
             result = settled.result(action.run(with_notes(context, left_out)))
         except ActionError as error:

@@ -52,7 +52,7 @@ class BrokenStore(Store):
     def get(self, name):
         raise self.error
 
-    put_if_absent = put_if_unchanged = delete = list = lambda self, *_: self.get("")
+    put_if_absent = put_if_unchanged = delete = list = written = lambda self, *_: self.get("")
 
 
 @pytest.fixture
@@ -347,12 +347,12 @@ def test_a_delivery_takes_two_writes_and_nothing_more(context):
         where = "counted"
 
         def __getattribute__(self, name):
-            if name in ("get", "put_if_absent", "put_if_unchanged", "delete", "list"):
+            if name in ("get", "put_if_absent", "put_if_unchanged", "delete", "list", "written"):
                 asked.append(name)
                 return getattr(context.state.store, name)
             return super().__getattribute__(name)
 
-        get = put_if_absent = put_if_unchanged = delete = list = None
+        get = put_if_absent = put_if_unchanged = delete = list = written = None
 
     deliver(replace(context, state=BoundedStore(Counted())), Channel(None).send)
     assert asked == ["put_if_absent", "put_if_unchanged"]

@@ -84,7 +84,7 @@ def test_without_any_channel_the_step_fails_and_the_plan_is_not_wrong(channel):
     with ScriptedHTTP() as server:
         report = run("notify.slack", slack(server, channel=channel))
     (entry,) = report.entries
-    assert (entry.outcome, entry.reason, report.exit_code) == ("failed", "client", 1)
+    assert (entry.outcome, entry.reason, report.exit_code) == ("failed", "data", 1)
     assert "token needs a channel" in entry.summary
 
 

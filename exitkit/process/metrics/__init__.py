@@ -103,7 +103,7 @@ class Metrics(Endpoint, Action):
             try:
                 made.append(Family(name, "Given by the plan.", (({}, float(value)),)))
             except ValueError:
-                raise ActionError(f"gauges.{name}: {line(str(value), 100)!r} is no number", reason="client") from None
+                raise ActionError(f"gauges.{name}: {line(str(value), 100)!r} is no number", reason="data") from None
         return made
 
     def _send(self, gauges: list[Family], labels: dict[str, str], ended: float, context: Context) -> None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -34,6 +34,8 @@ class Report(Action):
     the slowest steps, artifacts, and with `prices` the bill. The page needs no script and no other address. Templates of
     later steps read `steps.<id>.paths`, `seconds`, `criticalPath` and `cost`.
     """
+
+    compares: ClassVar[bool] = True
 
     folder: Annotated[destination.Place, ADDRESS] = Field(
         "/tmp/exitkit",  # noqa: S108 - the pod's own folder; files in it are replaced, never followed

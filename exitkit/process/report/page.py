@@ -8,11 +8,13 @@ from exitkit.argo.failures import Failure, FailureGroup
 from exitkit.argo.workflow import Workflow
 from exitkit.context import Context, Entry
 from exitkit.message.severity import severity
+from exitkit.process import html
 from exitkit.process.bill import Bill
 from exitkit.process.course import Course
 from exitkit.process.criticalpath import AT_THE_END, WAITS, Segment
-from exitkit.process.report import html, timeline
-from exitkit.process.report.html import block, link, section, table, text
+from exitkit.process.html import block, link, section, table, text
+from exitkit.process.money import money
+from exitkit.process.report import account, timeline
 from exitkit.process.spans import NodeSpan, Spans
 from exitkit.text.excerpt import excerpt
 from exitkit.text.safe import line, safe_values
@@ -28,13 +30,15 @@ _GIST = 500
 def as_html(context: Context, course: Course) -> str:
     """The page; without a record it has no times but those of the facts."""
     workflow = context.workflow
-    shown = message.build(workflow, because=context.because)
+    shown = account.shown(context)
     return html.page(shown.title, _sections(context, workflow, shown, course))
 
 
 def _sections(context: Context, workflow: Workflow, shown: message.Message, course: Course) -> Iterator[str]:
     yield _head(workflow, shown, course)
     yield section("What failed, and why", "\n".join(_causes(workflow)))
+    if changed := _changed(context):
+        yield changed
     if course.spans:
         yield section("Timeline", f"{timeline.svg(course.spans, course.path)}{_KEY}")
         yield section("The critical path", _path(course))
@@ -84,7 +88,7 @@ def _head(workflow: Workflow, shown: message.Message, course: Course) -> str:
         if len(did) > 1:
             facts.append(("At once", text(f"at most {_parallel(did):,} of {len(did):,} that ran, each try by itself")))
         if course.bill:
-            facts.append(("Cost", text(_money(course.bill.cost, course.bill.currency))))
+            facts.append(("Cost", text(money(course.bill.cost, course.bill.currency))))
     if workflow.url:
         facts.append(("Argo", link("Open in Argo", workflow.url)))
     return f"<header>{html.badge(workflow.status)}<h1>{text(shown.title, 300)}</h1>{lead}{html.pairs(facts)}</header>"
@@ -126,6 +130,20 @@ def _cause(workflow: Workflow, group: FailureGroup, *, is_open: bool) -> str:
     if not content:  # what opens on nothing disappoints
         return f'<div class="failure">{summary}</div>'
     return html.folded(summary, content, is_open=is_open, kind="failure")
+
+
+def _changed(context: Context) -> str:
+    """All that is another than in the last success."""
+    past = context.compared()
+    if past is None or not past.changes:
+        return ""
+    rows = [
+        (text(change.what), text(change.before), text(change.after), text(change.remark))
+        for change in past.changes[:_MOST_ROWS]
+    ]
+    head = ("What", "Before", "Now", "")
+    title = f"Changed since {past.since or 'the last success'} succeeded"
+    return section(title, table(head, rows, caption="What changed"))
 
 
 def _given(values: Mapping[str, str], caption: str) -> str:
@@ -192,13 +210,13 @@ def _bill(bill: Bill) -> str:
             f"{item.pods:,}",
             text(human_duration(item.seconds)),
             *(f"{item.hours.get(resource, 0):.3f}" for resource in ("cpu", "memory")),
-            text(_money(item.cost, bill.currency)),
-            text(_money(item.retries, bill.currency)) if item.retries else "",
+            text(money(item.cost, bill.currency)),
+            text(money(item.retries, bill.currency)) if item.retries else "",
         )
         for item in bill.items[:_MOST_ROWS]
     ]
-    told = f"<p>{text(_money(bill.cost, bill.currency))} for what was requested"
-    told += f", of which {text(_money(bill.retries, bill.currency))} for tries that failed" if bill.retries else ""
+    told = f"<p>{text(money(bill.cost, bill.currency))} for what was requested"
+    told += f", of which {text(money(bill.retries, bill.currency))} for tries that failed" if bill.retries else ""
     told += f"; prices of {text(bill.date)}" if bill.date else ""
     told += f"; no price is known for {text(', '.join(bill.missing))}" if bill.missing else ""
     head = ("Step", "Pods", "Ran", "CPU hours", "GiB hours", "Cost", "Of it retries")
@@ -285,11 +303,6 @@ def _parallel(spans: Sequence[NodeSpan]) -> int:
         now += change
         most = max(most, now)
     return most
-
-
-def _money(amount: float, currency: str) -> str:
-    digits = 2 if amount >= 0.995 or amount == 0 else 4
-    return f"{amount:,.{digits}f} {currency}"
 
 
 def _moment(seconds: float) -> str:

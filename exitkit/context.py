@@ -27,13 +27,15 @@ class Context:
 
     `step` is the id of the running step, `because` why it runs if it is a fallback, `entries` what the
     steps before it came to. `state` keeps receipts from one run to the next, and `history` is how earlier runs of
-    the same series ended.
+    the same series ended. `began` is when the workflow began anew, where only that tells its second failed end from its
+    first, and the first has been told.
     """
 
     workflow: Workflow
     retry: Retry = field(default_factory=Retry)
     step: str = ""
     because: str = ""
+    began: str = ""
     dry_run: bool = False
     entries: tuple[Entry, ...] = ()
     state: "BoundedStore | None" = None
@@ -82,6 +84,16 @@ class Context:
         return self.record() if self.workflow.told is not None else None
 
     @property
+    def beginning(self) -> str:
+        """When the workflow began by its record, which `argo retry` changes; "" where the failures' times tell its ends apart.
+
+        So that two failed ends are not taken for one; but no id is made of it, as a second run may not read the record.
+        """
+        told, started = self.workflow.as_told, self.workflow.started_at
+        is_told = any(one.finished_at for one in told.failures) and not told.failures.truncated
+        return "" if told.succeeded or is_told or started is None else started.isoformat()
+
+    @property
     def delivery(self) -> str:
         """The id of what this step delivers: the same in every run for the same end of the same workflow.
 
@@ -92,7 +104,8 @@ class Context:
         created = workflow.creation_timestamp.isoformat() if workflow.creation_timestamp else ""
         finished = max((one.finished_at.isoformat() for one in workflow.failures if one.finished_at), default="")
         identity = workflow.uid or f"{workflow.namespace}/{workflow.name}"
-        parts = ("exitkit1", identity, created, workflow.scope, self.step, workflow.status, finished)
+        parts: tuple[str, ...] = ("exitkit1", identity, created, workflow.scope, self.step, workflow.status, finished)
+        parts += (self.began,) if self.began else ()
         digest = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).digest()
         return base64.b32encode(digest).decode()[:26].lower()
 

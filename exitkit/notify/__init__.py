@@ -9,7 +9,7 @@ from pydantic import Field
 
 from exitkit.action import Action, Result
 from exitkit.context import Context
-from exitkit.errors import ActionError
+from exitkit.errors import ActionError, AnotherEnd
 from exitkit.message import LEVELS, Level, Message, build
 from exitkit.notify.delivery import PartialDelivery, deliver
 
@@ -84,6 +84,12 @@ class Notify(Action):
         if context.dry_run:
             payload = self.render(message, "rich", context)
             return Result(f"would notify {self.target()}", {"payload": payload})
+        try:
+            return self._deliver(message, context)
+        except AnotherEnd:
+            return self._deliver(message, replace(context, began=context.beginning))
+
+    def _deliver(self, message: Message, context: Context) -> Result:
         sender = self.open(context)
         ladder = _Ladder(self, sender, message, context)
         return deliver(

@@ -428,7 +428,7 @@ def test_a_full_disk_does_not_stop_what_makes_room(monkeypatch, tmp_path):
 
 def test_progress_is_told_to_argo(tmp_path):
     """As deleted/found in its file; one that cannot be written is no reason to stop."""
-    for path, told in ((tmp_path / "progress", "6/6\n"), (tmp_path / "no" / "progress", None)):
+    for path, told in ((tmp_path / "progress", "6/6\n"), (tmp_path / "progress" / "below", None)):
         here = world(stack(3), stack(3, start=3))
         Shelf().run(made(Workflow(name="train-x7k2p", status="Succeeded", progress_file=str(path))))
         assert here.left == set()

@@ -935,6 +935,36 @@ def test_who_may_not_read_what_refers_to_rows_deletes_those_that_nothing_holds(p
     assert left(pg) == ["other"]
 
 
+def test_what_goes_along_unseen_is_told_or_refused(maria):
+    """A user sees the foreign keys of tables on which it has a right, and with PROCESS that there are others."""
+    maria.run(
+        "DROP USER IF EXISTS cleaner@'127.0.0.1'",
+        f"CREATE USER cleaner@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'",
+        "CREATE TABLE runs (id INTEGER PRIMARY KEY, workflow VARCHAR(50))",
+        "CREATE DATABASE other",
+        "CREATE TABLE other.steps (run INTEGER, FOREIGN KEY (run) REFERENCES ml.runs (id) ON DELETE CASCADE)",
+        f"INSERT INTO runs VALUES (1, '{NAME}'), (2, 'other')",
+        "INSERT INTO other.steps VALUES (1), (1), (1), (2)",
+        "GRANT ALL ON ml.* TO cleaner@'127.0.0.1'",
+    )
+    url = f"mariadb://cleaner:{ENCODED}@127.0.0.1:{maria.port}/ml"
+    step = SQL(url=url, rows="runs", where="workflow = :w", values={"w": NAME}, limit=2)
+    assert "sees no foreign keys of tables on which it has no right" in str(step.run(rehearsal()).notes)
+    maria.run("GRANT SELECT ON other.steps TO cleaner@'127.0.0.1'")
+    with pytest.raises(ActionError, match=r"other.*steps.* may go along .*may not see"):
+        step.run(rehearsal())
+    maria.run("REVOKE SELECT ON other.steps FROM cleaner@'127.0.0.1'", "GRANT PROCESS ON *.* TO cleaner@'127.0.0.1'")
+    for how in (rehearsal, ours):
+        with pytest.raises(ActionError, match=r"other.*steps.* may go along .*may not see"):
+            step.run(how())
+    assert maria.run("SELECT count(*) FROM other.steps") == [(4,)]
+    maria.run("GRANT ALL ON other.* TO cleaner@'127.0.0.1'")
+    with pytest.raises(ActionError, match="limit=2"):
+        step.run(ours())
+    assert step.model_copy(update={"limit": 4}).run(ours()).facts["deleted"] == 4
+    assert maria.run("SELECT count(*) FROM other.steps") == [(1,)]
+
+
 # What a schema holds.
 
 

@@ -130,6 +130,8 @@ class RowSweeper:
         self._along, self._is_own = known.along(session), known.is_own
         tables = [known.root, *(table for table in known.cascades if table in self._along)]
         self.notes = [f"{told}, and what that changes is not counted" for told in dialect.triggers(session, tables)]
+        if told := dialect.unseen(session, [known.root, *known.cascades]):
+            self.notes.append(told)
         self.notes += self._changed(session, known)
         self.rows = rows
         return self._count_of(session, rows)

@@ -137,6 +137,12 @@ class Dialect(Protocol):
     def foreign_keys(self, session: Transaction, table: tuple[str, ...]) -> Sequence[ForeignKey]:
         """Those by which rows of other tables, or of the same, refer to its rows, and bear on their deletion."""
 
+    def unseen(self, session: Transaction, tables: Sequence[tuple[str, ...]]) -> str:
+        """What to tell where foreign keys to these may exist that the user cannot see.
+
+        Raises DatabaseFault where there is one by which rows would go along uncounted.
+        """
+
     def triggers(self, session: Transaction, tables: Sequence[tuple[str, ...]]) -> Sequence[str]:
         """What runs as rows of the first table go, and of the others along with them, such as `runs has the trigger t`."""
 

@@ -225,6 +225,9 @@ class Postgres:
             raise DatabaseFault("wrong", f"its rule {shown(rule)} makes something else of a deletion")
         return True
 
+    def unseen(self, session: Transaction, tables: Sequence[tuple[str, ...]]) -> str:  # noqa: ARG002 - its catalogue shows all
+        return ""
+
     def triggers(self, session: Transaction, tables: Sequence[tuple[str, ...]]) -> Sequence[str]:
         return [
             f"{shown(*table)} has the trigger {shown(name)}"

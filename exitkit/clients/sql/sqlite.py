@@ -133,6 +133,9 @@ class SQLite:
             for name, own, theirs, action in self._referring(session, table[-1])
         ]
 
+    def unseen(self, session: Transaction, tables: Sequence[tuple[str, ...]]) -> str:  # noqa: ARG002 - its catalogue shows all
+        return ""
+
     def triggers(self, session: Transaction, tables: Sequence[tuple[str, ...]]) -> Sequence[str]:
         query = "SELECT name, sql FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = :name COLLATE NOCASE ORDER BY 1"
         return [

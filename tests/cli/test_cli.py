@@ -700,3 +700,12 @@ def test_the_process_ends_though_an_abandoned_attempt_hangs(process):
     plan(script("hang"))
     ran = process("run", "--timeout", "0.3")
     assert (ran.code, ran.outcomes) == (3, {"s0": "failed"})
+
+
+def test_a_demo_that_has_no_folder_says_so(run, tmp_path):
+    """And does not blame standard output."""
+    (tmp_path / "plan.yaml").write_text("steps: []")
+    ran = run("demo", "plan.yaml")
+    assert ran.code == 2
+    assert "plan.yaml cannot be made a folder for the demo: " in ran.err
+    assert "standard output" not in ran.err

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
+from exitkit.errors import ConfigError
 from exitkit.plan import check, samples
 
 
@@ -14,9 +15,13 @@ def prepare(folder: Path, environ: Mapping[str, str]) -> tuple[check.Plan, dict[
     """
     whole = folder.resolve()
     scratch = whole / "scratch" / samples.NAME
-    for shard in range(3):
-        part = scratch / f"shard-{shard}"
-        part.mkdir(parents=True, exist_ok=True)
-        (part / "features.bin").write_bytes(bytes(64 * 1024))
+    try:
+        for shard in range(3):
+            part = scratch / f"shard-{shard}"
+            part.mkdir(parents=True, exist_ok=True)
+            (part / "features.bin").write_bytes(bytes(64 * 1024))
+    except OSError as error:
+        why = (error.strerror or "i/o error").lower()
+        raise ConfigError(f"{folder} cannot be made a folder for the demo: {why}; name another one") from None
     text = resources.files(__package__).joinpath("plan.yaml").read_text(encoding="utf-8")
     return check.read(text.replace("FOLDER", str(whole)), "demo/plan.yaml", environ), samples.facts()

@@ -968,6 +968,51 @@ def test_what_goes_along_unseen_is_told_or_refused(maria):
 # What a schema holds.
 
 
+def test_the_limit_counts_all_that_a_schema_holds(server):
+    """Functions and the like as well, of which a schema may have nothing else."""
+    server.run(f"CREATE {'DATABASE' if server.kind == 'mysql' else 'SCHEMA'} {OWN}")
+    if server.kind == "mysql":
+        server.run(*(f"CREATE FUNCTION {OWN}.f{n}() RETURNS INTEGER RETURN 1" for n in range(3)))
+    else:
+        server.run(
+            f"CREATE FUNCTION {OWN}.f() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+            f"CREATE SEQUENCE {OWN}.s",
+            f"CREATE TYPE {OWN}.mood AS ENUM ('calm')",
+        )
+    with pytest.raises(ActionError, match="limit=3"):
+        server.step(schemas=[f'"{OWN}"'], limit=3).run(ours())
+    assert "with 3 in it" in server.step(schemas=[f'"{OWN}"'], limit=4).run(rehearsal()).summary
+
+
+@pytest.mark.parametrize("as_schema", [False, True])
+def test_what_goes_along_by_cascade_is_told_and_counted(pg, as_schema):
+    """Views, tables that inherit, columns and foreign keys elsewhere: in the dry run, and against the limit."""
+    own = f"{OWN}.a" if as_schema else f"{OWN}_a"
+    pg.run(
+        f"CREATE SCHEMA {OWN}",
+        f"CREATE TABLE {own} (id integer PRIMARY KEY)",
+        f"CREATE TABLE kid () INHERITS ({own})",
+        f"CREATE TABLE other (own {own}, a integer REFERENCES {own})",
+        f"CREATE VIEW seen AS SELECT * FROM {own}",
+        "CREATE VIEW again AS SELECT * FROM seen",
+    )
+    what = {"schemas": [f'"{OWN}"']} if as_schema else {"tables": [own]}
+    told = pg.step(**what, cascade=True).run(rehearsal()).notes[0]
+    for one in (
+        "table public.kid",
+        "view public.seen",
+        "view public.again",
+        "foreign key of public.other",
+        "column of public.other",
+    ):
+        assert one in told
+    with pytest.raises(ActionError, match="limit=5"):
+        pg.step(**what, cascade=True, limit=5).run(ours())
+    assert pg.run("SELECT count(*) FROM again")[0][0] == 0
+    assert pg.step(**what, cascade=True, limit=7).run(ours()).notes == (told,)
+    assert pg.run("SELECT count(*) FROM other")[0][0] == 0
+
+
 def test_the_limit_counts_what_a_schema_holds(server):
     """One schema of many tables is many."""
     server.run(f"CREATE SCHEMA {OWN}_a", *(f"CREATE TABLE {OWN}_a.t{number} (id INTEGER)" for number in range(5)))

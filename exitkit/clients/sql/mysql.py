@@ -12,7 +12,9 @@ from exitkit.clients.sql.url import DatabaseAddress
 
 _SCHEMAS = f"""
 SELECT s.schema_name, s.schema_name = DATABASE(), (
-    SELECT count(*) FROM information_schema.tables t WHERE t.table_schema = s.schema_name), (
+    SELECT count(*) FROM information_schema.tables t WHERE t.table_schema = s.schema_name) + (
+    SELECT count(*) FROM information_schema.routines r WHERE r.routine_schema = s.schema_name) + (
+    SELECT count(*) FROM information_schema.events e WHERE e.event_schema = s.schema_name), (
     SELECT coalesce(sum(coalesce(t.data_length, 0) + coalesce(t.index_length, 0)), 0) FROM information_schema.tables t
     WHERE t.table_schema = s.schema_name)
 FROM information_schema.schemata s WHERE s.schema_name LIKE :name ESCAPE '{LIKE_ESCAPE}' ORDER BY 1
@@ -33,7 +35,6 @@ SELECT k.table_schema, k.table_name, k.constraint_name, r.delete_rule, k.column_
 FROM information_schema.key_column_usage k JOIN information_schema.referential_constraints r
     ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name
 WHERE k.referenced_table_schema = :schema AND k.referenced_table_name = :name
-    AND r.delete_rule IN ('CASCADE', 'RESTRICT', 'NO ACTION')
 ORDER BY 1, 2, 3, k.ordinal_position
 """
 
@@ -106,6 +107,9 @@ class MySQL:
             what = "DATABASE" if len(one.names) == 1 else "TABLE"
             session.command(f"DROP {what} {session.quote(*one.names)}")
 
+    def along(self, session: Transaction, victims: Sequence[Victim]) -> Sequence[tuple[Victim, str, str]]:  # noqa: ARG002 - it has no CASCADE
+        return ()
+
     def drop_part(self, session: Transaction, schema: Victim, most: int, *, cascade: bool) -> int:  # noqa: ARG002 - a DROP DATABASE of it takes few locks
         return 0
 
@@ -169,6 +173,7 @@ class MySQL:
                 table,
                 tuple(theirs for _, theirs in pairs),
                 cascades=rule == "CASCADE",
+                sets=rule in ("SET NULL", "SET DEFAULT"),
             )
             for (schema, name, _, rule), pairs in found.items()
         ]

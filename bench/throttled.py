@@ -74,12 +74,12 @@ def cases(log, size, lines):
         "s3-slow": deleting("S3, the same, with latencies", "s3", 100_000, 3500, 3500, "--whole", *slow),
         "gcs": deleting("Google Cloud Storage, 1,000 deletions a second", "gcs", 20_000, 1000, 1000),
         "loki": Case("Loki, 4 MB a second, burst 6 MB", words, shipping, size, 4e6, 6e6),
-        "es": intake("Elasticsearch, 5,000 records a second, all of a request", "elasticsearch", own, lines, 5e3, 1e4),
+        "es": intake("Elasticsearch, 20,000 records a second, all of a request", "elasticsearch", own, lines, 2e4, 2e4),
         "es-items": intake(
-            "Elasticsearch, 5,000 records a second, single ones", "elasticsearch", own, lines, 5e3, 1e4, "--items"
+            "Elasticsearch, 20,000 records a second, single ones", "elasticsearch", own, lines, 2e4, 2e4, "--items"
         ),
         "datadog": intake(
-            "Datadog, 25 requests in 10 s", "datadog", [*own, *key], lines, 25, 0, "--period", "10"
+            "Datadog, 100 requests in 10 s", "datadog", [*own, *key], lines, 100, 0, "--period", "10"
         )._replace(period=10),
         "cloudwatch": intake("CloudWatch, 5 requests a second", "cloudwatch", group, 0, 5, 5),
         "kubernetes": kubernetes(2000, 100),
@@ -101,7 +101,7 @@ def running(words, counts):
 def main():
     parser = argparse.ArgumentParser(description="Measure exitkit against servers with limits.")
     parser.add_argument("--cases", nargs="+", default=None)
-    parser.add_argument("--lines", type=int, default=100_000, help="of the log that is shipped, some 260 bytes each")
+    parser.add_argument("--lines", type=int, default=500_000, help="of the log that is shipped, some 260 bytes each")
     wanted = parser.parse_args()
     print(f"{versions('argo-exitkit')}\n")
     print("| limit | amount | ideal s | wall s | wall, ideal = 1 | cpu s | refused | peak MiB | |")

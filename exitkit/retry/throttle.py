@@ -22,7 +22,7 @@ _RESERVE = 0.6  # seconds' worth of its rate that a target is first taken to hav
 _SHORTEST = 0.02  # seconds by which a rate is measured, at least
 _WINDOW, _MANY = 15.0, 20  # seconds and requests after which the measuring begins anew, as a rate may change
 _SEARCH, _SEARCH_SECOND = 0.2, 0.7  # by how much a first guess grows with each request, and in a second, at most
-_LESS = 0.9  # what of a rate that was too much is left of it where little has been measured
+_LESS = 0.8  # what of a rate that was too much is left of it where little has been measured
 # After a word the rate begins so much below what was measured, is back there after a turn of so many seconds and
 # requests, lingers, and goes on faster and faster, up to so many turns, to find out whether more is taken by now.
 _DIP, _TURN, _TURN_REQUESTS, _TURNS = 0.05, 10.0, 15, 4

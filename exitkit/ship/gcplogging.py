@@ -12,8 +12,8 @@ from urllib.parse import quote
 from pydantic import Field, field_validator
 
 from exitkit.clients import http
-from exitkit.clients.http.response import not_understood
 from exitkit.clients.gcp import GoogleAccess, GoogleAccount
+from exitkit.clients.http.response import not_understood
 from exitkit.context import Context
 from exitkit.errors import Retryable, Unknown
 from exitkit.ship.pipeline.batch import Answer, Batch, Post

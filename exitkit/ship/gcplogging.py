@@ -92,8 +92,8 @@ class Gcplogging(HTTPShip):
 
     def answer(self, response: http.Response, batch: Batch) -> Answer:
         what = f"shipping to {self.target()}"
-        if response.status == 200:
-            if _is_success(response):
+        if 200 <= response.status <= 299:
+            if response.status == 200 and _is_success(response):
                 return Answer()
             raise not_understood(response, f"{what}: this is no answer of Cloud Logging's: {response.excerpt}")
         error = _error(response)

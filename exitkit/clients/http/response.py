@@ -143,9 +143,14 @@ def _asked(response: Response, now: Callable[[], float]) -> float | None:
 
 
 _AGAIN: dict[int, Reason] = {
-    408: "timeout", 425: "server", 429: "rate", 500: "server", 503: "server",
+    408: "timeout",
+    425: "server",
+    429: "rate",
+    500: "server",
+    503: "server",
     # Cloudflare's: nothing came to the server behind it. https://developers.cloudflare.com/support/troubleshooting/http-status-codes/
-    521: "server", 523: "server",
+    521: "server",
+    523: "server",
     529: "rate",  # overloaded, as Anthropic, Qualys and others say it
 }
 _LATER = frozenset({429, 503, 521, 523, 529})  # these say so; of the others nobody knows whether they pass

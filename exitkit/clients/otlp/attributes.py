@@ -52,9 +52,9 @@ def partial_success(response: Response) -> tuple[int, str]:
         raise ValueError("a page for people")
     if is_json(response):
         whole = json.loads(response.body or b"{}")
-        if not isinstance(whole, Mapping) or _FAULTS.intersection(whole):
+        if isinstance(whole, Mapping) and _FAULTS.intersection(whole):
             raise ValueError("what other protocols say where something went wrong")
-        partial = whole.get("partialSuccess")
+        partial = whole.get("partialSuccess") if isinstance(whole, Mapping) else None
         if not isinstance(partial, Mapping):
             return 0, ""
         # rejectedLogRecords, rejectedSpans or rejectedDataPoints, of which an answer has one

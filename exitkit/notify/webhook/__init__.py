@@ -60,7 +60,9 @@ class Webhook(Notify):
         description="Whether the receiver takes a second arrival of one webhook-id for the first, so that what is in "
         "doubt is sent again; by default with a secret, a CloudEvent or PUT, whose rules say so.",
     )
-    ok: list[int] = Field([], description="The statuses that are a success; by default 200 to 299.")
+    ok: list[int] = Field(
+        [], description="The statuses that are a success; by default 200 to 299, but for a page that is for people."
+    )
     ca_file: str = Field("", description="Certificates to trust, in PEM, in place of the system's.")
     client_cert: str = Field("", description="A file with the certificate that tells who sends, in PEM.")
     client_key: str = Field("", description="The file with its key, if that is another one.")

@@ -11,6 +11,7 @@ from exitkit.clients import http
 from exitkit.clients.http.response import is_page, not_understood
 from exitkit.context import Context
 from exitkit.errors import ActionError, Retryable
+from exitkit.retry import parse_retry_after
 from exitkit.ship.pipeline.batch import Answer, Batch
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.pipeline.target import Encode
@@ -82,11 +83,12 @@ class Datadog(HTTPShip):
         return b"[%s]" % b",".join(part.blob for part in batch.parts)
 
     def answer(self, response: http.Response, batch: Batch) -> Answer:  # noqa: ARG002 - it tells of no record
+        reset = _reset(response)
         # Version 1 of the intake, and what stands in for Datadog, as its Observability Pipelines, say it with 200.
         if response.status == 202 or (response.status == 200 and response.body.strip() in (b"", b"{}")):
             if is_page(response):
                 raise not_understood(response, f"{self.target()} answered {response.status}")
-            return Answer()
+            return Answer(after=reset)
         if 200 <= response.status <= 299:
             raise not_understood(response, f"{self.target()} answered {response.status}: {response.excerpt}")
         if response.status == 400:
@@ -96,6 +98,14 @@ class Datadog(HTTPShip):
             http.check(response, what, ok=())
         except Retryable as error:
             if response.status in _AGAIN:
+                error.after = error.after or reset
                 raise
             raise ActionError(str(error), reason=error.reason) from None
         raise ActionError(f"{what}: {response.status} is no answer of Datadog's", reason="server")
+
+
+def _reset(response: http.Response) -> float | None:
+    """Seconds until more is taken, where nothing is left of a period: https://docs.datadoghq.com/api/latest/rate-limits/."""
+    if response.status != 429 and response.headers.get("x-ratelimit-remaining", "").strip() != "0":
+        return None
+    return parse_retry_after(response.headers.get("x-ratelimit-reset"), 0.0)

@@ -36,7 +36,10 @@ def guard(stop: Stop) -> None:
 
     Where no process is to be had it returns in this one, and nobody watches.
     """
-    orders, told, life = os.pipe(), os.pipe(), os.pipe()
+    try:
+        orders, told, life = _pipes()
+    except OSError:  # too many open files
+        return
     signal.signal(signal.SIGCHLD, lambda *_: None)  # so that it wakes up whoever waits
     try:
         child = os.fork()
@@ -57,6 +60,20 @@ def guard(stop: Stop) -> None:
     for pipe in (orders[0], told[1], life[0]):
         os.close(pipe)
     os._exit(_Watch(child, stop, told[0], orders[1]).run())
+
+
+def _pipes() -> list[tuple[int, int]]:
+    """Three pipes, or none at all. Raises OSError."""
+    pipes: list[tuple[int, int]] = []
+    try:
+        while len(pipes) < 3:
+            pipes.append(os.pipe())
+    except OSError:
+        for ends in pipes:
+            os.close(ends[0])
+            os.close(ends[1])
+        raise
+    return pipes
 
 
 def _die_with_parent(life: int) -> None:

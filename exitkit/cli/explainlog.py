@@ -34,7 +34,7 @@ def explained(logs: list[str], options: ExplainOptions) -> str:
     """The lines of the log, best first, or "" if it has none. Raises ConfigError if a log cannot be read."""
     if len(logs) > 1:
         raise ConfigError(f"name one log, not {len(logs)}; those of runs that passed go after --against")
-    if not logs and sys.stdin.isatty():
+    if not logs and (sys.stdin is None or sys.stdin.isatty()):
         raise ConfigError("name a log, or pipe one into this")
     known = Shapes()
     for name in options.against:

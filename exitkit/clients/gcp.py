@@ -8,13 +8,14 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from exitkit.clients import http
 from exitkit.clients.http import Headers, Timeouts
 from exitkit.errors import ActionError, ConfigError, ExitkitError, Retryable
-from exitkit.settings import extras
+from exitkit.settings import extras, smallfile
 from exitkit.text import redact
 
 _LIMIT = 1 << 20  # bytes of an answer with a token in it, which has some thousand
@@ -97,8 +98,8 @@ def _login(credentials_file: str, scope: str) -> _Login:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns of files that came from others, and of users' logins
             # The scope comes later: with one, a federated identity would be asked for its project right here.
-            if credentials_file:
-                found, _ = google.auth.load_credentials_from_file(credentials_file, request=_fetch)  # type: ignore[no-untyped-call]
+            if readable := _readable(credentials_file):
+                found, _ = google.auth.load_credentials_from_file(readable, request=_fetch)  # type: ignore[no-untyped-call]
             else:
                 found, _ = google.auth.default(request=_fetch)  # type: ignore[arg-type]  # it calls it, no more
         return _Login(with_scopes_if_required(found, [scope]))  # type: ignore[no-untyped-call]
@@ -108,6 +109,20 @@ def _login(credentials_file: str, scope: str) -> _Login:
         is_none = isinstance(error, DefaultCredentialsError)
         told = _unusable(credentials_file or os.environ.get("GOOGLE_APPLICATION_CREDENTIALS", ""), is_none=is_none)
     raise told  # outside, so that no error of theirs hangs on to it
+
+
+def _readable(credentials_file: str) -> str:
+    """The file to be read; also of the variable, where it is a pipe or device, which Google's way would read for ever.
+
+    Raises OSError and ValueError.
+    """
+    if credentials_file:
+        return smallfile.whole(credentials_file, _LIMIT)
+    named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS", "")
+    if not named or not Path(named).exists():
+        return ""  # which Google's way tells
+    there = smallfile.whole(named, _LIMIT)
+    return "" if there == named else there
 
 
 def _unusable(file: str, *, is_none: bool) -> ExitkitError:

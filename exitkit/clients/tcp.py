@@ -10,6 +10,7 @@ from exitkit.clients.address import RefusedAddress, direct, refuse
 from exitkit.clients.proxy import find
 from exitkit.clients.tunnel import ProxyAway, ProxyRefusal, through
 from exitkit.errors import ActionError, ConfigError, Reason, Retryable
+from exitkit.settings import smallfile
 from exitkit.text.redact import printable, redact
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """Variables of other tools that name a file of authorities, which are trusted beside the system's."""
 
 # OpenSSL's X509_V_ERR numbers (x509_vfy.h) for what users meet.
+_LONGEST_FILE = 1 << 20  # bytes of authorities or a certificate out of a pipe
 _UNTRUSTED = "is signed by nobody known here: give the certificate of its authority as ca_file"
 _CERTIFICATE = {
     9: "is not valid yet: check the clocks",
@@ -122,7 +124,8 @@ def _context(
     certificate, key = own
     try:
         if certificate is not None:
-            context.load_cert_chain(certificate, key, password=lambda: "")
+            own_files = [smallfile.whole(path, _LONGEST_FILE) if path else None for path in (certificate, key)]
+            context.load_cert_chain(str(own_files[0]), own_files[1], password=lambda: "")
     except OSError as error:
         raise ConfigError(f"client certificate {certificate} cannot be used: {_plain(error)}") from None
     return context
@@ -133,7 +136,7 @@ def _trust(context: "ssl.SSLContext", name: str, path: str) -> None:
         if Path(path).is_dir():
             context.load_verify_locations(capath=path)
         else:
-            context.load_verify_locations(path)
+            context.load_verify_locations(smallfile.whole(path, _LONGEST_FILE))
     except OSError as error:
         raise ConfigError(f"{name} {path} cannot be used: {_plain(error)}") from None
 

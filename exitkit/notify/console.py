@@ -8,6 +8,7 @@ from pydantic import Field
 from exitkit import stdout
 from exitkit.action import Result
 from exitkit.context import Context
+from exitkit.errors import ActionError
 from exitkit.message import Level, Message
 from exitkit.notify import Notify
 
@@ -29,6 +30,11 @@ class Console(Notify):
         to_stdout = self.stream == "stdout" or (self.stream == "auto" and stdout.stream().isatty())
         stream = stdout.stream() if to_stdout else sys.stderr
         # A lone surrogate in a name must not cost the message.
-        stream.write(payload.encode("utf-8", "backslashreplace").decode() + "\n\n")
-        stream.flush()
+        try:
+            stream.write(payload.encode("utf-8", "backslashreplace").decode() + "\n\n")
+            stream.flush()
+        except (OSError, ValueError) as error:  # it is full, or closed
+            name = "standard output" if to_stdout else "standard error"
+            why = (getattr(error, "strerror", None) or "it is closed").lower()
+            raise ActionError(f"{name} cannot be written: {why}", reason="client") from None
         return Result("printed")

@@ -8,6 +8,7 @@ from typing import ClassVar
 from pydantic import Field, SecretStr, field_validator
 
 from exitkit.clients import http
+from exitkit.clients.http.response import is_page, not_understood
 from exitkit.context import Context
 from exitkit.errors import ActionError, Retryable
 from exitkit.retry import parse_retry_after
@@ -83,8 +84,13 @@ class Datadog(HTTPShip):
 
     def answer(self, response: http.Response, batch: Batch) -> Answer:  # noqa: ARG002 - it tells of no record
         reset = _reset(response)
-        if response.status == 202:
+        # Version 1 of the intake, and what stands in for Datadog, as its Observability Pipelines, say it with 200.
+        if response.status == 202 or (response.status == 200 and response.body.strip() in (b"", b"{}")):
+            if is_page(response):
+                raise not_understood(response, f"{self.target()} answered {response.status}")
             return Answer(after=reset)
+        if 200 <= response.status <= 299:
+            raise not_understood(response, f"{self.target()} answered {response.status}: {response.excerpt}")
         if response.status == 400:
             raise refused(response)
         what = f"shipping to {self.target()}"

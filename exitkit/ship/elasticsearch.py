@@ -1,5 +1,6 @@
 """Elasticsearch and OpenSearch, by _bulk."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -9,7 +10,7 @@ from urllib.parse import quote, urlencode
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from exitkit.clients import http
-from exitkit.errors import ActionError
+from exitkit.clients.http.response import not_understood
 from exitkit.ship.pipeline.batch import Answer, Batch
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.posting import HTTPShip, refused
@@ -130,18 +131,36 @@ class Elasticsearch(HTTPShip):
         if response.status == 400:  # a line that it cannot read ends all of it
             raise refused(response)
         http.check(response, f"shipping to {self.target()}", idempotent=self.is_safe_to_resend())
-        if response.body.startswith(_ALL_TAKEN) and b'"noop"' not in response.body:
-            return Answer()  # what follows says of each of thousands that it was
-        found = response.json()
+        if _is_all_taken(response.body, len(batch)):
+            return Answer()
+        try:
+            found = json.loads(response.body)
+        except (ValueError, RecursionError):
+            found = None
         if not isinstance(found, Mapping) or not isinstance(found.get("errors"), bool):
-            told = f"{self.target()} gave no answer of _bulk: {response.excerpt or 'an empty one'}"
-            raise ActionError(told, reason="server")
+            said = response.excerpt or "an empty one"
+            raise not_understood(response, f"{self.target()} gave no answer of _bulk: {said}")
         items = found.get("items") or []
         if not items and not found["errors"]:
             return Answer()
-        if len(items) != len(batch):
-            raise ActionError(f"{self.target()} told of {len(items)} of {len(batch)} records", reason="server")
+        if len(items) != len(batch) or not all(map(_is_item, items)):
+            told = f"{self.target()} told of {len(items)} of {len(batch)} records, or of some in no form that is known"
+            raise not_understood(response, told)
         return _by_item(items)
+
+
+def _is_all_taken(body: bytes, count: int) -> bool:
+    """Whether it says of each of thousands that it was taken, without reading each."""
+    is_whole = body.startswith(_ALL_TAKEN) and body.rstrip().endswith(b"]}") and body.count(b'"status":') == count
+    return is_whole and b'"noop"' not in body and b'"error"' not in body
+
+
+def _is_item(item: object) -> bool:
+    """Whether it says something of one record."""
+    if not isinstance(item, Mapping) or len(item) != 1:
+        return False
+    (said,) = item.values()
+    return isinstance(said, Mapping) and isinstance(said.get("status", 0), int)
 
 
 def _by_item(items: Sequence[Mapping[str, Any]]) -> Answer:

@@ -13,8 +13,9 @@ from pydantic import Field, field_validator
 
 from exitkit.clients import http
 from exitkit.clients.gcp import GoogleAccess, GoogleAccount
+from exitkit.clients.http.response import not_understood
 from exitkit.context import Context
-from exitkit.errors import ActionError, Retryable
+from exitkit.errors import Retryable, Unknown
 from exitkit.ship.pipeline.batch import Answer, Batch, Post
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.posting import HTTPPosting, HTTPShip, refused
@@ -91,14 +92,17 @@ class Gcplogging(HTTPShip):
 
     def answer(self, response: http.Response, batch: Batch) -> Answer:
         what = f"shipping to {self.target()}"
-        if response.status == 200:
-            if isinstance(response.json(), Mapping):
+        if 200 <= response.status <= 299:
+            if response.status == 200 and _is_success(response):
                 return Answer()
-            raise ActionError(f"{what}: this is no answer of Cloud Logging's: {response.excerpt}", reason="server")
+            raise not_understood(response, f"{what}: this is no answer of Cloud Logging's: {response.excerpt}")
         error = _error(response)
         found = [one for one in error.get("details") or () if isinstance(one, Mapping) and "logEntryErrors" in one]
         if found and isinstance(found[0]["logEntryErrors"], Mapping):  # all but these were written
-            return _sorted(found[0]["logEntryErrors"], batch)
+            answer = _sorted(found[0]["logEntryErrors"], batch)
+            if answer is None:
+                raise Unknown(f"{what}: {response.status}, and not which entries were written; some may have been")
+            return answer
         if response.status == 400:
             raise refused(response)
         http.check(response, what, ok=(), idempotent=True)
@@ -140,15 +144,25 @@ class _Entries(HTTPPosting):
         raise Retryable(f"{self.what}: the token was refused", reason="auth")
 
 
-def _sorted(errors: Mapping[str, Any], batch: Batch) -> Answer:
-    """What is wrong with single entries, by their places."""
+def _is_success(response: http.Response) -> bool:
+    """An object, which is empty, and tells of no error."""
+    try:
+        found = json.loads(response.body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, Mapping) and "error" not in found
+
+
+def _sorted(errors: Mapping[str, Any], batch: Batch) -> Answer | None:
+    """What is wrong with single entries, by their places; None where it does not say that of any, or of others."""
     rejected, again = dict[int, str](), dict[int, str]()
-    for place, error in errors.items():
-        if not place.isdecimal() or int(place) >= len(batch) or not isinstance(error, Mapping):
-            continue
+    for place, said in errors.items():
+        if not place.isdecimal() or int(place) >= len(batch):
+            return None
+        error = said if isinstance(said, Mapping) else {}
         told = printable(redact(str(error.get("message") or "no reason was given")), 200)
         (again if error.get("code") in _AGAIN else rejected)[int(place)] = told
-    return Answer(rejected=rejected, again=again)
+    return Answer(rejected=rejected, again=again) if rejected or again else None
 
 
 def _error(response: http.Response) -> Mapping[str, Any]:

@@ -8,12 +8,13 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator
 
 from exitkit.clients import http
-from exitkit.clients.http.response import is_page
-from exitkit.errors import ActionError
+from exitkit.clients.http.response import is_page, not_understood
+from exitkit.errors import Unknown
 from exitkit.ship.pipeline.batch import Answer, Batch
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.posting import HTTPShip, refused
 
+_EACH_BY_ITSELF = 207  # RFC 4918, 11.1: the body says what became of each, in a form of its own
 _TYPES = {"ndjson": "application/x-ndjson", "array": "application/json", "concatenated": "application/json"}
 
 
@@ -81,10 +82,12 @@ class HTTP(HTTPShip):
 
     def answer(self, response: http.Response, batch: Batch) -> Answer:  # noqa: ARG002 - it tells of no record
         if response.status in (self.ok or range(200, 300)):
-            if not is_page(response):
-                return Answer()
-            told = f"{self.target()} answered {response.status} with a page for people: is there a login before it?"
-            raise ActionError(told, reason="client")
+            if is_page(response):
+                raise not_understood(response, f"{self.target()} answered {response.status}")
+            if response.status == _EACH_BY_ITSELF and not self.ok:
+                told = f"{self.target()} answered 207, which says of each record what became of it; list it in ok if all are in"
+                raise Unknown(told, reason="server")
+            return Answer()
         if response.status in (400, 422):
             raise refused(response)
         http.check(response, f"shipping to {self.target()}", ok=(), idempotent=self.idempotent)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from pydantic import Field, SecretStr
 
 from exitkit.clients import http
+from exitkit.clients.http.response import not_understood
 from exitkit.context import Context
 from exitkit.errors import ActionError, Reason, Retryable, Unknown
 from exitkit.ship.pipeline.batch import Answer, Batch, BatchRefused, Post
@@ -86,6 +87,8 @@ class Splunk(HTTPShip):
             return _before(found.get("invalid-event-number"), batch, f"{response.status}: {text}")
         if response.status == 400:
             raise refused(response)
+        if 200 <= response.status <= 299:
+            raise not_understood(response, f"{what}: {response.status} is no answer of Splunk's: {response.excerpt}")
         http.check(response, what, ok=())
         raise ActionError(f"{what}: {response.status} is no answer of Splunk's: {response.excerpt}", reason="server")
 
@@ -136,7 +139,7 @@ class _Collector(HTTPPosting):
 
 def _before(number: object, batch: Batch, why: str) -> Answer:
     """Splunk takes the events before the first bad one, and nothing of it and what follows."""
-    if not isinstance(number, int) or not 0 <= number < len(batch):
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < len(batch):
         raise BatchRefused(why, reason="client")  # which it is, and whether any was taken, is not told
     return Answer(rejected={number: why}, again=dict.fromkeys(range(number + 1, len(batch)), why))
 

@@ -40,6 +40,7 @@ class Claim:
         self._version = ""
         self._now: Receipt | None = None
         self._kept_off = False
+        self._is_taken = False  # whether the store said that something stands there
         self._over = threading.Event()
 
     def take(self, patience: float) -> None:
@@ -87,9 +88,10 @@ class Claim:
             if not seen and (version := self._put(data, "")):
                 self.receipt, self._version = None, version
                 return
+            self._is_taken = True
             value = self._store.get(self._deadline, self._name)
             if value is None:
-                seen = ""
+                seen, self._is_taken = "", False
                 continue
             if value.data == data:  # ours, whose confirmation was lost
                 self._version = value.version
@@ -146,6 +148,8 @@ class Claim:
         try:
             value = self._store.get(self._deadline, self._name)
         except StoreFailure:
+            if self._is_taken:
+                self._say_odd(Unreadable("the receipt of an earlier run cannot be read"))
             return
         there = decode(value.data, self._delivery) if value is not None else None
         if isinstance(there, Receipt):

@@ -177,3 +177,31 @@ def test_pid_1_heeds_a_signal(run, tmp_path):
     os.kill(int(children[0]), signal.SIGTERM)
     _, outcomes = ended(process, tmp_path, 143)
     assert outcomes == ["ok", "unknown", "failed"]
+
+
+@pytest.mark.skipif(not shutil.which("unshare") or os.geteuid() != 0, reason="needs unshare and root")
+def test_a_signal_before_python_is_kept_for_pid_1():
+    """Where exitkit is started with its signals blocked, as `env --block-signal` does: the kernel keeps them."""
+    command = ["unshare", "--pid", "--fork", "--kill-child", sys.executable, "-m", "exitkit", "notify", "console"]
+    process = subprocess.Popen(
+        [*command, "--name", "train", "--status", "Failed"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}),  # noqa: PLW1509 - no threads here
+    )
+    while not (children := Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()):
+        time.sleep(0.001)
+    os.kill(int(children[0]), signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 143
+
+
+@pytest.mark.skipif(not shutil.which("prlimit"), reason="needs prlimit")
+@pytest.mark.parametrize("most", [7, 8, 10])
+def test_too_few_open_files_for_a_watchdog_cost_no_message(most):
+    """It is printed all the same, and nobody watches."""
+    command = ["prlimit", f"--nofile={most}", sys.executable, "-m", "exitkit", "notify", "console", "--name", "train"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert "Traceback" not in ran.stderr
+    assert "train" in ran.stderr
+    assert ran.returncode == 0

@@ -1,7 +1,11 @@
 """The console: the channel that needs nothing."""
 
+import contextlib
+import sys
+
 import pytest
 
+from exitkit.errors import ActionError
 from exitkit.notify.console import Console
 from exitkit.testing import ActionContract
 from exitkit.testing.scene import context, hostile_workflow
@@ -38,3 +42,15 @@ def test_prints_a_name_that_no_encoding_has(capsys):
     told = capsys.readouterr().out
     assert told
     assert "\x1b" not in told
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_console_that_is_full_is_told_in_words(monkeypatch, stream):
+    """And is no bug of ours."""
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a stream, as sys has them
+        monkeypatch.setattr(sys, stream, full)
+        with pytest.raises(ActionError, match=r"standard (output|error) cannot be written: no space left on device"):
+            Console(stream=stream).run(context())
+        monkeypatch.undo()
+        with contextlib.suppress(OSError):
+            full.close()

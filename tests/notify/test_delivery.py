@@ -369,6 +369,21 @@ def test_a_bug_while_sending_leaves_the_doubt(context):
     assert stage(context) == "intent"
 
 
+def test_a_receipt_that_cannot_be_read_is_followed_by_a_second_delivery_that_says_so(context):
+    """The store says that something stands there and not what: the message goes out, flagged as perhaps a second one."""
+    deliver(context, Channel(None).send)
+
+    class WriteOnly(BrokenStore):
+        def put_if_absent(self, name, data):
+            return context.state.store.put_if_absent(name, data)
+
+    closed = replace(context, state=BoundedStore(WriteOnly(PermissionError(13, "Permission denied"))))
+    channel, flags = Channel(None), []
+    result = deliver(closed, channel.send, flag=lambda: flags.append(channel.sent))
+    assert (channel.sent, flags) == (1, [0])
+    assert "the receipt of an earlier run cannot be read, so this may be a second delivery" in result.notes
+
+
 class Hooks(Notify):
     """A channel that keeps what it sent, by its delivery's id."""
 

@@ -9,10 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import urlsplit
 
-from exitkit.clients.http.connections import Timeouts, Unsent, Wiring, opened, read
+from exitkit.clients.http.connections import Timeouts, Unsent, Wiring, opened, piece, read
 from exitkit.clients.http.response import Headers, Response, Verdict, check, is_doubtful, verdict
 from exitkit.clients.http.stream import StreamedResponse
 from exitkit.clients.proxy import Proxy
@@ -114,11 +115,12 @@ class Client(Wiring):
         sent = _headers("GET", headers or {}, what)
         answer = self._told(lambda proxy: self._asked("GET", url, sent, b"", proxy), url, what, safe=True)
 
-        def piece(size: int) -> bytes:
-            return self._told(lambda _: answer.read1(size, decode_content=False), url, what, safe=True, begun=True)
+        def next_piece(size: int) -> bytes:
+            reading = partial(answer.read1, size, decode_content=False)
+            return self._told(lambda _: piece(reading), url, what, safe=True, begun=True)
 
         came = Headers(answer.headers.iteritems())
-        return StreamedResponse(answer.status, came, urlsplit(url).netloc, piece, answer)
+        return StreamedResponse(answer.status, came, urlsplit(url).netloc, next_piece, answer)
 
     def _told(  # noqa: PLR0913 - what an error tells, by name
         self,

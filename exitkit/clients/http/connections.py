@@ -3,7 +3,9 @@
 import logging
 import math
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -118,11 +120,23 @@ def read(answer: "BaseHTTPResponse", most: int) -> bytes:
     """The body, or so many bytes of it."""
     data = bytearray()
     while len(data) < most:
-        part = answer.read(min(_CHUNK, most - len(data)), decode_content=False)
+        part = piece(partial(answer.read, min(_CHUNK, most - len(data)), decode_content=False))
         if not part:
             break
         data += part
     return bytes(data)
+
+
+def piece(reading: Callable[[], bytes]) -> bytes:
+    """What a reading of an answer gives. Its ValueError is no word of the request, which has left: as of a chunk of -5 bytes."""
+    from urllib3.exceptions import HTTPError, ProtocolError
+
+    try:
+        return reading()
+    except ValueError as error:
+        if isinstance(error, HTTPError | OSError):
+            raise
+    raise ProtocolError("nonsense")
 
 
 class _Watched(HTTPConnection):

@@ -1,6 +1,7 @@
 """What came back, and what its status means: the one table for all of them."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -87,7 +88,7 @@ def verdict(status: int, *, idempotent: bool) -> Verdict:
         return Verdict(None)
     if status in _AGAIN:
         return Verdict(Retryable, _AGAIN[status], later=status in _LATER)
-    if status in (502, 504):  # a gateway speaks: what stands behind it may have done its work
+    if status in _GATEWAYS:  # what stands behind it may have done its work
         return Verdict(Retryable, "server", later=True) if idempotent else Verdict(Unknown, "server")
     if status in (401, 403, 407):
         return Verdict(ActionError, "auth")
@@ -114,14 +115,16 @@ def check(
     if response.status in ok:
         return response
     kind, reason, later = verdict(response.status, idempotent=idempotent)
+    after = _asked(response, now)
+    if kind is ActionError and after is not None and 400 <= response.status <= 599:
+        # Who says when to come again refuses for now only, whatever the status: GitHub's limits are a 403.
+        kind, later = Retryable, True
     told = f"{what}: {_named(response.status)} from {response.host}"
     if 300 <= response.status <= 399:
         told += ": redirects to another place are not followed: correct the url"
     elif response.excerpt:
         told += f": {response.excerpt}"
     if kind is Retryable:
-        asked = [parse_retry_after(value, now()) for value in response.headers.every("retry-after")]
-        after = max((seconds for seconds in asked if seconds is not None), default=None)
         raise Retryable(told, reason=reason, after=after, later=later, doubt=is_doubtful(response))
     if kind is Unknown:
         raise Unknown(told, reason=reason)
@@ -133,8 +136,26 @@ def is_doubtful(response: Response) -> bool:
     return not response.reads and verdict(response.status, idempotent=False).kind is Unknown
 
 
-_AGAIN: dict[int, Reason] = {408: "timeout", 425: "server", 429: "rate", 500: "server", 503: "server"}
-_LATER = frozenset({429, 503})  # these say so; of the others nobody knows whether they pass
+def _asked(response: Response, now: Callable[[], float]) -> float | None:
+    """The seconds to wait that it asks for, if it does."""
+    asked = [parse_retry_after(value, now()) for value in response.headers.every("retry-after")]
+    return max((seconds for seconds in asked if seconds is not None), default=None)
+
+
+_AGAIN: dict[int, Reason] = {
+    408: "timeout",
+    425: "server",
+    429: "rate",
+    500: "server",
+    503: "server",
+    # Cloudflare's: nothing came to the server behind it. https://developers.cloudflare.com/support/troubleshooting/http-status-codes/
+    521: "server",
+    523: "server",
+    529: "rate",  # overloaded, as Anthropic, Qualys and others say it
+}
+_LATER = frozenset({429, 503, 521, 523, 529})  # these say so; of the others nobody knows whether they pass
+# A gateway that had no answer from behind it: the standard's, Cloudflare's (520, 522, 524), and of other proxies.
+_GATEWAYS = frozenset({502, 504, 520, 522, 524, 598, 599})
 
 
 def _named(status: int) -> str:
@@ -147,4 +168,20 @@ def _named(status: int) -> str:
 
 def is_page(response: Response) -> bool:
     """Whether it is a page for people, as of a gateway that wants somebody to log in; no API answers with one."""
-    return response.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")[:9].lower().startswith((b"<!doctype", b"<html"))
+    return _PAGE.match(response.body[:4096]) is not None
+
+
+# What may stand before a page's first tag: a mark of the encoding, spaces, comments, XML's own line.
+_PAGE = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?>(?:\s|<!--.*?-->|<\?xml[^>]*>)*)<(?:!doctype|html|head|body|title|meta|script|style)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def not_understood(response: Response, told: str) -> ActionError:
+    """The error for a success without the target's own words: it may have arrived, but with a page for people it has not."""
+    if is_page(response):
+        return ActionError(f"{told}: a page for people; is there a login before it?", reason="server")
+    if not 200 <= response.status <= 299:
+        return ActionError(told, reason="server")
+    return Unknown(f"{told}; it may have arrived", reason="server")

@@ -17,12 +17,16 @@ from exitkit.clients.kubernetes.access import KubernetesAccess, bearer, from_fil
 from exitkit.clients.kubernetes.execplugin import Program
 from exitkit.errors import ConfigError
 from exitkit.retry.clock import Clock
-from exitkit.settings import extras
+from exitkit.settings import extras, smallfile
 from exitkit.text import redact
 
 if TYPE_CHECKING:
     from lightkube.config.kubeconfig import SingleConfig
     from lightkube.config.models import User
+
+
+_LONGEST = 16 << 20
+"""Bytes of a kubeconfig that are read; one of a thousand clusters has some 5 MiB."""
 
 
 def read(path: str, context: str, clock: Clock) -> KubernetesAccess:
@@ -62,7 +66,7 @@ def _chosen(path: str, context: str) -> "tuple[SingleConfig, Mapping[str, Any]]"
 
     told = ""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = smallfile.read(path, _LONGEST).decode("utf-8")
         written = yaml.safe_load(text)
         one = KubeConfig.from_dict(written, fname=path).get(context or None)
         if one is not None:

@@ -42,12 +42,18 @@ def check(response: Response, what: str) -> None:
         raise ActionError(f"{what}: {count} were refused: {printable(redact(said), 200)}", reason="client")
 
 
+_FAULTS = frozenset({"error", "errors", "code"})
+"""Keys of a google.rpc.Status, and of what gateways answer; a success of OTLP has none of them."""
+
+
 def partial_success(response: Response) -> tuple[int, str]:
     """How many were refused, and why; some answer with JSON whatever they are sent. Raises ValueError for no such answer."""
     if is_page(response):
         raise ValueError("a page for people")
     if is_json(response):
         whole = json.loads(response.body or b"{}")
+        if isinstance(whole, Mapping) and _FAULTS.intersection(whole):
+            raise ValueError("what other protocols say where something went wrong")
         partial = whole.get("partialSuccess") if isinstance(whole, Mapping) else None
         if not isinstance(partial, Mapping):
             return 0, ""

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from exitkit.clients import http
+from exitkit.clients.http.response import verdict
 from exitkit.errors import ActionError, Retryable, Unknown
-from exitkit.notify.slack.refusals import FormRejected, ThreadGoneError, error_of
+from exitkit.notify.slack.refusals import FormRejected, ThreadGoneError, error_of, is_known
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
@@ -46,7 +47,7 @@ def post_webhook(client: http.Client, url: str, payload: Mapping[str, Any], now:
     if response.status == 413:
         raise FormRejected(f"{what}: the message is too large", reason="client")
     code = told if _CODE.fullmatch(told) else ""
-    if code:
+    if code and (is_known(code) or verdict(response.status, idempotent=False).kind is ActionError):
         raise error_of(what, code, {}, response.headers.get("retry-after"), now)
     if response.status == 400:
         raise FormRejected(f"{what}: answered 400", reason="client")
@@ -86,7 +87,10 @@ class SlackAPI:
                     f"an earlier try may have arrived, and Slack cannot be asked: {error}",
                     reason=error.reason,
                 ) from error
-            for one in answer.get("messages") or ():
+            messages = answer.get("messages")
+            if not isinstance(messages, list):
+                raise Unknown("an earlier try may have arrived, and Slack does not say which messages there are")
+            for one in messages:
                 if _delivery_in(one) == delivery:
                     return Posted(str(one.get("ts", "")), channel)
             given["cursor"] = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
@@ -133,7 +137,8 @@ def _perform(client: http.Client, url: str, args: Mapping[str, Any], now: float)
         answer = None
     if not isinstance(answer, dict):
         raise Unknown(f"{what}: answered {response.status} without JSON, so it may not be Slack", reason="server")
-    return {"status": response.status, "headers": dict(response.headers), "body": response.text}
+    # Written anew, as the SDK reads no mark of the encoding.
+    return {"status": response.status, "headers": dict(response.headers), "body": json.dumps(answer)}
 
 
 def _delivery_in(message: Any) -> str:

@@ -101,6 +101,11 @@ class FormRejected(ActionError):
     """Slack does not take the message in this form."""
 
 
+def is_known(code: str) -> bool:
+    """Whether Slack is known to say this; else its status tells more, as of a gateway before it."""
+    return code in (*_TRANSIENT, *_UNCLEAR, *_FORM, *_NO_THREAD, *_CURES)
+
+
 def error_of(what: str, code: str, answer: Any, retry_after: str | None, now: float) -> ActionError:
     """Slack's reason as one of our errors; `answer` has the details, where it is JSON."""
     answer = answer if isinstance(answer, dict) else {}

@@ -7,9 +7,10 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from exitkit.action import Result
 from exitkit.clients import http
+from exitkit.clients.http.response import is_page
 from exitkit.clients.url import place
 from exitkit.context import Context
-from exitkit.errors import ConfigError
+from exitkit.errors import ActionError, ConfigError
 from exitkit.message import Level, Message
 from exitkit.notify import Notify, Refused
 from exitkit.notify.webhook import event
@@ -59,7 +60,9 @@ class Webhook(Notify):
         description="Whether the receiver takes a second arrival of one webhook-id for the first, so that what is in "
         "doubt is sent again; by default with a secret, a CloudEvent or PUT, whose rules say so.",
     )
-    ok: list[int] = Field([], description="The statuses that are a success; by default 200 to 299.")
+    ok: list[int] = Field(
+        [], description="The statuses that are a success; by default 200 to 299, but for a page that is for people."
+    )
     ca_file: str = Field("", description="Certificates to trust, in PEM, in place of the system's.")
     client_cert: str = Field("", description="A file with the certificate that tells who sends, in PEM.")
     client_key: str = Field("", description="The file with its key, if that is another one.")
@@ -148,6 +151,9 @@ class Webhook(Notify):
             raise Refused(f"{what}: answered {response.status}: {response.excerpt}", reason="client")
         safe = self.is_safe_to_resend()
         http.check(response, what, ok=ok, idempotent=safe, now=context.deadline.clock.time)
+        if not self.ok and is_page(response):
+            told = f"answered {response.status} with a page for people: is there a login before it? else list the status in ok"
+            raise ActionError(f"{what}: {told}", reason="client")
         return Result(f"sent to {what}", {"status": response.status, "id": context.delivery})
 
     def is_safe_to_resend(self) -> bool:

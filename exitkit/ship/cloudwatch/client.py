@@ -10,13 +10,27 @@ from typing import Any
 
 from exitkit.clients.aws import AWSAccess, AWSAccount
 from exitkit.clients.http import Client, Response, check
-from exitkit.errors import ActionError, Reason, Retryable
+from exitkit.clients.http.response import not_understood
+from exitkit.errors import ActionError, Reason, Retryable, Unknown
 from exitkit.text.redact import printable, redact
 
 _API = "Logs_20140328"
 _AGAIN: dict[str, Reason] = {
-    "ThrottlingException": "rate",
-    "LimitExceededException": "rate",
+    # As botocore's `standard` mode takes them: botocore/retries/standard.py
+    **dict.fromkeys(
+        (
+            "LimitExceededException",
+            "RequestLimitExceeded",
+            "RequestThrottled",
+            "RequestThrottledException",
+            "SlowDown",
+            "Throttling",
+            "ThrottledException",
+            "ThrottlingException",
+            "TooManyRequestsException",
+        ),
+        "rate",
+    ),
     "ServiceUnavailableException": "server",
     "InternalFailure": "server",
     "InternalServerError": "server",
@@ -72,6 +86,8 @@ class Stream:
         body = f'{head},"logEvents":[{",".join(events)}]}}'.encode("utf-8", "backslashreplace")
         found = self._ask("PutLogEvents", body, f"writing to {self.group}")
         info = found.get("rejectedLogEventsInfo") or {}
+        if not isinstance(info, Mapping) or not all(_is_place(place) for place in info.values()):
+            raise Unknown(f"writing to {self.group}: it does not say which events it took", reason="server")
         return Rejected(
             old=_place(info, "tooOldLogEventEndIndex") or 0,
             expired=_place(info, "expiredLogEventEndIndex") or 0,
@@ -99,10 +115,10 @@ class Stream:
         found = _object(response)
         if response.status == 200:
             if found is None:
-                raise ActionError(f"{what}: this is no answer of AWS: {response.excerpt}", reason="server")
+                raise not_understood(response, f"{what}: this is no answer of AWS: {response.excerpt}")
             return found
         found = found or {}
-        kind = str(found.get("__type") or "").rpartition("#")[2]
+        kind = _kind(found, response)
         if not kind:
             check(response, what, ok=())
         said = printable(redact(str(found.get("message") or found.get("Message") or "")), 300)
@@ -130,3 +146,16 @@ def _object(response: Response) -> Mapping[str, Any] | None:
 def _place(info: Mapping[str, Any], name: str) -> int | None:
     found = info.get(name)
     return found if isinstance(found, int) else None
+
+
+def _is_place(found: object) -> bool:
+    return found is None or (isinstance(found, int) and found >= 0)
+
+
+def _kind(found: Mapping[str, Any], response: Response) -> str:
+    """The exception's name, without its namespace and the URL that may follow.
+
+    https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html#operation-error-serialization
+    """
+    named = found.get("__type") or found.get("code") or response.headers.get("x-amzn-errortype") or ""
+    return str(named).partition(":")[0].rpartition("#")[2]

@@ -8,6 +8,7 @@ from typing import ClassVar
 from pydantic import Field, field_validator
 
 from exitkit.clients import http
+from exitkit.clients.http.response import not_understood
 from exitkit.errors import ActionError, Retryable, Unknown
 from exitkit.ship.loki import refusals
 from exitkit.ship.pipeline.batch import Answer, Batch
@@ -98,9 +99,8 @@ class Loki(HTTPShip):
             raise ActionError(told, reason="client")
         if response.status in (400, 422):
             return _refused(response, batch)
-        if response.status == 200:
-            told = f"{self.target()} answered 200, which stores nothing in Loki: is the url that of a gateway's page?"
-            raise ActionError(told, reason="client")
+        if 200 <= response.status <= 299:
+            raise not_understood(response, f"{self.target()} answered {response.status}, where Loki says 204")
         if response.status == 429 and refusals.is_part(response.text, len(batch)):
             told = f"{self.target()} took a part and does not say which: {response.excerpt}"
             raise Unknown(told, reason="rate")

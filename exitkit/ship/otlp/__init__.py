@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from exitkit.clients import http
+from exitkit.clients.http.response import not_understood
 from exitkit.clients.otlp import protobuf
 from exitkit.clients.otlp.attributes import attributes, is_json, partial_success
 from exitkit.errors import ActionError, Retryable
@@ -84,6 +85,8 @@ class OTLP(HTTPShip):
         if response.status == 204:  # as Loki answers, which has nothing to say of a part
             return Answer()
         response = _readable(response)
+        if 200 <= response.status <= 299:
+            raise not_understood(response, f"{self.target()}: {response.status} is no answer of OTLP")
         if response.status == 400:  # never to be sent again as it is, the protocol says
             raise refused(response)
         what = f"shipping to {self.target()}"
@@ -100,9 +103,7 @@ class OTLP(HTTPShip):
         try:
             count, told = partial_success(response)
         except ValueError:
-            raise ActionError(
-                f"{self.target()} said nothing that is OTLP: {response.excerpt}", reason="server"
-            ) from None
+            raise not_understood(response, f"{self.target()} said nothing that is OTLP: {response.excerpt}") from None
         said = printable(redact(told), 200)
         if count >= sent:
             return Answer(rejected=dict.fromkeys(range(sent), said or "no reason was given"))

@@ -186,6 +186,15 @@ def _attempt(post: Post, batch: Batch, *, is_patient: bool) -> tuple[Answer | No
         if is_patient and (error.reason == "rate" or error.after):
             return None, error
         raise
+    except (
+        AttributeError,
+        KeyError,
+        IndexError,
+        TypeError,
+        ValueError,
+    ) as error:  # of an answer in no form that is known
+        told = f"the answer cannot be read ({type(error).__name__}); it may have arrived"
+        raise Unknown(told, reason="server") from error
     if not answer.again:
         return answer, None
     reason = next(iter(answer.again.values()))

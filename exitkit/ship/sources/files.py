@@ -48,6 +48,8 @@ def stdin(context: Context, longest: int = LONGEST) -> Source:
     """What is piped in, until its end; or until there is only as much time left as shipping it may take."""
 
     def read(source: Source) -> Iterator[Chunk]:
+        if sys.stdin is None:  # closed by whoever started this
+            raise ActionError("standard input is closed: nothing is piped in", reason="client")
         if sys.stdin.isatty():
             raise ActionError("stdin is a terminal: pipe a log into this", reason="client")
         origin = origin_of(context, source, source.name, longest=longest, attributes={"file": source.name})

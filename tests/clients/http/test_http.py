@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from exitkit.clients import http
+from exitkit.clients.http.response import is_page
 from exitkit.errors import ActionError, ConfigError, Exhausted, Retryable, Unknown
 from exitkit.retry import Retry, RetryPolicy
 from exitkit.retry.clock import Deadline
@@ -419,13 +420,12 @@ def test_a_header_cannot_break_out(headers):
 
 
 KINDS = {
-    **dict.fromkeys((408, 425, 429, 500, 503), Retryable),
+    **dict.fromkeys((408, 425, 429, 500, 503, 521, 523, 529), Retryable),
     **dict.fromkeys(range(100, 200), Unknown),
     **dict.fromkeys(range(200, 300), None),
-    502: Unknown,
-    504: Unknown,
+    **dict.fromkeys((502, 504, 520, 522, 524, 598, 599), Unknown),  # a gateway's word
 }
-REASONS = {401: "auth", 403: "auth", 407: "auth", 408: "timeout", 429: "rate"}
+REASONS = {401: "auth", 403: "auth", 407: "auth", 408: "timeout", 429: "rate", 529: "rate"}
 
 
 @pytest.mark.parametrize("idempotent", [False, True])
@@ -433,7 +433,7 @@ REASONS = {401: "auth", 403: "auth", 407: "auth", 408: "timeout", 429: "rate"}
 def test_every_status_has_its_verdict(status, idempotent):
     """One table for all of them, and nothing is left out."""
     kind = KINDS.get(status, ActionError)
-    if idempotent and status in (502, 504):
+    if idempotent and status in (502, 504, 520, 522, 524, 598, 599):
         kind = Retryable
     found = http.verdict(status, idempotent=idempotent)
     assert found.kind is kind
@@ -483,6 +483,63 @@ def test_a_retry_after_is_understood(status, values, after):
     error = error_of(lambda: http.check(http.Response(status, headers), "hook", now=lambda: 10.0))
     assert isinstance(error, Retryable)
     assert error.after == after
+
+
+@pytest.mark.parametrize("status", [403, 404, 413, 423, 501, 507])
+def test_who_says_when_to_come_again_is_waited_for_whatever_the_status(status):
+    """As GitHub's limits, which are a 403; without a time such a status is final."""
+    headers = http.Headers([("Retry-After", "3")])
+    error = error_of(lambda: http.check(http.Response(status, headers), "hook"))
+    assert isinstance(error, Retryable)
+    assert (error.after, error.later, error.doubt) == (3, True, False)
+    assert type(error_of(lambda: http.check(http.Response(status), "hook"))) is ActionError
+
+
+@pytest.mark.parametrize(("status", "kind"), [(302, ActionError), (502, Unknown), (524, Unknown)])
+def test_a_time_to_come_again_makes_nothing_else_of_a_redirect_or_a_doubt(status, kind):
+    """A redirect stays one, and what may have arrived is not sent again."""
+    headers = http.Headers([("Retry-After", "3")])
+    assert type(error_of(lambda: http.check(http.Response(status, headers), "hook"))) is kind
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(
+            "<html>",
+            " \r\n<!DOCTYPE html><p>",
+            "\ufeff<HTML lang=en>",
+            "<!-- a --><!-- b -->\n<html>",
+            "<head><title>Sign in",
+        ),
+        *('<?xml version="1.0"?><!DOCTYPE html>', "<script>location='/login'</script>", "<body onload=x>"),
+    ],
+)
+def test_a_page_for_people_is_known(body):
+    """Whatever stands before its first tag."""
+    assert is_page(http.Response(200, body=body.encode()))
+
+
+@pytest.mark.parametrize(
+    "body", ["", "ok", "{}", "<headers/>", '{"html": "<html>"}', "<!--", "<!---->" * 600, "<?xml version='1.0'?><ok/>"]
+)
+def test_what_an_api_says_is_no_page(body):
+    """And nothing in it takes long to look at."""
+    assert not is_page(http.Response(200, body=body.encode()))
+
+
+@pytest.mark.parametrize("length", ["-5", "-1", "zz"])
+def test_nonsense_in_an_answer_says_nothing_of_the_request(length):
+    """The request has left, so that it may have arrived, and is not called one that cannot be written."""
+
+    def play(exchange):
+        exchange.read()
+        exchange.send(f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{length}\r\nok".encode())
+
+    with ScriptedHTTP([play]) as server:
+        error = error_of(lambda: post(server.url))
+    assert isinstance(error, Unknown)
+    assert "may have arrived" in str(error)
 
 
 def test_other_successes_can_be_asked_for():

@@ -1,5 +1,7 @@
 """Slack, by webhook and as a bot: what leaves, what comes back, and what is tried next."""
 
+import json
+
 import pytest
 from pydantic import ValidationError
 
@@ -303,3 +305,24 @@ def test_what_an_organisation_forbids_has_its_cure(code, cure):
 def test_a_single_mention_needs_no_list():
     """As people write it."""
     assert Slack(token=TOKEN, channel="C1", mention="here").mention == ["here"]
+
+
+def test_an_answer_with_a_mark_of_its_encoding_is_read():
+    """Some proxies put one in front; the message has arrived."""
+    with ScriptedHTTP([answer(200, b"\xef\xbb\xbf" + json.dumps(OK).encode())]) as server:
+        assert bot(server).run(context()).facts["ts"] == OK["ts"]
+
+
+def test_a_history_that_lists_nothing_does_not_say_that_the_message_is_missing():
+    """After a doubt it is not posted again where Slack was asked and did not say what there is."""
+    with ScriptedHTTP([answer_json({"ok": True})] * 3) as server:
+        with pytest.raises(Unknown):
+            bot(server, channel="C0ABC").run(context(terms=RetryPolicy(attempts=3)))
+        assert sum("chat.postMessage" in request.path for request in server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_gateways_own_word_does_not_hide_its_status(status):
+    """What is busy is waited for, whatever it calls that."""
+    with ScriptedHTTP([answer(status, "too_many_requests"), answer(200, "ok")]) as server:
+        assert hook(server).run(context()).summary == "posted to Slack by its webhook"

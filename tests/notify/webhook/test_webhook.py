@@ -341,3 +341,13 @@ def test_a_key_without_its_certificate_is_an_error():
     """It would be passed over."""
     with pytest.raises(ValidationError, match="client_key needs client_cert"):
         Webhook(url="https://a.example/", client_key="/k")
+
+
+def test_a_page_for_people_is_no_delivery():
+    """A gateway that wants somebody to log in answers 200, and the message has not arrived; `ok` can say otherwise."""
+    page = answer(200, "<!-- portal --><html><body>Sign in</body></html>")
+    with ScriptedHTTP([page] * 2) as server:
+        with pytest.raises(ActionError, match="a page for people") as told:
+            webhook(server).run(context())
+        assert not isinstance(told.value, Unknown)
+        assert webhook(server, ok=[200]).run(context()).facts["status"] == 200

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from exitkit.errors import ActionError, Exhausted
+from exitkit.errors import ActionError, Exhausted, Unknown
 from exitkit.retry import RetryPolicy
 from exitkit.retry.clock import Clock
 from exitkit.settings import SettingsError, load
@@ -190,3 +190,26 @@ def test_a_day_that_arrived_is_not_put_again_because_the_next_is_throttled(accou
         ["new"],
         ["new"],
     ]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        answer_json({"__type": "ThrottlingException:http://internal.amazon.com/coral/"}, 400),
+        answer_json({}, 400, {"x-amzn-ErrorType": "ThrottlingException:"}),
+        answer_json({"__type": "TooManyRequestsException"}, 400),
+        answer_json({"code": "RequestLimitExceeded"}, 400),
+    ],
+)
+def test_each_way_to_say_that_it_was_too_much_is_understood(account, tmp_path, log, said):
+    """The protocol lets the name stand in a header, and have a URL behind it."""
+    with ScriptedHTTP([said, answer_json({})]) as server:
+        assert cloudwatch(tmp_path, log, endpoint_url=server.url).run(context()).facts["accepted"] == 2
+
+
+@pytest.mark.parametrize("info", [[1], "x", {"tooOldLogEventEndIndex": "1"}, {"tooNewLogEventStartIndex": -1}])
+def test_places_that_cannot_be_read_leave_it_unknown(account, tmp_path, log, info):
+    """It says that it refused some, and not which."""
+    with ScriptedHTTP([answer_json({"rejectedLogEventsInfo": info})]) as server, pytest.raises(Unknown) as told:
+        cloudwatch(tmp_path, log, endpoint_url=server.url).run(context())
+    assert (told.value.facts["accepted"], told.value.facts["unknown"]) == (0, 2)

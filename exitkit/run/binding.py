@@ -50,6 +50,16 @@ _RECORDED = re.compile(
 _LOGGED = re.compile(r"\.lines\b")
 
 
+def names_record(step: Step) -> bool:
+    """Whether a template or condition of the step names what only the workflow's record tells."""
+    return _RECORDED.search(f"{step.if_}{step.with_}") is not None
+
+
+def names_lines(step: Step) -> bool:
+    """Whether a template or condition of the step names what only the failed steps' logs tell."""
+    return _LOGGED.search(f"{step.if_}{step.with_}") is not None
+
+
 def informed(step: Step, context: Context) -> Context:
     """The context with the facts of the workflow's record and of the failed steps' logs, where the step tells of the workflow or names such a fact.
 

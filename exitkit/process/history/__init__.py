@@ -15,6 +15,7 @@ from exitkit.process.bill import Prices, chosen
 from exitkit.process.history import account, page, words
 from exitkit.process.history.gather import Gathering, Series, Source
 from exitkit.process.history.summary import Summary
+from exitkit.process.usage.prometheus import Watched
 from exitkit.settings.fields import ADDRESS
 from exitkit.text.units import Seconds, human_duration, human_size
 
@@ -24,7 +25,7 @@ _NAMES: dict[Format, str] = {"html": "history.html", "markdown": "history.md", "
 _SUFFIXES: dict[str, Format] = {".html": "html", ".md": "markdown", ".json": "json"}
 
 
-class History(Action):
+class History(Watched, Action):
     """Gather the last runs of a series into one page.
 
     It shows outcomes and causes, durations, flaky steps, the slowest ones, and the bill.
@@ -34,7 +35,7 @@ class History(Action):
     record by argo-server, live or archived, or by the Kubernetes API; from the report.json that it left, or its Workflow
     object in a file; and from the store of `state`, which has how it ended and how long it took. A step is flaky that
     failed and then passed on the same inputs. Templates of later steps read `steps.<id>.paths`, `runs`, `failed`,
-    `failuresInARow`, `usual`, `flaky` and `cost`.
+    `failuresInARow`, `usual`, `flaky`, `cost` and `fits`.
     """
 
     reads_lines: ClassVar[bool] = False
@@ -107,7 +108,7 @@ class History(Action):
 
     def run(self, context: Context) -> Result:
         series, prices = Series.of(context.workflow, self.series), chosen(self.prices)
-        gathering = Gathering(context, series, self.runs, prices)
+        gathering = Gathering(context, series, self.runs, prices, self if self.prometheus else None)
         runs = gathering.runs(self.sources, self.reports, self.selector)
         if self.since is not None:
             earliest = context.deadline.clock.time() - self.since
@@ -116,7 +117,7 @@ class History(Action):
             if gathering.notes:
                 raise ActionError(f"no run is known of: {'; '.join(gathering.notes)}", reason="client")
             raise Skip(_nothing(series, self.since))
-        summary, notes = Summary(runs), tuple(gathering.notes)
+        summary, notes = Summary(runs, self.margin), tuple(gathering.notes)
         scope = _scope(runs, self.since)
         files = {place: _rendered(form, series, summary, notes, scope) for place, form in self._forms().items()}
         said = f"{' and '.join(files)} ({human_size(sum(map(len, files.values())))})"
@@ -154,6 +155,8 @@ def _facts(summary: Summary) -> dict[str, object]:
         "usual": summary.median,
         "flaky": [step.name for step in summary.flaky[:20]],
     }
+    if summary.advices:
+        facts["fits"] = [advice.said for advice in summary.advices if advice.requests or advice.limits][:20]
     if bills := summary.bills:
         facts |= {"cost": round(bills[0].cost, 6), "currency": bills[0].currency}
     return facts

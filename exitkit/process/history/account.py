@@ -11,6 +11,8 @@ from exitkit.process.history import words
 from exitkit.process.history.pastrun import PastRun
 from exitkit.process.history.summary import FlakyStep, StepTimes, Summary, SummedBill
 from exitkit.process.money import money
+from exitkit.process.usage import display
+from exitkit.process.usage.advice import patch
 from exitkit.text.safe import line
 from exitkit.text.units import human_duration
 
@@ -45,6 +47,8 @@ def as_json(series: str, namespace: str, summary: Summary, notes: Sequence[str])
         "flaky": [_flaky(step) for step in summary.flaky[:_MOST_STEPS]],
         "slowest": [_times(times) for times in summary.slowest[:_MOST_STEPS]],
         "bills": [_bill(bill) for bill in summary.bills],
+        "usage": display.as_json(summary.advices),
+        "patch": patch(summary.advices),
         "runs": [_run(run) for run in summary.runs],
         "notes": list(notes),
     }
@@ -126,7 +130,7 @@ def _parts(series: str, summary: Summary, notes: Sequence[str], scope: str) -> I
         (code(step.name), str(step.runs), str(len(step.within) or ""), str(len(step.across) or ""), f"{step.failed} of {step.tries}", human_duration(step.lost))
         for step in summary.flaky[:_MOST_ROWS]
     ]  # fmt: skip
-    head = ("Step", "Runs", "Passed when tried again", "Passed in a later run", "Failed tries", "Lost")
+    head = ("Step", "Runs", "By another try", "By a later run", "Failed tries", "Lost")
     yield from _section("Flaky steps", f"{words.FLAKY}\n\n{markdown.table(head, flaky)}" if flaky else "")
     slower = [
         (code(times.name), human_duration(times.before or 0), human_duration(times.lately or 0), words.more(times))
@@ -142,6 +146,7 @@ def _parts(series: str, summary: Summary, notes: Sequence[str], scope: str) -> I
     for bill in summary.bills:
         steps = [(code(step), escape(money(cost, bill.currency))) for step, cost in bill.steps[:_MOST_ROWS]]
         yield from _section("The bill", f"{escape(words.bill(bill))}\n\n{markdown.table(('Step', 'Cost'), steps)}")
+    yield from _section("Asked and used", display.as_markdown(summary.advices))
     yield from _section("Runs", _runs(summary.runs))
     yield from _section("Notes", "\n".join(f"- {escape(note)}" for note in (scope, *notes) if note))
 

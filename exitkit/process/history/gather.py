@@ -14,6 +14,9 @@ from exitkit.history import History
 from exitkit.process.bill import Prices
 from exitkit.process.history.pastrun import PastRun, of_end, of_record, of_report
 from exitkit.process.history.reports import documents
+from exitkit.process.spans import Spans
+from exitkit.process.usage import StepUsage
+from exitkit.process.usage.prometheus import Watched, unknown
 from exitkit.text.safe import line
 
 Source = Literal["store", "argo", "reports"]
@@ -65,8 +68,11 @@ class Series:
 class Gathering:
     """What is asked of which source; `notes` say what gave nothing, and why."""
 
-    def __init__(self, context: Context, series: Series, most: int, prices: Prices | None) -> None:
+    def __init__(
+        self, context: Context, series: Series, most: int, prices: Prices | None, watched: Watched | None = None
+    ) -> None:
         self.context, self.series, self.most, self.prices = context, series, most, prices
+        self._watched = watched
         self.notes: list[str] = []
         self.asked: list[str] = []
 
@@ -98,7 +104,7 @@ class Gathering:
         """This very run, where it has ended."""
         record, workflow = self.context.record(), self.context.workflow
         if record is not None and not workflow.step and self.series.has(record.labels, record.namespace):
-            run = of_record(record, self.prices, workflow.argo_url, "this")
+            run = self._of_record(record, "this")
             if run is not None:
                 yield run
 
@@ -125,7 +131,7 @@ class Gathering:
                 if isinstance(record, str):
                     self._note(record)
                 else:
-                    yield of_record(record, self.prices, self.context.workflow.argo_url)
+                    yield self._of_record(record, "argo")
         self.asked.append("argo")
 
     def _reports(self, places: Sequence[str]) -> Iterator[PastRun | None]:
@@ -148,7 +154,7 @@ class Gathering:
             record: WorkflowRecord = read(document)
             if not self.series.has(record.labels, record.namespace):
                 return None
-            return of_record(record, self.prices, self.context.workflow.argo_url, "report")
+            return self._of_record(record, "report")
         version, workflow = document.get("version"), loose.mapping(document.get("workflow"))
         if not workflow or not isinstance(version, int):
             return None
@@ -158,6 +164,19 @@ class Gathering:
         if not self.series.has(loose.words(workflow.get("labels")), loose.text(workflow, "namespace")):
             return None
         return of_report(document, self.context.workflow.argo_url)
+
+    def _of_record(self, record: WorkflowRecord, source: str) -> PastRun | None:
+        return of_record(record, self.prices, self.context.workflow.argo_url, source, self._used)
+
+    def _used(self, record: WorkflowRecord, spans: Spans) -> tuple[StepUsage, ...]:
+        if self._watched is None:
+            return ()
+        try:
+            return self._watched.usage_of(record, spans, self.context)
+        except ExitkitError as error:
+            self._watched = None  # who did not answer of one run is not asked of the next
+            self._note(unknown(error))
+            return ()
 
     def _note(self, note: str) -> None:
         note = line(note, 300)
@@ -179,5 +198,6 @@ def _merged(runs: Iterable[PastRun]) -> Iterator[PastRun]:
         for run in sorted(each, key=lambda run: run.ended):
             if not times or run.ended - times[-1] > _APART:
                 times.append(run.ended)
-        yield replace(best, cost=priced, cause=best.cause or next((run.cause for run in ended_last if run.cause), ""),
+        usage = next((run.usage for run in (best, *ended_last) if run.usage), ())
+        yield replace(best, cost=priced, usage=usage, cause=best.cause or next((run.cause for run in ended_last if run.cause), ""),
                       ends=len(times))  # fmt: skip

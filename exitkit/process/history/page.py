@@ -10,6 +10,7 @@ from exitkit.process.history.pastrun import PastRun
 from exitkit.process.history.summary import CommonCause, FlakyStep, StepTimes, Summary
 from exitkit.process.html import link, section, table, text
 from exitkit.process.money import money
+from exitkit.process.usage import display
 from exitkit.text.units import human_duration
 
 MOST_ROWS = 20
@@ -30,6 +31,7 @@ def _sections(series: str, summary: Summary, notes: Sequence[str], scope: str) -
     yield section("Slower lately", _slower(summary.slower))
     yield section("Slowest steps", _slowest(summary.slowest))
     yield section("The bill", "".join(_bills(summary)))
+    yield section("Asked and used", display.as_html(summary.advices))
     yield section("All runs", _runs(summary.runs))
     items = "".join(f"<li>{text(note, 500)}</li>" for note in (scope, *notes) if note)
     yield section("Notes", f"<ul>{items}</ul>")
@@ -76,7 +78,7 @@ def _flaky(flaky: Sequence[FlakyStep]) -> str:
         )
         for step in flaky[:MOST_ROWS]
     ]
-    head = ("Step", "Runs", "Passed when tried again", "Passed in a later run", "Failed tries", "Lost", "Last run")
+    head = ("Step", "Runs", "By another try", "By a later run", "Failed tries", "Lost", "Last run")
     shown = table(head, rows, caption="Flaky steps", numbers=(1, 2, 3, 4, 5))
     return f"<p>{text(words.FLAKY)}</p>{shown}{_more(len(flaky))}" if rows else ""
 

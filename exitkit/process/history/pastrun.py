@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,8 @@ from exitkit.message import redacted
 from exitkit.process.bill import Prices
 from exitkit.process.course import Course
 from exitkit.process.inputs import Inputs, step_name
+from exitkit.process.spans import Spans
+from exitkit.process.usage import StepUsage, display
 from exitkit.text.safe import line
 
 _NAME = 200
@@ -81,6 +83,7 @@ class PastRun:
     cost: PastCost | None = None
     url: str = ""
     ends: int = 1
+    usage: tuple[StepUsage, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -96,9 +99,13 @@ def of_end(end: End) -> PastRun:
 
 
 def of_record(
-    record: WorkflowRecord, prices: Prices | None, argo_url: str = "", source: str = "argo"
+    record: WorkflowRecord,
+    prices: Prices | None,
+    argo_url: str = "",
+    source: str = "argo",
+    used: Callable[[WorkflowRecord, Spans], tuple[StepUsage, ...]] | None = None,
 ) -> PastRun | None:
-    """The run that a record tells of; None for one that has not ended."""
+    """The run that a record tells of; None for one that has not ended. `used` tells what its steps used."""
     if record.status not in _ENDED:
         return None
     course = Course(record, prices)
@@ -128,6 +135,7 @@ def of_record(
         if bill
         else None,
         url=ui.workflow_url(argo_url, record.namespace, record.name, record.uid),
+        usage=used(record, spans) if used else (),
     )
 
 
@@ -167,6 +175,7 @@ def of_report(report: Mapping[str, Any], argo_url: str = "") -> PastRun | None:
         if cost is not None
         else None,
         url=loose.text(workflow, "url") or ui.workflow_url(argo_url, namespace, name, uid),
+        usage=display.read(report.get("usage")),
     )  # fmt: skip
 
 

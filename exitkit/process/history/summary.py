@@ -9,6 +9,8 @@ from functools import cached_property
 from typing import Final
 
 from exitkit.process.history.pastrun import PastRun, PastStep
+from exitkit.process.usage import StepUsage, together
+from exitkit.process.usage.advice import MARGIN, Advice, advise
 
 _SLOWER: Final = 1.2
 """By how much a step's median of the last runs is above that before, that it counts as slower; and by so many seconds."""
@@ -89,9 +91,10 @@ class SummedBill:
 
 @dataclass(frozen=True)
 class Summary:
-    """Of runs in the order of time."""
+    """Of runs in the order of time; `margin` is the part of a step's peak that what is suggested leaves free above it."""
 
     runs: Sequence[PastRun]
+    margin: float = MARGIN
 
     @cached_property
     def succeeded(self) -> int:
@@ -180,6 +183,16 @@ class Summary:
         currencies = {run.cost.currency for run in self.runs if run.cost}
         bills = [_summed(currency, self.runs) for currency in currencies]
         return sorted(bills, key=lambda bill: (-bill.runs, bill.currency))
+
+    @cached_property
+    def advices(self) -> Sequence[Advice]:
+        """What the steps asked for and used in all runs of which that is known, those that ran out of memory first."""
+        steps: dict[str, list[StepUsage]] = defaultdict(list)
+        for run in self.runs:
+            for usage in run.usage:
+                steps[usage.step].append(usage)
+        advices = [advise(together(usages), self.margin) for usages in steps.values()]
+        return sorted(advices, key=lambda advice: (not advice.usage.out, not advice.requests, advice.usage.step))
 
 
 def _flaky(name: str, runs: Sequence[tuple[PastRun, PastStep]]) -> FlakyStep | None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import starmap
 from typing import TYPE_CHECKING
 
 from exitkit import message
@@ -15,6 +16,7 @@ from exitkit.message.markdown import code, escape, link
 from exitkit.message.severity import severity
 from exitkit.process.course import Course
 from exitkit.process.criticalpath import AT_THE_END, WAITS
+from exitkit.process.usage import display
 from exitkit.text.excerpt import excerpt
 from exitkit.text.safe import clean, line, safe_values
 from exitkit.text.units import human_duration
@@ -78,11 +80,11 @@ def as_json(context: Context) -> dict[str, object]:
     }
 
 
-def as_markdown(context: Context, course: Course | None = None) -> str:
+def as_markdown(context: Context, course: Course | None = None, links: Mapping[str, str] | None = None) -> str:
     """The account for people: what went wrong first, all else below it; at most `MOST_BYTES`."""
     workflow = context.workflow
     told, past = shown(context), context.compared()
-    sections = [*_head(workflow, told), *_causes(workflow), *_changes(past), *_failed_steps(workflow)]
+    sections = [*_head(workflow, told, links or {}), *_causes(workflow), *_changes(past), *_failed_steps(workflow)]
     sections += _course(course) if course and course.spans else ()
     sections += _values("Outputs", workflow.outputs)
     sections += _values("Parameters", workflow.parameters)
@@ -115,7 +117,7 @@ def _changes(past: "RunComparison | None") -> Iterator[str]:
     yield from _section(title, markdown.table(("What", "Before", "Now", ""), rows))
 
 
-def _head(workflow: Workflow, told: message.Message) -> Iterator[str]:
+def _head(workflow: Workflow, told: message.Message, links: Mapping[str, str]) -> Iterator[str]:
     yield f"# {severity(workflow.status).mark} {escape(told.title)}"
     if summary := escape(told.summary):
         yield f"**{summary}**"
@@ -123,8 +125,8 @@ def _head(workflow: Workflow, told: message.Message) -> Iterator[str]:
     finished = workflow.failures.finished_at
     facts += [("Last failure", f"{_time(finished)} UTC")] if finished else []
     yield " · ".join(f"{escape(label)}: {escape(value)}" for label, value in facts)
-    if workflow.url:
-        yield link("Open in Argo", workflow.url)
+    if leads := [*([link("Open in Argo", workflow.url)] if workflow.url else []), *starmap(link, links.items())]:
+        yield " · ".join(leads)
     if told.bad and not len(workflow.failures):
         yield "Argo named no failed step."
 
@@ -234,6 +236,7 @@ def _course(course: Course) -> Iterator[str]:
         told += f"; no price is known for {escape(', '.join(bill.missing))}" if bill.missing else ""
         head = ("Step", "Pods", f"Cost ({escape(bill.currency)})", "Of it retries")
         yield from _section("The bill", f"{told}.\n\n{markdown.table(head, costs)}")
+    yield from _section("Asked and used", display.as_markdown(course.advices))
 
 
 def _values(title: str, values: Mapping[str, str]) -> list[str]:

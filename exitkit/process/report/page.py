@@ -16,6 +16,7 @@ from exitkit.process.html import block, link, section, table, text
 from exitkit.process.money import money
 from exitkit.process.report import account, timeline
 from exitkit.process.spans import NodeSpan, Spans
+from exitkit.process.usage import display
 from exitkit.text.excerpt import excerpt
 from exitkit.text.safe import line, safe_values
 from exitkit.text.units import human_duration
@@ -27,15 +28,15 @@ _LONGEST = 8000
 _GIST = 500
 
 
-def as_html(context: Context, course: Course) -> str:
-    """The page; without a record it has no times but those of the facts."""
+def as_html(context: Context, course: Course, links: Mapping[str, str] | None = None) -> str:
+    """The page; without a record it has no times but those of the facts. `links` are more of them, by what they say."""
     workflow = context.workflow
     shown = account.shown(context)
-    return html.page(shown.title, _sections(context, workflow, shown, course))
+    head = _head(workflow, shown, course, links or {})
+    return html.page(shown.title, (head, *_sections(context, workflow, course), _notes(shown)))
 
 
-def _sections(context: Context, workflow: Workflow, shown: message.Message, course: Course) -> Iterator[str]:
-    yield _head(workflow, shown, course)
+def _sections(context: Context, workflow: Workflow, course: Course) -> Iterator[str]:
     yield section("What failed, and why", "\n".join(_causes(workflow)))
     if changed := _changed(context):
         yield changed
@@ -45,6 +46,7 @@ def _sections(context: Context, workflow: Workflow, shown: message.Message, cour
         yield section("Slowest steps", _steps(course.slowest[:_SLOWEST], "Slowest steps", course))
     if course.bill:
         yield section("The bill", _bill(course.bill))
+    yield section("Asked and used", display.as_html(course.advices))
     yield section("Failed, then succeeded when tried again", _failures(workflow.failures.recovered, workflow))
     yield section("Failed exit handlers and hooks", _failures(workflow.failures.handlers, workflow))
     yield section("Parameters", _values(workflow.parameters, "Parameters"))
@@ -55,8 +57,11 @@ def _sections(context: Context, workflow: Workflow, shown: message.Message, cour
         yield section("All steps", html.folded(f"{len(course.spans):,} steps, in the order of their start", every))
     yield section("What this exit handler did before", _entries(context.entries))
     yield section("Labels", _values(workflow.labels, "Labels"))
+
+
+def _notes(shown: message.Message) -> str:
     notes = "".join(f"<li>{text(note, 1000)}</li>" for note in shown.footer())
-    yield section("Notes", f"<ul>{notes}</ul>" if notes else "")
+    return section("Notes", f"<ul>{notes}</ul>" if notes else "")
 
 
 _KEY = (
@@ -79,7 +84,7 @@ def _ran(spans: Spans) -> str:
     return f"{human_duration(spans.seconds)}, {start} to {end.removeprefix(start[:11])} UTC"
 
 
-def _head(workflow: Workflow, shown: message.Message, course: Course) -> str:
+def _head(workflow: Workflow, shown: message.Message, course: Course, links: Mapping[str, str]) -> str:
     lead = f'<p class="lead">{text(shown.summary, 1000)}</p>' if shown.summary else ""
     facts = [(label, text(value)) for label, value in shown.facts if not course.spans or label not in _TOLD_BY_SPANS]
     if course.spans:
@@ -91,6 +96,8 @@ def _head(workflow: Workflow, shown: message.Message, course: Course) -> str:
             facts.append(("Cost", text(money(course.bill.cost, course.bill.currency))))
     if workflow.url:
         facts.append(("Argo", link("Open in Argo", workflow.url)))
+    if links:
+        facts.append(("Links", " · ".join(link(label, url) for label, url in links.items())))
     return f"<header>{html.badge(workflow.status)}<h1>{text(shown.title, 300)}</h1>{lead}{html.pairs(facts)}</header>"
 
 

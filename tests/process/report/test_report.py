@@ -107,3 +107,14 @@ def test_a_dry_run_writes_nothing(tmp_path, context):
     assert result.summary.startswith(f"would write {folder / 'report.md'} and ")
     assert result.facts["bytes"] > 0
     assert not folder.exists()
+
+
+def test_links_of_ones_own_stand_in_the_head(tmp_path, context):
+    """In each form; what leads to no page of the web leads nowhere."""
+    links = {"All runs": "https://reports.example/nightly.html", "Odd": "javascript:alert(1)"}
+    Report(folder=tmp_path, formats=["html", "markdown", "json"], links=links).run(context)
+    page, told = (tmp_path / "report.html").read_text(), (tmp_path / "report.md").read_text()
+    assert '<a href="https://reports.example/nightly.html" rel="noreferrer">All runs</a> · Odd' in page
+    assert "[All runs](https://reports.example/nightly.html) · Odd" in told
+    whole = json.loads((tmp_path / "report.json").read_text())
+    assert whole["links"] == {"All runs": "https://reports.example/nightly.html", "Odd": ""}

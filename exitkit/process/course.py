@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from exitkit.argo.record import WorkflowRecord
+from exitkit.argo.record.uncollected import uncollected
 from exitkit.argo.timestamp import write_moment
 from exitkit.process.bill import Bill, Prices, bill
 from exitkit.process.criticalpath import Segment, critical_path
@@ -31,16 +32,19 @@ class Course:
 
     @cached_property
     def spans(self) -> Spans:
-        return Spans(self.record.nodes.values() if self.record else ())
+        with uncollected():
+            return Spans(self.record.nodes.values() if self.record else ())
 
     @cached_property
     def path(self) -> tuple[Segment, ...]:
-        return critical_path(self.spans)
+        with uncollected():
+            return critical_path(self.spans)
 
     @cached_property
     def bill(self) -> Bill | None:
         """None without prices, and where no pod tells what it had."""
-        made = bill(self.spans, self.prices) if self.prices else None
+        with uncollected():
+            made = bill(self.spans, self.prices) if self.prices else None
         return made if made and made.hours else None
 
     @cached_property

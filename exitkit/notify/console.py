@@ -1,7 +1,8 @@
 """The message as text on the console: the channel that needs nothing."""
 
 import sys
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -14,6 +15,8 @@ from exitkit.notify import Notify
 
 class Console(Notify):
     """Print the message on the console."""
+
+    gives: ClassVar[Mapping[str, str] | None] = {}  # it prints
 
     stream: Literal["auto", "stdout", "stderr"] = Field(
         "auto", description="Where to print; auto is stdout on a terminal, else stderr, as stdout carries the report."

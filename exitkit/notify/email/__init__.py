@@ -32,6 +32,12 @@ class Email(Notify):
     only where `retry.resend` says so. A mail taken for some recipients is a success that names the others.
     """
 
+    gives: ClassVar[Mapping[str, str] | None] = {
+        "message_id": "the Message-ID",
+        "recipients": "the addresses that the server took",
+        "refused": "why, by address, for those that it did not take",
+    }
+
     spare: ClassVar[Mapping[str, Callable[[str], object]]] = {
         "to": parse_addresses,
         "cc": parse_addresses,

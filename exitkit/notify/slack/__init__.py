@@ -52,6 +52,11 @@ def _check_thread(text: str) -> None:
 class Slack(Notify):
     """Post to a Slack channel, by an incoming webhook or as a bot."""
 
+    gives: ClassVar[Mapping[str, str] | None] = {
+        "ts": "the message's time stamp, which names it; as a bot only",
+        "channel": "the channel's id; as a bot only",
+    }
+
     spare: ClassVar[Mapping[str, Callable[[str], object]]] = {
         "channel": _check_channel,
         "thread_ts": _check_thread,

@@ -1,6 +1,7 @@
 """Any HTTP endpoint: our own JSON, a CloudEvent, or a body of the user's."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -36,6 +37,11 @@ class Webhook(Notify):
 
     The headers `webhook-id` and `Idempotency-Key` hold the same id in every run for the same end of the same workflow.
     """
+
+    gives: ClassVar[Mapping[str, str] | None] = {
+        "status": "the HTTP status of the answer",
+        "id": "the id of what was sent, the same in every run for the same end",
+    }
 
     sends_again: ClassVar[bool] = False  # who takes it is a program, which may do something for each arrival
 

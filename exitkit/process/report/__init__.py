@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -32,8 +32,19 @@ class Report(Action):
 
     What failed and why comes first. Where the workflow's record can be read there follow a timeline, the critical path,
     the slowest steps, artifacts, and with `prices` the bill. The page needs no script and no other address. Templates of
-    later steps read `steps.<id>.paths`, `seconds`, `criticalPath` and `cost`.
+    later steps read `steps.<id>.path`.
     """
+
+    gives: ClassVar[Mapping[str, str] | None] = {
+        "path": "the file or object, the first one where there are several",
+        "paths": "all of them",
+        "failed": "how many steps failed",
+        "bytes": "their size in bytes",
+        "seconds": "how long the workflow ran, from its record",
+        "criticalPath": "the names of the steps on the critical path, at most 50",
+        "cost": "what the resources cost, with prices",
+        "currency": "of which currency that is",
+    }
 
     folder: Annotated[destination.Place, ADDRESS] = Field(
         "/tmp/exitkit",  # noqa: S108 - the pod's own folder; files in it are replaced, never followed
@@ -78,7 +89,13 @@ class Report(Action):
             forms = {destination.below(self.folder, _NAMES[form]): form for form in dict.fromkeys(self.formats)}
         files = {place: _rendered(form, context, course) for place, form in forms.items()}
         size = sum(map(len, files.values()))
-        facts = {"paths": list(files), "failed": len(context.workflow.failures), "bytes": size, **_facts(course)}
+        facts = {
+            "path": next(iter(files)),
+            "paths": list(files),
+            "failed": len(context.workflow.failures),
+            "bytes": size,
+            **_facts(course),
+        }
         said = f"{' and '.join(files)} ({human_size(size)})"
         if context.dry_run:
             return Result(f"would write {said}", facts)

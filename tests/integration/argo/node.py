@@ -5,6 +5,7 @@ Pods share the machine's network, so that all they reach is on loopback. There i
 
 import contextlib
 import json
+import os
 import shutil
 import signal
 import subprocess

@@ -35,7 +35,9 @@ LINES = (
     'ValueError: column "price" has 3 rows that are null',
 )
 # Each of these, as a termination message, kept the exit pod from being made where the hook passes {{workflow.failures}}.
-HOSTILE = 'doT said {{=foo(}} and {{=it.x ? "a" : b}} of {{inputs.parameters.failures}}; $(id) <!channel> $(ARGO_NODE_ID)'
+HOSTILE = (
+    'doT said {{=foo(}} and {{=it.x ? "a" : b}} of {{inputs.parameters.failures}}; $(id) <!channel> $(ARGO_NODE_ID)'
+)
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +51,10 @@ def node(plane, program, tmp_path_factory):
     images = {
         PAUSE: archive(folder / "pause.tar", PAUSE, {"/pod": program("pod")}, command="/pod"),
         "docker.io/library/argoexec:1": archive(
-            folder / "argoexec.tar", "docker.io/library/argoexec:1", {"/bin/argoexec": program("argoexec")}, command="argoexec"
+            folder / "argoexec.tar",
+            "docker.io/library/argoexec:1",
+            {"/bin/argoexec": program("argoexec")},
+            command="argoexec",
         ),
         f"docker.io/library/exitkit:{VERSION}": _built(folder / "exitkit.tar", tmp_path_factory),
     }

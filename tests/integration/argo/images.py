@@ -4,11 +4,12 @@ import hashlib
 import io
 import json
 import tarfile
+from pathlib import Path
 
 
 def archive(path, name, files, *, command):
     """Writes an image of one layer, as `docker save` would: the files by their paths in it, each an executable."""
-    layer = _tar({inside.lstrip("/"): file.read_bytes() for inside, file in files.items()})
+    layer = _tar({inside.lstrip("/"): Path(file).read_bytes() for inside, file in files.items()})
     config = {
         "architecture": "amd64",
         "os": "linux",

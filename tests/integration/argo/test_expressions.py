@@ -97,7 +97,7 @@ def test_what_there_is_nothing_of_is_unset(substituted, path, name):
 @pytest.mark.parametrize(("path", "name"), NAMES)
 def test_what_is_long_is_cut_below_what_a_pod_may_hold(substituted, path, name):
     """All arguments together stay below 128 KiB, and the first failures are there."""
-    loop = [{"displayName": f"fit({number})", "podName": f"train-x-fit-{number}"} for number in range(400)]
+    loop = [{"displayName": f"fit({number}:{number})", "podName": f"train-x-fit-{number}"} for number in range(400)]
     many = [{**FAILURES[0], **names, "message": "x" * 900} for names in loop]
     ended = {"workflow.status": "Failed", "workflow.failures": quote(json.dumps(many))}
     workflow = substituted(path, name, GLOBAL | ended)

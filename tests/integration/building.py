@@ -72,6 +72,8 @@ def opened(folder):
     """A Builder in the folder, with what stands in for the image's base in it as base:1. Raises Unbuildable."""
     if os.geteuid() != 0:
         raise Unbuildable("not root: the image is neither built nor run")
+    if not WHEELS.is_dir():
+        raise Unbuildable(f"{WHEELS} is not there: make keeps the wheels of the locks")
     made = subprocess.run(
         [sys.executable, ROOT / ".ci/standin.py", folder / "base"], capture_output=True, text=True, check=False
     )

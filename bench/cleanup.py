@@ -158,6 +158,15 @@ def real(gateway, top):
             server.terminate()
 
 
+def plant(top, files):
+    """Empty files below a directory, 200 in each of its own."""
+    for number in range(-(-files // 200)):
+        part = top / f"{number % 16:02d}" / f"{number:05d}"
+        part.mkdir(parents=True)
+        for one in range(200):
+            os.close(os.open(part / f"{one:03d}", os.O_CREAT | os.O_WRONLY, 0o644))
+
+
 def measured_files(files, rounds, environ, folder):
     """A tree of 200 files a directory, made anew for each run."""
     top = Path(folder) / "bench-run"
@@ -176,11 +185,7 @@ def measured_files(files, rounds, environ, folder):
     found = {}
     for _ in range(rounds):
         for name, line in lines.items():
-            for number in range(-(-files // 200)):
-                part = top / f"{number % 16:02d}" / f"{number:05d}"
-                part.mkdir(parents=True)
-                for one in range(200):
-                    os.close(os.open(part / f"{one:03d}", os.O_CREAT | os.O_WRONLY, 0o644))
+            plant(top, files)
             found.setdefault(name, (files, []))[1].append(taken(line, environ, folder))
             if top.exists():
                 sys.exit(f"{name} left files")

@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import socket
 import subprocess
 import sys
 import tempfile
@@ -112,7 +113,19 @@ def delay(folder, environ):
     without = median(None)
     print(f"| a message without a record | {without:.3f} s |")
     print(f"| with one of 300 nodes | + {median(answer(200, body)) - without:.3f} s |")
-    print(f"| where it hangs | + {median(lambda exchange: exchange.hang()) - without:.3f} s |")
+    print(f"| where it takes the request and hangs | + {median(lambda exchange: exchange.hang()) - without:.3f} s |")
+    with socket.socket() as deaf:  # whose queue of connections is full
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(deaf.getsockname())
+        there = {"ARGO_SERVER": f"127.0.0.1:{deaf.getsockname()[1]}"}
+        times = sorted(taken(line, {**environ, **there}, folder).wall for _ in range(ROUNDS))
+        print(f"| where no connection comes about | + {times[ROUNDS // 2] - without:.3f} s |")
+        for one in waiting:
+            one.close()
 
 
 if __name__ == "__main__":

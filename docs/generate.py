@@ -27,7 +27,7 @@ from exitkit.argo.record import joined, read
 from exitkit.builtin import BUILTIN, KINDS
 from exitkit.cli import commands, typerapp
 from exitkit.cli import flags as options
-from exitkit.plan import registry, schema
+from exitkit.plan import misread, registry, schema
 from exitkit.settings import fields
 from exitkit.testing import failed_workflow
 from exitkit.text.units import Bytes, Seconds
@@ -185,6 +185,11 @@ def facts_page() -> str:
             "[record](record.md), without which `startedAt`, `finishedAt`, `submittedBy`, `counts` and `subjectNode` are empty.\n"
         ),
         _table(["name", "for example"], rows_read),
+        "## What earlier runs left\n",
+        "Where a `state` is set; what each means says [Once, and remembered](once.md).\n",
+        _table(
+            ["name", "for example"], [[f"`history.{key}`", _example(value)] for key, value in _flat(misread.HISTORY)]
+        ),
     ]
     return "\n".join(parts)
 

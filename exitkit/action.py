@@ -69,6 +69,9 @@ class Action(Settings, ABC):
     reads_lines: ClassVar[bool] = True
     """Whether what wants the workflow's record also tells what the failed steps' logs say; else no log is read for it."""
 
+    compares: ClassVar[bool] = False
+    """Whether it tells how the run did beside earlier ones, which are then asked for where a store is set."""
+
     notifies: ClassVar[bool] = False
     """Whether it tells people how the workflow ended, so that it is one of those that `exitkit notify` means."""
 

@@ -22,6 +22,8 @@ BUILTIN = MappingProxyType(
         "notify.email": Builtin("exitkit.notify.email:Email"),
         "notify.slack": Builtin("exitkit.notify.slack:Slack"),
         "notify.webhook": Builtin("exitkit.notify.webhook:Webhook"),
+        "process.history": Builtin("exitkit.process.history:History"),
+        "process.leftovers": Builtin("exitkit.process.leftovers:Leftovers"),
         "process.lineage": Builtin("exitkit.process.lineage:Lineage"),
         "process.metrics": Builtin("exitkit.process.metrics:Metrics"),
         "process.query": Builtin("exitkit.process.query:Query", "query"),

@@ -15,6 +15,7 @@ from exitkit.retry.clock import Deadline
 if TYPE_CHECKING:
     from exitkit.argo.record import WorkflowRecord
     from exitkit.history import History
+    from exitkit.history.comparison import RunComparison
     from exitkit.store.bounded import BoundedStore
 
 __all__ = ["Context", "Entry", "StepOutcome"]
@@ -26,13 +27,15 @@ class Context:
 
     `step` is the id of the running step, `because` why it runs if it is a fallback, `entries` what the
     steps before it came to. `state` keeps receipts from one run to the next, and `history` is how earlier runs of
-    the same series ended.
+    the same series ended. `began` is when the workflow began anew, where only that tells its second failed end from its
+    first, and the first has been told.
     """
 
     workflow: Workflow
     retry: Retry = field(default_factory=Retry)
     step: str = ""
     because: str = ""
+    began: str = ""
     dry_run: bool = False
     entries: tuple[Entry, ...] = ()
     state: "BoundedStore | None" = None
@@ -69,6 +72,27 @@ class Context:
         told = failures.with_lines(self.logs.lines(failures, self.deadline))
         return context if told is failures else replace(context, workflow=replace(context.workflow, failures=told))
 
+    def compared(self) -> "RunComparison | None":
+        """How the run did beside earlier ones of its series; None where no store is set. Waits half a second at most."""
+        if self.history is None:
+            return None
+        return self.history.compared(self.workflow, self.joined_record, self.deadline)
+
+    @property
+    def joined_record(self) -> "WorkflowRecord | None":
+        """The record that the workflow is told by; None where it is not, and nobody waits for it."""
+        return self.record() if self.workflow.told is not None else None
+
+    @property
+    def beginning(self) -> str:
+        """When the workflow began by its record, which `argo retry` changes; "" where the failures' times tell its ends apart.
+
+        So that two failed ends are not taken for one; but no id is made of it, as a second run may not read the record.
+        """
+        told, started = self.workflow.as_told, self.workflow.started_at
+        is_told = any(one.finished_at for one in told.failures) and not told.failures.truncated
+        return "" if told.succeeded or is_told or started is None else started.isoformat()
+
     @property
     def delivery(self) -> str:
         """The id of what this step delivers: the same in every run for the same end of the same workflow.
@@ -80,7 +104,8 @@ class Context:
         created = workflow.creation_timestamp.isoformat() if workflow.creation_timestamp else ""
         finished = max((one.finished_at.isoformat() for one in workflow.failures if one.finished_at), default="")
         identity = workflow.uid or f"{workflow.namespace}/{workflow.name}"
-        parts = ("exitkit1", identity, created, workflow.scope, self.step, workflow.status, finished)
+        parts: tuple[str, ...] = ("exitkit1", identity, created, workflow.scope, self.step, workflow.status, finished)
+        parts += (self.began,) if self.began else ()
         digest = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).digest()
         return base64.b32encode(digest).decode()[:26].lower()
 

@@ -121,5 +121,9 @@ class Exhausted(ActionError):
         self.tries = tries
 
 
+class AnotherEnd(Exception):
+    """The receipt is that of an earlier end of the same workflow, from which nothing but its beginning tells this one."""
+
+
 class Skip(Exception):
     """Nothing to do, and why."""

@@ -6,14 +6,15 @@ hold up a message: the reading begins together with the record's, and all wait f
 
 import itertools
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from exitkit.argo.failures import Failure, Failures
 from exitkit.errors import ActionError, ConfigError
-from exitkit.recordreader import LOADING, PATIENCE
+from exitkit.recordreader import LOADING, PATIENCE, SHARES
+from exitkit.retry import Sign, watching
 from exitkit.retry.clock import Deadline
 from exitkit.text import redact
 
@@ -32,9 +33,22 @@ _LONGEST: Final = 20.0  # seconds of a reading, for those who come later in the 
 Place = tuple[str, str]
 """The names of a pod and a container."""
 
-Fetch = Callable[[Failure, Deadline], "Iterable[bytes | None]"]
-"""Gives the failure's log in pieces, as far as it is to be had by the deadline, and None where some of it is left out;
-raises what kept it from it."""
+
+@dataclass
+class LogPart:
+    """Part of a log, in pieces, once: its beginning, or with `is_end` its last lines, whose numbers nobody knows.
+
+    `is_cut` says, when the pieces have been read, whether that was all that there is of it.
+    """
+
+    pieces: Iterable[bytes]
+    is_end: bool = False
+    is_cut: Callable[[], bool] = lambda: False
+
+
+Fetch = Callable[[Failure, Deadline], Iterable[LogPart]]
+"""Gives the failure's log in parts, each of which is read before the next one, the most telling first, as far as it is to be
+had by the deadline; raises what kept it from it. A later part replaces an earlier one of its kind."""
 
 Known = Callable[[Failure, Deadline], "Shapes"]
 """Gives the shapes of the step's logs in runs that passed."""
@@ -72,9 +86,10 @@ class LogReader:
         self._prepare, self._deadline = prepare, deadline.within(deadline.remaining())  # one that `close` may cut
         self._lock = threading.Lock()
         self._until: float | None = None  # by the clock, up to when those wait who ask
-        self._most = 0.0
-        self._is_loaded = False
+        self._most = self._begun = 0.0
+        self._is_loaded = self._connects = False
         self._read: dict[Place, tuple[LogLine, ...] | None] = {}  # None while it is being read
+        self._so_far: dict[Place, tuple[LogLine, ...]] = {}
         self._waiters: list[threading.Event] = []
 
     def begin(self, failures: Failures, deadline: Deadline) -> None:
@@ -101,9 +116,10 @@ class LogReader:
             if (left := until - clock.monotonic()) <= 0:
                 break
             deadline.within(left).wait(ready, lambda until=until: self._have(places) or self._until != until)  # type: ignore[misc]
-        if not self._have(places) and not self.note:
+        known = {place: self._read.get(place) or self._so_far.get(place, ()) for place in places}
+        if not all(known.values()) and not self._have(places) and not self.note:
             self.note = "they did not come in time"
-        return {place: lines for place in places if (lines := self._read.get(place))}
+        return {place: lines for place, lines in known.items() if lines}
 
     def close(self) -> None:
         """Read on no longer: the run is over."""
@@ -113,7 +129,8 @@ class LogReader:
         """Those of the lines of a log, of a run that passed. Raises ActionError and ConfigError."""
         from exitkit.explain import learn
 
-        return learn(piece for piece in self._prepare()(failure, deadline) if piece is not None)
+        parts = self._prepare()(failure, deadline)
+        return learn(piece for part in parts for piece in itertools.chain(part.pieces, [b"\n"]))
 
     def _have(self, places: list[Place]) -> bool:
         return all(self._read[place] is not None for place in places)
@@ -121,26 +138,47 @@ class LogReader:
     def _explain(self, failure: Failure) -> None:
         lines: tuple[LogLine, ...] = ()
         try:
-            from exitkit.explain import Shapes, rank  # which takes a while to load
+            import exitkit.explain  # noqa: F401 - which takes a while to load
 
             fetch = self._prepare()
             self._loaded()
-            against = self._known(failure, self._deadline) if self._known else Shapes()
-            lines = _ranked(fetch(failure, self._deadline.within(_LONGEST)), partial(rank, against=against, top=LINES))
+            against = self._known(failure, self._deadline) if self._known else None
+            with watching(self._sign):
+                lines = self._ranked(failure, fetch, against)
         except (ActionError, ConfigError) as error:
             self.note = self.note or redact.printable(redact.redact(str(error)), 300)
         except Exception as error:  # whatever somebody's log made of it must not cost the run
             self.note = self.note or f"they could not be read: {type(error).__name__}"
         finally:
-            self._read[failure.log] = lines
+            self._read[failure.log] = lines or self._so_far.get(failure.log, ())
             self._wake()
+
+    def _ranked(self, failure: Failure, fetch: Fetch, against: "Shapes | None") -> "tuple[LogLine, ...]":
+        """The best lines, and after each part of the log the best so far."""
+        from exitkit.explain import Shapes, rank
+
+        lines: tuple[LogLine, ...] = ()
+        parts = fetch(failure, self._deadline.within(_LONGEST))
+        for lines in _ranked(parts, partial(rank, against=against or Shapes(), top=LINES)):
+            self._so_far[failure.log] = lines
+        return lines
 
     def _loaded(self) -> None:
         """From now on it is the cluster's time that passes."""
         with self._lock:
             if not self._is_loaded:
                 self._is_loaded = True
-                self._until = min(self._most, self._deadline.clock.monotonic() + PATIENCE)
+                self._begun = self._deadline.clock.monotonic()
+                self._until = min(self._most, self._begun + PATIENCE)
+        self._wake()
+
+    def _sign(self, sign: Sign) -> None:
+        """Wait less where nothing is there, and on for what is alive; for all signs no longer than patience lasts."""
+        until = min(self._most, self._begun + PATIENCE, self._deadline.clock.monotonic() + PATIENCE * SHARES[sign])
+        with self._lock:
+            is_first, self._connects = sign == "connecting" and not self._connects, True
+            if is_first or (sign != "connecting" and self._until is not None and until > self._until):
+                self._until = until
         self._wake()
 
     def _wake(self) -> None:
@@ -149,12 +187,19 @@ class LogReader:
                 ready.set()
 
 
-def _ranked(pieces: "Iterable[bytes | None]", rank: "Callable[..., tuple[LogLine, ...]]") -> "tuple[LogLine, ...]":
-    """The best lines of a log; those behind what is left out of it have no number."""
-    rest = iter(pieces)
-    whole = rank(itertools.takewhile(lambda piece: piece is not None, rest))
-    end = (replace(line, number=0) for line in rank(piece for piece in rest if piece is not None))
-    return tuple(sorted([*whole, *end], key=lambda line: -line.score)[:LINES])
+def _ranked(parts: Iterable[LogPart], rank: "Callable[..., tuple[LogLine, ...]]") -> "Iterator[tuple[LogLine, ...]]":
+    """The best lines of a log after each part of it; those of its end have no number, until it is known to be whole."""
+    beginning: tuple[LogLine, ...] = ()
+    end: tuple[LogLine, ...] = ()
+    for part in parts:
+        lines = rank(part.pieces)
+        if part.is_end:
+            end = tuple(replace(line, number=0) for line in lines)
+        else:
+            beginning, end = lines, end if part.is_cut() else ()
+        known = {line.text for line in beginning}
+        both = [*beginning, *(line for line in end if line.text not in known)]
+        yield tuple(sorted(both, key=lambda line: -line.score)[:LINES])
 
 
 def _first(failures: Failures) -> list[Failure]:

@@ -4,10 +4,12 @@ What it is read from hangs, lacks rights or is gone in some clusters, and none o
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
 from exitkit.errors import ActionError, ConfigError
+from exitkit.retry import Sign, watching
 from exitkit.retry.clock import Deadline
 from exitkit.text import redact
 
@@ -15,8 +17,12 @@ if TYPE_CHECKING:
     from exitkit.argo.record import WorkflowRecord
 
 PATIENCE: Final = 1.0
-"""Seconds from the request on for which all who can do without the record wait, taken together. Argo's API answers in 10
-to 40 ms; for what has not answered after this, no message waits."""
+"""Seconds from the request on for which all who can do without the record wait, taken together, as long as there are signs
+of life. Argo's API answers in 10 to 40 ms; for what has not answered whole after this, no message waits."""
+
+SHARES: Final[Mapping[Sign, float]] = MappingProxyType({"connecting": 0.25, "sent": 0.4, "answered": 1.0})
+"""Of that, how long they wait from each sign of life on: a name is resolved and a connection made, and a request answered, in
+milliseconds, and in 0.1 s by a pod with a tenth of a CPU."""
 
 _SETTLING: Final = 3.0
 """Seconds for which they wait where it does answer, and the end of what the handler is for is not written down yet."""
@@ -72,8 +78,8 @@ class RecordReader:
         self._lock = threading.Lock()
         self._record: WorkflowRecord | None = None
         self._ends: list[float] = []  # by the clock, up to when those wait who can do without; the last one counts
-        self._most = 0.0
-        self._over = False
+        self._most = self._begun = 0.0
+        self._over = self._connects = False
         self._waiters: list[threading.Event] = []
 
     def record(self, deadline: Deadline, *, needed: bool = False) -> "WorkflowRecord | None":
@@ -111,8 +117,10 @@ class RecordReader:
     def _read(self) -> None:
         try:
             fetch = self._prepare()
+            self._begun = self._deadline.clock.monotonic()
             self._wait_up_to(PATIENCE)
-            fetch(self._deadline.within(_LONGEST), self._keep)
+            with watching(self._sign):
+                fetch(self._deadline.within(_LONGEST), self._keep)
         except (ActionError, ConfigError, ValueError) as error:
             self.note = redact.printable(redact.redact(str(error)), 300)
         except Exception as error:  # whatever somebody's object made of it must not cost the run
@@ -120,6 +128,16 @@ class RecordReader:
         finally:
             self._over = True
             self._wake()
+
+    def _sign(self, sign: Sign) -> None:
+        """Wait less where nothing is there, and on for what is alive; for all signs no longer than patience lasts."""
+        if self._record is not None:
+            return
+        left = self._begun + PATIENCE - self._deadline.clock.monotonic()
+        seconds = min(left, PATIENCE * SHARES[sign])
+        is_first, self._connects = sign == "connecting" and not self._connects, True
+        if is_first or (sign != "connecting" and self._deadline.clock.monotonic() + seconds > self._ends[-1]):
+            self._wait_up_to(seconds)
 
     def _keep(self, record: "WorkflowRecord") -> None:
         is_first = self._record is None

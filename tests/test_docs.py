@@ -115,6 +115,7 @@ def test_commands_in_prose_are_taken_by_the_command_line(monkeypatch, tmp_path, 
     (tmp_path / "exitkit.yaml").write_text("steps: [{uses: notify.console}]", "utf-8")
     for name in ("fail.log", "pass.log"):
         (tmp_path / name).write_text("started\n", "utf-8")
+    (tmp_path / "runs.json").write_text('{"kind": "List", "items": []}', "utf-8")
     lines = [
         line.removeprefix("$ exitkit ")
         for path in (ROOT / "README.md", *DOCS.glob("*.md"))

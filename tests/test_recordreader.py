@@ -6,7 +6,8 @@ import pytest
 
 from exitkit.argo.record import read
 from exitkit.errors import ActionError
-from exitkit.recordreader import PATIENCE, KnownRecord, NoRecords, RecordReader
+from exitkit.recordreader import PATIENCE, SHARES, KnownRecord, NoRecords, RecordReader
+from exitkit.retry import show
 from exitkit.retry.clock import Deadline
 from exitkit.testing.clock import FakeClock
 
@@ -38,11 +39,47 @@ def test_it_is_read_once_and_only_when_somebody_asks(clock):
     assert (len(readings), reader.note) == (1, "")
 
 
-def test_what_hangs_holds_up_all_messages_together_for_a_second(clock):
+@pytest.fixture
+def hanging(clock):
+    """Fetches that give so many signs of life, each 0.1 s after the one before, and then hang."""
+
+    def make(*signs):
+        def fetch(until, keep=None):
+            for sign in signs:
+                until.pause(0.1)
+                show(sign)
+            threading.Event().wait(30)
+
+        return fetch
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("signs", "seconds"),
+    [
+        ((), PATIENCE),
+        (("connecting",), 0.1 + PATIENCE * SHARES["connecting"]),
+        (("connecting", "connecting"), 0.1 + PATIENCE * SHARES["connecting"]),
+        (("connecting", "sent"), 0.2 + PATIENCE * SHARES["sent"]),
+        (("connecting", "sent", "answered"), PATIENCE),
+        (("connecting", "sent", "connecting", "sent"), 0.4 + PATIENCE * SHARES["sent"]),
+        (("connecting",) + ("sent",) * 9, PATIENCE),
+    ],
+    ids=["busy", "no connection", "another try", "no answer", "no end of it", "again", "for ever"],
+)
+def test_the_less_it_gives_the_less_it_is_waited_for(clock, hanging, signs, seconds):
+    """No connection, no answer, and an answer that does not end: a quarter of a second, a half, and one."""
+    deadline = Deadline(60, clock)
+    assert RecordReader(lambda: hanging(*signs), deadline).record(deadline) is None
+    assert clock.monotonic() == pytest.approx(seconds)
+
+
+def test_what_hangs_holds_up_all_messages_together_for_a_second_at_most(clock, hanging):
     """Two channels after each other wait no longer than one; and near the end of time for a tenth of what is left."""
     for seconds, most in ((60, PATIENCE), (4, 0.4)):
         deadline = Deadline(seconds, clock)
-        reader = RecordReader(lambda: lambda until, keep: threading.Event().wait(30), deadline)
+        reader = RecordReader(lambda: hanging("connecting", "sent", "answered"), deadline)
         began = clock.monotonic()
         assert reader.record(deadline) is None
         assert reader.record(deadline) is None

@@ -20,6 +20,7 @@ PICTURES = {
     "slack": (["slack.py"], 720, 530),
     "email": (["slack.py", "mail"], 720, 750),
     "report": (["report.py"], 1000, 1130),
+    "history": (["history.py"], 1000, 1000),
 }
 """What prints the page, and how many pixels of it are shown, across and down."""
 

@@ -19,7 +19,7 @@ _NOTHING = ("", "<nil>", "<no value>")
 # Argo's emissary replaces an argument over 128 KiB by this (workflow/executor/emissary). Nothing else is opened:
 # a value comes from the workflow's author, who must not read the exit pod's token with it.
 _FILE = re.compile(r"@(/tmp/argo_arg_[0-9]+\.txt)")
-_SURROGATE = re.compile(f"[{unsafe.SURROGATES}]")
+_SURROGATE = unsafe.Unseen(f"[{unsafe.SURROGATES}]")
 
 
 class Argument(NamedTuple):

@@ -25,7 +25,7 @@ _LONGEST_MAPPING = 4 * 2**20
 # A century: beyond it, a number is not what it says.
 _LONGEST_DURATION = 100 * 366 * 86400.0
 _NUMBER = re.compile(r"[0-9]{1,309}(?:\.[0-9]{0,309})?(?:[eE][+-]?[0-9]{1,3})?")
-_CONTROLS = re.compile(f"[{unsafe.C0}{unsafe.C1}{unsafe.LINES}]")
+_CONTROLS = unsafe.Unseen(f"[{unsafe.C0}{unsafe.C1}{unsafe.LINES}]")
 _PAIR = re.compile(r"\s*([^\s=\[{\"'][^=\n]{0,252})=(.*)", re.DOTALL)
 _FACTS = {fact.name: fact for fact in FACTS}
 

@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Literal, cast
 from pydantic import Field, field_validator
 
 from exitkit.action import Action, Result
+from exitkit.argo.ownership import Uid, is_telling, owners
 from exitkit.argo.workflow import Workflow
 from exitkit.cleanup.engine import confirm, laterlist
 from exitkit.cleanup.engine.deletion import Sweeper
 from exitkit.cleanup.engine.globs import Globs, escaped, is_magic
-from exitkit.cleanup.engine.ownership import Uid, is_telling, owners
 from exitkit.cleanup.engine.receipt import DeletionReceipt
 from exitkit.cleanup.engine.removal import Removal
 from exitkit.clients.appendfile import Sink, open_file

@@ -123,12 +123,10 @@ class CommandSession:
         gc.enable()
         with stdout.apart():
             report = dispatch(what, context, self.environ, fail_on=fail_on, because=because, tell=self.stop.tell)
-            if context.history is not None:
+            if context.state is not None:
                 from exitkit.cli import remembered
 
-                context.history.keep(deadline)
-                learnt = remembered.learn(context, deadline)
-                report = replace(report, notes=(*report.notes, *context.history.notes, *learnt))
+                report = replace(report, notes=(*report.notes, *remembered.keep(context, deadline)))
         for reader in (context.records, context.logs):
             if isinstance(reader, RecordReader | LogReader):
                 reader.close()

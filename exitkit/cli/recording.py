@@ -8,7 +8,7 @@ from exitkit import recordreader
 from exitkit.argo.failures import Failure
 from exitkit.argo.workflow import Workflow
 from exitkit.context import Context
-from exitkit.logreader import Fetch, LogReader
+from exitkit.logreader import Fetch, LogPart, LogReader
 from exitkit.recordreader import KnownRecord, NoRecords, RecordReader, Records
 from exitkit.retry.clock import Deadline
 
@@ -50,7 +50,7 @@ def sampled(context: Context) -> Context:
     def prepare() -> Fetch:
         from exitkit.plan import samples
 
-        return lambda failure, _: [samples.log(failure.pod_name)]
+        return lambda failure, _: [LogPart([samples.log(failure.pod_name)])]
 
     return replace(context, logs=LogReader(prepare, context.deadline))
 
@@ -79,11 +79,11 @@ def _with_logs(context: Context, environ: Mapping[str, str]) -> Context:
     def prepare() -> Fetch:
         from exitkit.clients.argo import failedlogs
 
-        def read(failure: Failure, deadline: Deadline) -> "Iterator[bytes | None]":
+        def read(failure: Failure, deadline: Deadline) -> Iterator[LogPart]:
             is_there = False
-            for piece in failedlogs.by_kubernetes(namespace, failure, environ, deadline):
+            for part in failedlogs.by_kubernetes(namespace, failure, environ, deadline):
                 is_there = True
-                yield piece
+                yield part
             record = None if is_there else context.record()
             if record is not None:
                 yield from failedlogs.by_archive(record, failure, context, deadline)

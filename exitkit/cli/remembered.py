@@ -9,7 +9,9 @@ from exitkit.errors import ActionError, ConfigError
 from exitkit.history import History, series_of
 from exitkit.logreader import LogReader
 from exitkit.plan import template
+from exitkit.recordreader import KnownRecord
 from exitkit.retry.clock import Deadline
+from exitkit.store import expiry
 from exitkit.store.bounded import StoreFailure
 from exitkit.store.place import open_store
 
@@ -36,8 +38,26 @@ def with_store(context: Context, where: str, series: str = "") -> Context:
     if state is None:
         return context
     context, named = _filled(context, series, "series")
-    known = series_of(context.workflow, named)
+    # A record that is a file costs no wait, and may be all that is known of the workflow.
+    told = context.informed() if isinstance(context.records, KnownRecord) else context
+    known = series_of(told.workflow, named)
     return replace(context, state=state, history=History(state, context.workflow, known) if known else None)
+
+
+def keep(context: Context, deadline: Deadline) -> tuple[str, ...]:
+    """Leave for later runs what they may ask for, and remove what none will; what could not be done, as notes.
+
+    What a success was made from is read in its record, for which nothing waits but the end of the process.
+    """
+    notes: tuple[str, ...] = ()
+    if context.history is not None:
+        told = context.informed() if context.workflow.succeeded and not context.workflow.step else context
+        context.history.keep(deadline, told.workflow, told.joined_record)
+        learnt = learn(context, deadline)
+        notes = (*context.history.notes, *learnt)
+    if context.state is not None and expiry.is_due(context.delivery):
+        notes = (*notes, *expiry.expire(context.state, deadline, context.delivery))
+    return notes
 
 
 def learn(context: Context, deadline: Deadline) -> tuple[str, ...]:

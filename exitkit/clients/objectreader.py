@@ -7,6 +7,7 @@ from os.path import commonprefix
 
 from exitkit.argo.record.archivedlogs import Repository
 from exitkit.clients.bucketurl import Location, open_bucket
+from exitkit.clients.objects import Page
 from exitkit.context import Context
 from exitkit.errors import ActionError
 
@@ -36,11 +37,19 @@ class ObjectReader:
 
     def entries(self, prefix: str | None = None) -> Iterator[tuple[str, int]]:
         """Keys below a prefix of the bucket, by default the URL's, and their sizes in bytes. Raises Exhausted and ActionError."""
-        below = self.prefix if prefix is None else prefix
+        for page in self._pages(self.prefix if prefix is None else prefix):
+            yield from zip(page.keys, page.sizes, strict=True)
+
+    def dated(self) -> Iterator[tuple[str, int, str]]:
+        """As `entries`, with when each was written: UTC times whose order is that of the text."""
+        for page in self._pages(self.prefix, timed=True):
+            yield from zip(page.keys, page.sizes, page.changed, strict=True)
+
+    def _pages(self, below: str, *, timed: bool = False) -> Iterator[Page]:
         after, token, more = "", "", True
         while more:
-            page = self.context.retry(partial(self._bucket.page, below, after, token=token), safe=True)
-            yield from zip(page.keys, page.sizes, strict=True)
+            page = self.context.retry(partial(self._bucket.page, below, after, token=token, timed=timed), safe=True)
+            yield page
             if page.more and not page.keys and page.token == token:
                 raise ActionError(f"listing {self.url}: there is more, and nothing says where", reason="server")
             after, token, more = (page.keys[-1] if page.keys else after), page.token, page.more

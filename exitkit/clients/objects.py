@@ -28,6 +28,15 @@ class Page:
     token: str = ""
 
 
+@dataclass(frozen=True)
+class Level:
+    """What is right below a prefix: the `folders` there, each with its slash, and `keys`; `token` leads to more."""
+
+    folders: Sequence[str]
+    keys: Sequence[str] = ()
+    token: str = ""
+
+
 def check_advance(token: object, seen: set[object], what: str) -> None:
     """Raises ActionError where a page leads to one that has been read."""
     if token in seen:
@@ -89,8 +98,12 @@ class Bucket(ABC):
         """End the connections that nobody uses."""
 
     @abstractmethod
-    def page(self, prefix: str, after: str = "", *, token: str = "") -> Page:
-        """The next keys that begin with the prefix, after a key or a page's token, with their sizes."""
+    def page(self, prefix: str, after: str = "", *, token: str = "", timed: bool = False) -> Page:
+        """The next keys that begin with the prefix, after a key or a page's token, with sizes, and times if asked for."""
+
+    @abstractmethod
+    def level(self, prefix: str, token: str = "") -> Level:
+        """Up to a thousand folders and keys right below a prefix that ends in a slash, or is empty."""
 
     @abstractmethod
     def get(self, key: str, *, limit: int, begin: int = 0) -> Content:

@@ -7,20 +7,25 @@ import hashlib
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from exitkit.argo.failures.fingerprint import fingerprint
+from exitkit.argo.record import WorkflowRecord
 from exitkit.argo.timestamp import write_moment
 from exitkit.argo.workflow import Workflow
 from exitkit.errors import Retryable
-from exitkit.history.ends import End, Ends, UnreadableHistory, decode, encode
+from exitkit.history import usual
+from exitkit.history.comparison import NOTHING, RunComparison
+from exitkit.history.ends import End, Ends, Success, UnreadableHistory, decode, encode
+from exitkit.history.provenance import Provenance, provenance
 from exitkit.retry.clock import Deadline
 from exitkit.store import Store, Value
 from exitkit.store.bounded import BoundedStore, StoreFailure
 
 _SLUG = re.compile(r"[^A-Za-z0-9]+")
 _LONGEST = 20.0  # seconds, for the ends of many runs that ended at once
+_PATIENCE = 0.5  # seconds for which a message waits, which can do without
 _APART = 6.0  # seconds, at most, that a run waits after another was first, so that of hundreds not all write at once
 _SOME = 10  # ends that are taken in by a run that had no need of them
 
@@ -69,6 +74,7 @@ class Standing:
             "usual_duration": self.ends.usual_duration(but=self.this),
             "changed": self.before is not None and self.before.failed != self.this.failed,
             "known": len(self.ends.each) - 1,
+            "failed": sum(end.failed for end in self.ends.each),
         }
 
 
@@ -92,9 +98,13 @@ class History:
         self._workflow = workflow
         self._name = _name(series)
         self._lock = threading.Lock()
+        self._beginning = threading.Lock()
+        self._until: float | None = None  # by the clock, up to when a message waits
+        self._waiters: list[threading.Event] = []
         self._standing: Standing | None = None
         self._seen: _Stored | None = None
         self._this: End | None = None
+        self._made: tuple[WorkflowRecord | None, Provenance] | None = None
 
     def standing(self, deadline: Deadline) -> Standing:
         """How this end stands to the others, as far as they can be read."""
@@ -111,28 +121,93 @@ class History:
                 self._standing = Standing(ends.with_end(this), this, is_known)
             return self._standing
 
-    def keep(self, deadline: Deadline) -> None:
-        """Add this end to the history, whoever else adds theirs at the same time.
+    def begin(self, deadline: Deadline) -> None:
+        """Begin to ask for it, so that who compares need not wait when it is their turn."""
+        with self._beginning:
+            if self._until is not None:
+                return
+            self._until = deadline.clock.monotonic() + _PATIENCE
+        deadline.clock.spawn(lambda: self._look(deadline), "exitkit-history")
 
-        Where another was first it is put beside the history, and the next run takes it in.
+    def compared(self, workflow: Workflow, record: WorkflowRecord | None, deadline: Deadline) -> RunComparison:
+        """How this run did beside earlier ones, as far as that is known within half a second of `begin`. Never raises.
+
+        `workflow` is the run as its record tells it, where there is one.
         """
-        if self._workflow.status not in _ENDED or self._workflow.step:
-            return  # a step's own handler, or an end of which nobody knows how it was
-        this = self._end(deadline)
+        if not self._counts:
+            return NOTHING
+        self.begin(deadline)
+        ready = threading.Event()
+        with self._beginning:
+            self._waiters.append(ready)
+        assert self._until is not None
+        left = self._until - deadline.clock.monotonic()
+        if left > 0:
+            deadline.within(left).wait(ready, lambda: self._standing is not None)
+        return self._comparison(self._standing, workflow, record)
+
+    def comparison(self, workflow: Workflow, record: WorkflowRecord | None, deadline: Deadline) -> RunComparison:
+        """The same for who asked for it, and waits as long as the store may take."""
+        return self._comparison(self.standing(deadline), workflow, record) if self._counts else NOTHING
+
+    def _comparison(
+        self, standing: Standing | None, workflow: Workflow, record: WorkflowRecord | None
+    ) -> RunComparison:
+        if standing is None or not standing.is_known:
+            return NOTHING
+        line = usual.sentence(standing.ends, standing.this, workflow.duration)
+        success = standing.ends.success
+        if success is None or not standing.this.failed or success.at > standing.this.at:
+            return RunComparison(line)
+        changes = self._provenance(workflow, record).changes(success.provenance)
+        moment = End(success.at, success.id, "Succeeded").facts()["at"]
+        return RunComparison(line, changes, success.name, str(moment or ""))
+
+    def _provenance(self, workflow: Workflow, record: WorkflowRecord | None) -> Provenance:
+        """Made once of a record: of tens of thousands of nodes it takes a while."""
+        if self._made is None or self._made[0] is not record:
+            self._made = record, provenance(workflow, record, self.series)
+        return self._made[1]
+
+    @property
+    def _counts(self) -> bool:
+        """Not a step's own handler, nor an end of which nobody knows how it was."""
+        return self._workflow.status in _ENDED and not self._workflow.step
+
+    def _look(self, deadline: Deadline) -> None:
+        self.standing(deadline)
+        with self._beginning:
+            for ready in self._waiters:
+                ready.set()
+
+    def keep(self, deadline: Deadline, workflow: Workflow | None = None, record: WorkflowRecord | None = None) -> None:
+        """Add this end to the history, whoever else adds theirs at the same time; of a success also what it was made from.
+
+        Where another was first it is put beside the history, and the next run takes it in. `workflow` is the run as its
+        record tells it.
+        """
+        if not self._counts:
+            return
+        workflow = workflow or self._workflow
+        this = replace(self._end(deadline), duration=workflow.duration)
+        success = None
+        if not this.failed:
+            success = Success(this.at, this.id, this.name, self._provenance(workflow, record))
 
         def add(store: Store) -> None:
             there = self._seen or self._read(store, _SOME)
             ends = self._together(there)
             if ends.has(this) and not there.beside:
                 return  # by an earlier run of this handler, or by another step's
-            if self._put(store, encode(ends.with_end(this), self.series), there.main):
+            if self._put(store, encode(ends.with_end(this).with_success(success), self.series), there.main):
                 for name in there.beside:
                     store.delete(name)
                 return
             self._seen = None
             # Of many at once, not all again at once; within what a store may take of the time.
             deadline.pause(deadline.clock.jitter(min(_APART, deadline.remaining() / 20)))
-            store.put_if_absent(f"{self._name}.{this.id}", encode(Ends().with_end(this), self.series))
+            alone = Ends().with_end(this).with_success(success)
+            store.put_if_absent(f"{self._name}.{this.id}", encode(alone, self.series))
 
         try:
             self.store.ask(deadline, add, longest=_LONGEST)
@@ -161,6 +236,7 @@ class History:
             if isinstance(beside, Ends):
                 for end in beside.each:
                     ends = ends.with_end(end)
+                ends = ends.with_success(beside.success)
         return ends
 
     def _decoded(self, value: Value | None) -> Ends:

@@ -5,8 +5,10 @@ import math
 import statistics
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from exitkit.argo.timestamp import write_moment
+from exitkit.history.provenance import Provenance
 from exitkit.store import MOST
 
 KEPT = 50
@@ -37,6 +39,16 @@ class End:
 
 
 @dataclass(frozen=True)
+class Success:
+    """What the last run that succeeded was made from; `at` in Unix seconds, as its end has it."""
+
+    at: float
+    id: str
+    name: str
+    provenance: Provenance
+
+
+@dataclass(frozen=True)
 class UnreadableHistory:
     """What stands where a history should; `keep` says that it is not ours to write over."""
 
@@ -56,6 +68,7 @@ class Ends:
     before: int = 0
     count: int = 0
     gone: tuple[str, ...] = ()
+    success: Success | None = None
 
     def has(self, end: End) -> bool:
         return end.id in self.gone or any(one.id == end.id for one in self.each)
@@ -65,6 +78,14 @@ class Ends:
         if self.has(end):
             return self
         return replace(self, each=tuple(sorted((*self.each, end), key=_place)), count=self.count + 1).shortened(KEPT)
+
+    def with_success(self, success: Success | None) -> "Ends":
+        """With what a success was made from, unless a later one is known."""
+        if success is None or (self.success is not None and self.success.at >= success.at):
+            return self
+        if self.success is not None:
+            success = replace(success, provenance=success.provenance.after(self.success.provenance))
+        return replace(self, success=success)
 
     def shortened(self, most: int) -> "Ends":
         gone = self.each[: max(0, len(self.each) - most)]
@@ -88,8 +109,16 @@ class Ends:
 
     def usual_duration(self, but: End) -> float | None:
         """Seconds: the median of the successes', or None where there is none."""
-        known = [end.duration for end in self.each if not end.failed and end.duration is not None and end.id != but.id]
+        known = self._times(but)
         return round(statistics.median(known), 3) if known else None
+
+    def times_known(self, but: End) -> int:
+        """Of how many successes the duration is known."""
+        return len(self._times(but))
+
+    def _times(self, but: End) -> list[float]:
+        successes = (end for end in self.each if not end.failed and end.id != but.id)
+        return [end.duration for end in successes if end.duration is not None]
 
 
 def _place(end: End) -> tuple[float, str]:
@@ -99,7 +128,7 @@ def _place(end: End) -> tuple[float, str]:
 def encode(ends: Ends, series: str) -> bytes:
     """As JSON that is short enough to be read back, with fewer ends where their names are long."""
     while True:
-        value = {
+        value: dict[str, object] = {
             "version": _VERSION,
             "series": series[:1000],
             "count": ends.count,
@@ -107,6 +136,8 @@ def encode(ends: Ends, series: str) -> bytes:
             "gone": ends.gone,
             "ends": [[end.at, end.id, end.status, end.duration, end.cause, end.name[:253]] for end in ends.each],
         }
+        if success := ends.success:
+            value["success"] = [success.at, success.id, success.name[:253], success.provenance.dump()]
         data = json.dumps(value, separators=(",", ":")).encode("ascii")
         if len(data) <= MOST or not ends.each:
             return data
@@ -131,7 +162,16 @@ def decode(data: bytes, series: str) -> Ends | UnreadableHistory:
         return damaged
     if before < 0 or count < len(ends) or list(ends) != sorted(ends, key=_place):
         return damaged
-    return Ends(ends, before, count, gone)
+    return Ends(ends, before, count, gone, _success(found.get("success")))
+
+
+def _success(value: Any) -> Success | None:
+    """What is kept of the last success; none where it is damaged, which costs no end."""
+    try:
+        at, identity, name, made_from = value
+        return Success(_end(at, identity, "", None, "", name).at, identity, name, Provenance.load(made_from))
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        return None
 
 
 def _end(at: object, identity: str, status: str, duration: float | None, cause: str, name: str) -> End:  # noqa: PLR0913, PLR0917 - a row

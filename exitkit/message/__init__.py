@@ -101,7 +101,8 @@ class Message:
     `title` is one line; `summary` one sentence, or empty; `facts` are label and value; `failures` are those with one
     message together, the likeliest cause first, and `more` how many other messages there are; `notes` say what
     was degraded, and `because` why a fallback speaks. `headline` is as much of the summary as is worth saying where the
-    failures stand right below it, or empty.
+    failures stand right below it, or empty. `usual` is how it did beside earlier runs, and `changed` what is another than
+    in the last success; where they are known they are the first facts, too.
     """
 
     status: str
@@ -115,6 +116,8 @@ class Message:
     notes: tuple[str, ...] = ()
     because: str = ""
     headline: str = ""
+    usual: str = ""
+    changed: str = ""
 
     @property
     def troubles(self) -> tuple[ShownFailure, ...]:
@@ -176,6 +179,8 @@ def build(  # noqa: PLR0913 - each is one thing that a user may say
     facts: Mapping[str, str] | None = None,
     link: str = "",
     because: str = "",
+    usual: str = "",
+    changed: str = "",
 ) -> Message:
     """The message about the workflow's end, with the user's words where there are some.
 
@@ -183,7 +188,8 @@ def build(  # noqa: PLR0913 - each is one thing that a user may say
     """
     failures = workflow.failures
     groups = failures.groups
-    own = [(label, value) for label, value in _facts(workflow) if label not in (facts or {})]
+    past = [(label, value) for label, value in (("Changed", changed), ("History", usual)) if value]
+    own = [(label, value) for label, value in [*past, *_facts(workflow)] if label not in (facts or {})]
     return Message(
         status=workflow.status,
         title=_one_line(title or _title(workflow), 300),
@@ -196,6 +202,8 @@ def build(  # noqa: PLR0913 - each is one thing that a user may say
         notes=tuple(_one_line(note, 300) for note in (*workflow.notes, *failures.notes)),
         because=_one_line(because, 500),
         headline=_one_line(failures.headline, 1000) if len(failures) > 1 or failures.truncated else "",
+        usual=_one_line(usual, 300),
+        changed=_one_line(changed, 1000),
     )
 
 

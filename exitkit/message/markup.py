@@ -11,8 +11,8 @@ _WEB = re.compile(r"https?://[^\s/?#]", re.IGNORECASE)
 # RFC 3986: reserved and unreserved characters, and % because a link arrives encoded.
 _URL_SAFE = "%/:?#[]@!$&'()*+,;=~-._"
 # Control characters but tab and line feed, and what only orders text about: no channel shows them.
-_UNSEEN = re.compile(f"(?![\t\n])[{unsafe.C0}{unsafe.C1}{unsafe.DIRECTION}{unsafe.LINES}]")
-_LONE = re.compile(f"[{unsafe.SURROGATES}]")
+_UNSEEN = unsafe.Unseen(f"(?![\t\n])[{unsafe.C0}{unsafe.C1}{unsafe.DIRECTION}{unsafe.LINES}]")
+_LONE = unsafe.Unseen(f"[{unsafe.SURROGATES}]")
 
 
 def clean(text: str) -> str:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from exitkit.action import Action, Result
 from exitkit.context import Context
-from exitkit.errors import ActionError
+from exitkit.errors import ActionError, AnotherEnd
 from exitkit.message import LEVELS, Level, Message, build
 from exitkit.notify.delivery import PartialDelivery, deliver
 
@@ -31,6 +31,7 @@ class Notify(Action):
 
     lenient: ClassVar[bool] = True  # a message with a gap in it is better than none
     notifies: ClassVar[bool] = True
+    compares: ClassVar[bool] = True
     sends_again: ClassVar[bool] = True
     """Whether news of a failure goes out again that an earlier run may have sent, where nobody can tell: better twice
     than never. What rather does something than tells somebody is held."""
@@ -69,6 +70,7 @@ class Notify(Action):
         return None
 
     def run(self, context: Context) -> Result:
+        past = context.compared()
         message = build(
             context.workflow,
             title=self.title,
@@ -76,10 +78,18 @@ class Notify(Action):
             facts=self.facts,
             link=self.link,
             because=context.because,
+            usual=past.usual if past else "",
+            changed=past.changed if past else "",
         )
         if context.dry_run:
             payload = self.render(message, "rich", context)
             return Result(f"would notify {self.target()}", {"payload": payload})
+        try:
+            return self._deliver(message, context)
+        except AnotherEnd:
+            return self._deliver(message, replace(context, began=context.beginning))
+
+    def _deliver(self, message: Message, context: Context) -> Result:
         sender = self.open(context)
         ladder = _Ladder(self, sender, message, context)
         return deliver(

@@ -49,7 +49,8 @@ def deliver(  # noqa: PLR0913 - what a delivery is made of, by name
     `again` says that what an earlier run may have delivered is sent again, where nobody can tell and `retry.resend`
     says nothing; `flag` is called before what is sent may be a second copy.
 
-    Raises Unknown if an earlier run may have delivered it, nobody can tell and it is held, and what `send` raises.
+    Raises Unknown if an earlier run may have delivered it, nobody can tell and it is held, AnotherEnd if the workflow was
+    retried and only its beginning tells, and what `send` raises.
     """
     return _Delivery(context, send, safe=safe, find=find, part=part, again=again, flag=flag).run()
 
@@ -164,4 +165,4 @@ def _claim(context: Context) -> "Claim | None":
         return None
     from exitkit.store.claim import Claim
 
-    return Claim(context.state, context.deadline, context.delivery)
+    return Claim(context.state, context.deadline, context.delivery, context.beginning)

@@ -30,6 +30,19 @@ HISTORY: Mapping[str, Any] = MappingProxyType(
         "usual_duration": 1260.0,
         "changed": False,
         "known": 7,
+        "failed": 3,
+        "usual": "3rd failure in a row; took 35m, usually 21m",
+        "changes": [
+            {
+                "kind": "parameter",
+                "name": "model",
+                "before": "ranker",
+                "after": "ranker-2",
+                "change": "changed",
+                "usual": False,
+            }
+        ],
+        "changed_since": "parameter model ranker → ranker-2, since train-b2k9x succeeded",
     }
 )
 """How earlier runs ended, of a series that has some."""

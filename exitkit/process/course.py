@@ -1,6 +1,6 @@
 """The course of a run, worked out once: its spans, critical path and bill, for every form in which it is told."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -10,7 +10,10 @@ from exitkit.argo.record import WorkflowRecord
 from exitkit.argo.timestamp import write_moment
 from exitkit.process.bill import Bill, Prices, bill
 from exitkit.process.criticalpath import Segment, critical_path
+from exitkit.process.inputs import Inputs
 from exitkit.process.spans import NodeSpan, Spans
+from exitkit.process.usage import display
+from exitkit.process.usage.advice import Advice, patch
 from exitkit.text.safe import line
 
 _NAME = 200
@@ -23,6 +26,8 @@ class Course:
 
     record: WorkflowRecord | None
     prices: Prices | None = None
+    watched: Callable[[WorkflowRecord | None, Spans], tuple[Advice, ...]] | None = None
+    """What tells what the steps used, and what they should ask for."""
 
     @cached_property
     def spans(self) -> Spans:
@@ -39,26 +44,37 @@ class Course:
         return made if made and made.hours else None
 
     @cached_property
+    def advices(self) -> tuple[Advice, ...]:
+        """What the steps asked for and used; empty where nobody is asked, or nobody knows."""
+        return self.watched(self.record, self.spans) if self.watched else ()
+
+    @cached_property
     def slowest(self) -> tuple[NodeSpan, ...]:
         """What did something itself, hooks aside, the longest first."""
         return tuple(
             sorted((span for span in self.spans if span.does and not span.hook), key=lambda span: -span.seconds)
         )
 
+    @cached_property
+    def inputs(self) -> Inputs | None:
+        return Inputs(self.record, self.spans) if self.record else None
+
     def as_json(self) -> dict[str, object]:
-        """`timeline` in Unix-independent times (RFC 3339), at most 2,000 spans; `criticalPath`; `bill`. {} if empty."""
+        """`timeline` in Unix-independent times (RFC 3339), at most 2,000 spans; `criticalPath`; `bill`; `usage`. {} if empty."""
         if not self.spans:
             return {}
         made: dict[str, object] = {
             "startedAt": _moment(self.spans.start),
             "finishedAt": _moment(self.spans.end),
             "seconds": self.spans.seconds,
-            "timeline": [_span(span) for span in self.spans[:_MOST_SPANS]],
+            "timeline": [_span(span, self.inputs) for span in self.spans[:_MOST_SPANS]],
             "timelineTotal": len(self.spans),
             "criticalPath": [_segment(segment) for segment in self.path],
         }
         if self.bill:
             made["bill"] = _bill(self.bill)
+        if self.advices:
+            made |= {"usage": display.as_json(self.advices), "patch": patch(self.advices)}
         return made
 
 
@@ -66,7 +82,7 @@ def _moment(seconds: float) -> str | None:
     return write_moment(datetime.fromtimestamp(seconds, UTC))
 
 
-def _span(span: NodeSpan) -> dict[str, Any]:
+def _span(span: NodeSpan, inputs: Inputs | None) -> dict[str, Any]:
     node = span.node
     facts = {
         "id": node.id,
@@ -82,6 +98,7 @@ def _span(span: NodeSpan) -> dict[str, Any]:
         "exitCode": node.exit_code,
         "host": line(node.host, _NAME),
         "hook": span.hook,
+        "inputs": inputs.digest(span) if inputs and span.does and not span.hook else "",
         "recovered": span.recovered,
         "memoised": node.memoised,
     }

@@ -7,9 +7,10 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
+from exitkit.clients import wholefile
 from exitkit.clients.bucketurl import open_bucket, parse
 from exitkit.context import Context
-from exitkit.process import wholefile
+from exitkit.errors import ActionError
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -45,10 +46,21 @@ def below(folder: str, name: str) -> str:
     return f"{folder.rstrip('/')}/{name}" if is_url(folder) else str(Path(folder) / name)
 
 
+def keep(path: str | Path, content: bytes | Path) -> None:
+    """Have the file hold the content, or what another file holds. Raises ActionError."""
+    try:
+        wholefile.write(os.fspath(path), content)
+    except OSError as error:
+        why = error.strerror or "i/o error"
+        raise ActionError(
+            f"cannot write {path}: {why[:1].lower()}{why[1:]}; choose another folder or mount a volume there"
+        ) from error
+
+
 def write(place: str, content: bytes, context: Context) -> None:
     """Put the content there, all of it or nothing. Raises ActionError and its kinds."""
     if not is_url(place):
-        wholefile.write(Path(place), content)
+        keep(place, content)
         return
     location = parse(place)
     with open_bucket(location, connections=1) as bucket:

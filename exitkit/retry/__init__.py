@@ -15,7 +15,19 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel, Field
 
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
-from exitkit.retry.attempt import GRACE, Abandoned, Known, blocking, bounded, knowing, sending, time_left
+from exitkit.retry.attempt import (
+    GRACE,
+    Abandoned,
+    Known,
+    Sign,
+    blocking,
+    bounded,
+    knowing,
+    sending,
+    show,
+    time_left,
+    watching,
+)
 from exitkit.retry.clock import Deadline
 from exitkit.settings import STRICT
 from exitkit.text.units import Seconds
@@ -29,11 +41,14 @@ __all__ = [
     "Known",
     "Retry",
     "RetryPolicy",
+    "Sign",
     "blocking",
     "knowing",
     "parse_retry_after",
     "sending",
+    "show",
     "time_left",
+    "watching",
 ]
 
 T = TypeVar("T")

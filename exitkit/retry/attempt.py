@@ -8,7 +8,7 @@ import contextlib
 import contextvars
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from exitkit.errors import ActionError, Reason, Retryable, Unknown
 from exitkit.retry.clock import Deadline
@@ -71,6 +71,27 @@ def sending() -> None:
     call = _current.get()
     if call is not None:
         call.sending()
+    show("sent")
+
+
+Sign = Literal["connecting", "sent", "answered"]
+"""That a connection is asked for, that it stands and a request leaves, and that an answer begins to come."""
+
+
+@contextlib.contextmanager
+def watching(tell: Callable[[Sign], None]) -> Iterator[None]:
+    """Hear how far it is what is asked inside, in whichever thread it is asked."""
+    token = _watcher.set(tell)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
+
+
+def show(sign: Sign) -> None:
+    """Say so to whoever watches."""
+    if (tell := _watcher.get()) is not None:
+        tell(sign)
 
 
 def time_left() -> float | None:
@@ -182,4 +203,7 @@ class _Call:
 
 
 _lock = threading.Lock()
+_watcher: contextvars.ContextVar[Callable[[Sign], None] | None] = contextvars.ContextVar(
+    "exitkit_watcher", default=None
+)
 _current: contextvars.ContextVar[_Call | None] = contextvars.ContextVar("exitkit_call", default=None)

@@ -19,7 +19,17 @@ from exitkit.run.report import entries_as_facts
 from exitkit.settings import fields
 
 NO_HISTORY: Mapping[str, object] = MappingProxyType(
-    {"failures_in_a_row": 0, "last_success": None, "usual_duration": None, "changed": False, "known": 0}
+    {
+        "failures_in_a_row": 0,
+        "last_success": None,
+        "usual_duration": None,
+        "changed": False,
+        "known": 0,
+        "failed": 0,
+        "usual": "",
+        "changes": [],
+        "changed_since": "",
+    }
 )
 """What templates read of a history of which nothing is known."""
 
@@ -33,11 +43,21 @@ _STRANGER_UID = "5c1a4e9e-07d3-4b6f-9a52-3d0c8e1f7b64"
 
 # What only the record tells, by the names that templates and conditions have for it; a workflow's own outputs are told.
 _RECORDED = re.compile(
-    r"\b(?:startedAt|submittedBy|counts|subjectNode|inputs|host)\b|workflow\.finishedAt\b"
+    r"\b(?:startedAt|submittedBy|counts|subjectNode|inputs|host|changes|changed_since)\b|workflow\.finishedAt\b"
     r"|(?<!workflow)\.(?:outputs|limits|requests)\b"
 )
 # What only the logs of the failed steps tell.
 _LOGGED = re.compile(r"\.lines\b")
+
+
+def names_record(step: Step) -> bool:
+    """Whether a template or condition of the step names what only the workflow's record tells."""
+    return _RECORDED.search(f"{step.if_}{step.with_}") is not None
+
+
+def names_lines(step: Step) -> bool:
+    """Whether a template or condition of the step names what only the failed steps' logs tell."""
+    return _LOGGED.search(f"{step.if_}{step.with_}") is not None
 
 
 def informed(step: Step, context: Context) -> Context:
@@ -46,6 +66,8 @@ def informed(step: Step, context: Context) -> Context:
     Others do not ask for it, so that nothing is loaded and nobody waits.
     """
     action = registry.find(step.uses)
+    if action.compares and context.history is not None:
+        context.history.begin(context.deadline)
     wants_record = action.wants_record(step.with_)
     if (wants_record and action.reads_lines) or _LOGGED.search(str(step.with_)):
         return context.explained()
@@ -100,7 +122,8 @@ def facts_for(context: Context, step: Step) -> dict[str, object]:
 def _history(context: Context) -> dict[str, object]:
     """How earlier runs of the series ended; without a store only what this run knows by itself."""
     if context.history is not None:
-        return context.history.standing(context.deadline).facts()
+        past = context.history.comparison(context.workflow, context.joined_record, context.deadline)
+        return {**context.history.standing(context.deadline).facts(), **past.facts()}
     return dict(NO_HISTORY) | {"failures_in_a_row": 0 if context.workflow.succeeded else 1}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TextIO
 
 from exitkit import stdout
-from exitkit.run import wholefile
+from exitkit.clients import wholefile
 from exitkit.run.report import Report, outputs
 from exitkit.text import redact
 from exitkit.text.safejson import dumps

@@ -155,6 +155,8 @@ def authenticates(name: str, value: str) -> bool:
 def learn_file(path: str) -> None:
     """Have what is secret in a file of credentials cut out, whoever's form it has; one that is not there is none."""
     text = secretfile.peek(path)
+    if not text:  # as in most runs, which need not compile what looks for secrets
+        return
     for match in re.finditer(_IN_FILES, text):
         for group in filter(None, match.groups()):  # without quotes, up to a comma and up to the end of the line
             if len(group) <= _LONGEST and not re.fullmatch(_ORDINARY, group):

@@ -1,6 +1,6 @@
 """Small values under names, kept from one run to the next: get, put if absent, put if unchanged, delete, list; nothing else.
 
-What is kept there stands in `receipt` and `claim`; how long a run waits for it, in `bounded`.
+What is kept there stands in `receipt` and `claim`, how long it is kept in `expiry`; how long a run waits for it, in `bounded`.
 """
 
 import re
@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 MOST = 64 * 1024
 """Bytes of one value; more is not read, and is no value of ours."""
+
+MOST_LISTED = 6000
+"""Values of which `written` tells at most: of S3 and Google Cloud Storage six pages."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
@@ -56,6 +59,17 @@ class Store(ABC):
     @abstractmethod
     def list(self, prefix: str) -> list[str]:
         """The names that begin so, in order."""
+
+    def written(self, prefix: str, after: str) -> dict[str, float]:  # noqa: ARG002 - where this is known
+        """When the values were written whose names begin so: those after this name, then the others, 6000 at most.
+
+        In Unix seconds, by the clock of whoever keeps them, or of who wrote them.
+        """
+        return {}
+
+    def tidy(self, before: float) -> int:  # noqa: ARG002 - most have nothing of the kind
+        """Remove what processes left that were killed before this moment while they wrote, and that is no value: how many."""
+        return 0
 
 
 def check_name(name: str) -> str:

@@ -2,12 +2,14 @@
 
 import re
 import threading
+from collections.abc import Iterator
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from exitkit.clients.bucketurl import open_bucket, parse
-from exitkit.clients.objects import Bucket, NoSuchObject
+from exitkit.clients.objects import Bucket, NoSuchObject, Page
 from exitkit.errors import ActionError
-from exitkit.store import MOST, Store, Value, check_name
+from exitkit.store import MOST, MOST_LISTED, Store, Value, check_name
 
 _JSON = "application/json"
 _PROBE = "exitkit-conditions"
@@ -57,15 +59,30 @@ class BucketStore(Store):
         self._opened().remove(self._key(name))
 
     def list(self, prefix: str) -> list[str]:
-        names: list[str] = []
-        below, after, token = f"{self.prefix}{prefix}", "", ""
+        pages = self._pages(prefix)
+        return [name for page in pages for name in map(self._name, page.keys) if name != _PROBE]
+
+    def written(self, prefix: str, after: str) -> dict[str, float]:
+        times: dict[str, float] = {}
+        for begin in (after, ""):
+            for page in self._pages(prefix, begin, timed=True):
+                for name, changed in zip(map(self._name, page.keys), page.changed, strict=True):
+                    if name in times or len(times) >= MOST_LISTED:
+                        return times
+                    times[name] = datetime.fromisoformat(f"{changed}+00:00").timestamp()
+        return times
+
+    def _pages(self, prefix: str, after: str = "", *, timed: bool = False) -> Iterator[Page]:
+        after, token = self.prefix + after if after else "", ""
         for _ in range(_MOST_PAGES):
-            page = self._opened().page(below, after, token=token)
-            names += [key.removeprefix(self.prefix) for key in page.keys]
+            page = self._opened().page(self.prefix + prefix, after, token=token, timed=timed)
+            yield page
             if not page.more:
                 break
             after, token = (page.keys[-1] if page.keys else after), page.token
-        return [name for name in names if name != _PROBE]
+
+    def _name(self, key: str) -> str:
+        return key.removeprefix(self.prefix)
 
     def _key(self, name: str) -> str:
         return self.prefix + check_name(name)

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import replace
 
-from exitkit.errors import Unknown
+from exitkit.errors import AnotherEnd, Unknown
 from exitkit.retry.clock import Deadline
 from exitkit.store import owner as owners
 from exitkit.store.bounded import BoundedStore, StoreFailure
@@ -27,13 +27,14 @@ class Claim:
 
     `receipt` is the last that they left, or None; `odd` says that something stood there which was none, so that an
     earlier run may have delivered. `notes` tell what cannot be promised. It raises nothing where the store fails.
+    `began` is when the workflow began, where that tells two of its ends apart.
     """
 
-    def __init__(self, store: BoundedStore, deadline: Deadline, delivery: str) -> None:
+    def __init__(self, store: BoundedStore, deadline: Deadline, delivery: str, began: str = "") -> None:
         self.receipt: Receipt | None = None
         self.odd = False
         self.notes: list[str] = []
-        self._store, self._deadline, self._delivery = store, deadline, delivery
+        self._store, self._deadline, self._delivery, self._began = store, deadline, delivery, began
         self._name = name_of(delivery)
         self._lock = threading.Lock()
         self._version = ""
@@ -44,9 +45,9 @@ class Claim:
     def take(self, patience: float) -> None:
         """Become the one who delivers, once another run that is at it is through, or has been silent for long enough.
 
-        Raises Unknown where it is still at it after so many seconds.
+        Raises Unknown where it is still at it after so many seconds, and AnotherEnd where an earlier end has this receipt.
         """
-        self._now = self._mine(Receipt("intent", self._deadline.clock.time()))
+        self._now = self._mine(Receipt("intent", self._deadline.clock.time(), began=self._began))
         try:
             self._take(patience)
         except StoreFailure as failure:
@@ -59,7 +60,7 @@ class Claim:
 
     def write(self, stage: Stage, facts: Mapping[str, object], *, over: bool = False) -> None:
         """Say how far it has come, and with `over` that this run is through with it."""
-        receipt = Receipt(stage, self._deadline.clock.time(), facts)
+        receipt = Receipt(stage, self._deadline.clock.time(), facts, began=self._began)
         with self._lock:
             if over:
                 self._over.set()
@@ -100,7 +101,8 @@ class Claim:
                 return
             if self._is_free(there, silent=clock.monotonic() - since >= lease):
                 earlier = there if isinstance(there, Receipt) else None
-                mine = replace(self._now, facts=earlier.facts if earlier else {})
+                self._began = self._began or (earlier.began if earlier else "")
+                mine = replace(self._now, facts=earlier.facts if earlier else {}, began=self._began)
                 if version := self._put(encode(mine, self._delivery), value.version):
                     self.receipt, self._now, self._version = earlier, mine, version
                     self._say_odd(there)
@@ -119,12 +121,17 @@ class Claim:
     def _is_settled(self, there: Receipt | Unreadable) -> bool:
         """Whether there is nothing to take: it has been delivered, or what stands there must stay."""
         if isinstance(there, Receipt):
+            self._check_end(there)
             self.receipt = there
             return there.stage == "confirmed"
         if there.keep:
             self._kept_off = True
             self._say_odd(there)
         return there.keep
+
+    def _check_end(self, there: Receipt) -> None:
+        if self._began and there.began and there.began != self._began:
+            raise AnotherEnd
 
     def _is_free(self, there: Receipt | Unreadable, *, silent: bool) -> bool:
         return silent or not isinstance(there, Receipt) or not there.owner or owners.is_gone(there.owner)
@@ -142,6 +149,7 @@ class Claim:
             return
         there = decode(value.data, self._delivery) if value is not None else None
         if isinstance(there, Receipt):
+            self._check_end(there)
             self.receipt = there
         elif there is not None:
             self._say_odd(there)

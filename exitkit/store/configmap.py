@@ -11,7 +11,7 @@ from exitkit.clients.kubernetes import Kube, Resource, checked, find
 from exitkit.clients.kubernetes.access import KubernetesAccess
 from exitkit.errors import ActionError, ConfigError, Retryable
 from exitkit.retry.clock import CLOCK
-from exitkit.store import Store, Value, check_name
+from exitkit.store import MOST_LISTED, Store, Value, check_name
 
 _CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
 _LABEL, _OURS = "app.kubernetes.io/managed-by", "exitkit"
@@ -61,6 +61,11 @@ class ConfigMapStore(Store):
 
     def list(self, prefix: str) -> list[str]:
         return sorted(name for name in self._data() if name.startswith(prefix))
+
+    def written(self, prefix: str, after: str) -> dict[str, float]:
+        data = self._data()
+        names = sorted((name for name in data if name.startswith(prefix)), key=lambda name: (name <= after, name))
+        return {name: _time(data[name]) for name in names[:MOST_LISTED]}
 
     def _put(self, name: str, data: bytes, version: str | None) -> str:
         raw = f"{CLOCK.time():.0f}\n{quote(data, safe=_PLAIN)}"

@@ -1,5 +1,6 @@
 """Values as files of a folder, such as a mounted volume; also on NFS, and where the file system knows no locks."""
 
+import bisect
 import contextlib
 import errno
 import hashlib
@@ -10,8 +11,9 @@ from pathlib import Path
 
 from exitkit.errors import Retryable
 from exitkit.retry import sending
-from exitkit.store import MOST, Store, Value, check_name
+from exitkit.store import MOST, MOST_LISTED, Store, Value, check_name
 
+_TEMPORARY = ".new-"
 _STALE = 10.0  # seconds after which a lock that is a link is taken for one of a process that was killed
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
 
@@ -56,6 +58,24 @@ class FolderStore(Store):
         ends = (one.removesuffix(".json") for one in names if one.endswith(".json") and not one.startswith("."))
         return sorted(name for name in ends if name.startswith(prefix))
 
+    def written(self, prefix: str, after: str) -> dict[str, float]:
+        names = self.list(prefix)
+        later = bisect.bisect_right(names, after)
+        times: dict[str, float] = {}
+        for name in [*names[later:], *names[:later]][:MOST_LISTED]:
+            with contextlib.suppress(OSError, ValueError):  # gone, or no name of ours
+                times[name] = os.lstat(self._file(name)).st_mtime
+        return times
+
+    def tidy(self, before: float) -> int:
+        gone = 0
+        for path in self.path.glob(f"{_TEMPORARY}*"):
+            with contextlib.suppress(OSError):
+                if path.lstat().st_mtime < before:
+                    path.unlink()
+                    gone += 1
+        return gone
+
     def _put_locked(self, name: str, data: bytes, version: str | None, temporary: str) -> str:
         with self._locked(temporary):
             there = self._read(name)
@@ -81,7 +101,7 @@ class FolderStore(Store):
     def _written(self, data: bytes) -> Iterator[str]:
         """A file of the folder's own with all of it, on the disk, which only the owner can read; gone afterwards."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fd, temporary = tempfile.mkstemp(dir=self.path, prefix=".new-")  # mode 0600
+        fd, temporary = tempfile.mkstemp(dir=self.path, prefix=_TEMPORARY)  # mode 0600
         try:
             with os.fdopen(fd, "wb") as file:
                 file.write(data)

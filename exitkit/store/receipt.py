@@ -23,6 +23,7 @@ def name_of(delivery: str) -> str:
 class Receipt:
     """How far a delivery has come; `at` is in Unix seconds, `facts` what the channel answered.
 
+    `began` is when the workflow began whose end it tells of, or "" where that is not known or of no concern.
     `owner` is the process that is at it at the moment, or "" where none is; `sign` tells its signs of life apart.
     """
 
@@ -31,6 +32,7 @@ class Receipt:
     facts: Mapping[str, object] = field(default_factory=dict)
     owner: str = ""
     sign: str = ""
+    began: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def decode(data: bytes, delivery: str) -> Receipt | Unreadable:
         if version != _VERSION or found["stage"] not in get_args(Stage) or found["delivery"] != delivery:
             return damaged
         at = float(found["at"])
-        texts = [found.get(name, "") for name in ("owner", "sign")]
+        texts = [found.get(name, "") for name in ("owner", "sign", "began")]
         if not math.isfinite(at) or not all(isinstance(text, str) for text in texts):
             return damaged
         return Receipt(found["stage"], at, dict(found["facts"]), *texts)
@@ -71,6 +73,7 @@ def encode(receipt: Receipt, delivery: str) -> bytes:
         "at": receipt.at,
         "owner": receipt.owner,
         "sign": receipt.sign,
+        **({"began": receipt.began} if receipt.began else {}),
     }
     try:
         text = json.dumps({**plain, "facts": dict(receipt.facts)}, default=str)

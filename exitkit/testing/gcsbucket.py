@@ -89,8 +89,18 @@ class ScriptedBucket:
         there = [one for one in there if one.name.startswith(query.get("prefix", ""))]
         there = [one for one in there if one.name.encode() >= query.get("startOffset", "").encode()]
         there.sort(key=lambda one: _position(one.body))
+        if sign := query.get("delimiter"):
+            return self._level(there, query.get("prefix", ""), sign, query)
         most = min(int(query.get("maxResults", "1000")), self.page)
         found = _paged("storage#objects", [one.body for one in there], query, most)
+        return _masked(found, query.get("fields", ""))
+
+    def _level(self, there: list[Any], prefix: str, sign: str, query: Mapping[str, str]) -> dict[str, Any]:
+        """What stands right below a prefix, folders by their names alone."""
+        rest = {one.name: one.name.removeprefix(prefix) for one in there}
+        folders = dict.fromkeys(f"{prefix}{left.partition(sign)[0]}{sign}" for left in rest.values() if sign in left)
+        found = {"kind": "storage#objects", "prefixes": list(folders)}
+        found["items"] = [one.body for one in there if sign not in rest[one.name]]
         return _masked(found, query.get("fields", ""))
 
     def _delete(self, name: str, query: Mapping[str, str]) -> Told:

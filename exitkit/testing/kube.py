@@ -42,7 +42,8 @@ class ScriptedKube(Scripted[None]):
 
     `aggregated` says whether it tells of all kinds at once. `page` is the most it lists in one answer.
     `expiring` pages are not kept until they are asked for, and `leads_on` says whether a token for what is
-    there now is given then. `logs` are by `pod/container`, text or a step to play.
+    there now is given then. `rules` are what the account is told that it may do, where it can be asked. `logs` are by
+    `pod/container`, text or a step to play.
     """
 
     kinds: tuple[Kind, ...] = KINDS
@@ -52,6 +53,7 @@ class ScriptedKube(Scripted[None]):
     leads_on: bool = True
     tls: bool = False
     forbidden: set[str] = field(default_factory=set)
+    rules: list[Mapping[str, Any]] | None = None
     logs: dict[str, str | bytes | Step] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
 
@@ -94,6 +96,7 @@ class ScriptedKube(Scripted[None]):
         created: str = "2026-08-21T12:00:00Z",
         linger: int = 0,
         status: Mapping[str, Any] | None = None,
+        spec: Mapping[str, Any] | None = None,
     ) -> str:
         """An object of the first kind of this name, or of one like `jobs.batch`; its uid. `owners` are uids."""
         uid = f"00000000-0000-4000-8000-{next(self._numbers):012d}"
@@ -102,7 +105,7 @@ class ScriptedKube(Scripted[None]):
         metadata = {"name": name, "namespace": namespace, "uid": uid, "creationTimestamp": created}
         metadata |= {"labels": dict(labels or {}), "annotations": dict(annotations or {})}  # type: ignore[dict-item]
         metadata |= {"finalizers": list(finalizers), "ownerReferences": [there[one] for one in owners]}  # type: ignore[dict-item]
-        body = {"metadata": metadata, "spec": {"much": "x" * 1000}, "status": dict(status or {})}
+        body = {"metadata": metadata, "spec": {"much": "x" * 1000, **(spec or {})}, "status": dict(status or {})}
         self._objects.append(_Object(kind, body, linger))
         return uid
 
@@ -157,6 +160,8 @@ class ScriptedKube(Scripted[None]):
         if request.headers.get("authorization") != f"Bearer {TOKEN}":
             return failure(401, "Unauthorized", "Unauthorized")
         group, rest = ("", path[1:]) if path[0] == "api" else (path[1] if len(path) > 1 else "", path[2:])
+        if path[-1] == "selfsubjectrulesreviews" and self.rules is not None:
+            return answer_json({"status": {"resourceRules": self.rules, "incomplete": False}}, 201)
         if path[0] not in ("api", "apis") or len(rest) < 3:
             together = self.aggregated and "as=APIGroupDiscoveryList" in request.headers.get("accept", "")
             return discovery(self.kinds, path, together=together)

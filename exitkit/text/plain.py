@@ -1,18 +1,16 @@
 """Text that a container printed, made fit for people: no colours, no cursor movements, nothing invisible."""
 
-import re
-
 from exitkit.text import unsafe
 
-_ESCAPES = re.compile(
+_ESCAPES = unsafe.Unseen(
     "(?:\x1b\\[|\x9b)[0-?]{0,64}[ -/]{0,8}[@-~]"  # CSI: colours, cursor
     "|\x1b[\\]PX^_][^\x07\x1b\x9c\n]{0,4096}(?:\x07|\x1b\\\\|\x9c)"  # OSC and its kin: titles, links
     "|\x1b[ -/]{0,8}[0-~]"  # the short ones
 )
-_LINE_ENDS = re.compile(f"\r\n|[\r\v\f\x85{unsafe.LINES}]")
+_LINE_ENDS = unsafe.Unseen(f"\r\n|[\r\v\f\x85{unsafe.LINES}]")
 # All but tab and newline, and but the line ends that have become one.
-_INVISIBLE = re.compile(f"(?![\t\n\v\f\r])[{unsafe.C0}{unsafe.C1}{unsafe.DIRECTION}{unsafe.NO_WIDTH}{unsafe.BOM}]")
-_EMPTY_LINES = re.compile("\n{3,}")
+_INVISIBLE = unsafe.Unseen(f"(?![\t\n\v\f\r])[{unsafe.C0}{unsafe.C1}{unsafe.DIRECTION}{unsafe.NO_WIDTH}{unsafe.BOM}]")
+_EMPTY_LINES = unsafe.Unseen("\n{3,}")
 
 
 def plain(text: str) -> str:

@@ -225,7 +225,7 @@ _QUOTES = str.maketrans({'"': "&quot;", "'": "&#x27;"})
 _BASE64_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=-]+")
 
-_ESCAPE = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b\]|\x9d)[^\x07\x1b\x9c\x9d]*(?:\x07|\x1b\\|\x9c)")
-_CONTROL = re.compile(
+_ESCAPE = unsafe.Unseen(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b\]|\x9d)[^\x07\x1b\x9c\x9d]*(?:\x07|\x1b\\|\x9c)")
+_CONTROL = unsafe.Unseen(
     f"[{unsafe.C0}{unsafe.C1}{unsafe.DIRECTION}{unsafe.LINES}{unsafe.BOM}{unsafe.SURROGATES}{unsafe.TAGS}]"
 )

@@ -22,7 +22,7 @@ _LONGEST_VALUE = 500
 _MOST_VALUES = 100
 
 
-_LONE = re.compile(f"[{unsafe.SURROGATES}]")
+_LONE = unsafe.Unseen(f"[{unsafe.SURROGATES}]")
 
 
 _SECRET_NAME = re.compile(

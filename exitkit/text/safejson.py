@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from collections.abc import Mapping
 
 from exitkit.text import redact, unsafe
@@ -15,7 +14,7 @@ _DEPTH, _INTEGER_BITS = 30, 1024
 
 
 # C1 controls, separators of lines, marks of direction, lone surrogates: JSON lets them stand as they are.
-_UNFIT = re.compile(f"[\x7f{unsafe.C1}{unsafe.DIRECTION}{unsafe.LINES}{unsafe.BOM}{unsafe.SURROGATES}]")
+_UNFIT = unsafe.Unseen(f"[\x7f{unsafe.C1}{unsafe.DIRECTION}{unsafe.LINES}{unsafe.BOM}{unsafe.SURROGATES}]")
 
 
 class Word(str):

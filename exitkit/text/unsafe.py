@@ -3,6 +3,10 @@
 Each is a part of a character class, to be put between brackets.
 """
 
+import functools
+import re
+from collections.abc import Callable
+
 C0 = "\x00-\x1f\x7f"
 """Controls of ASCII, line ends and tab among them."""
 
@@ -29,3 +33,19 @@ SURROGATES = "\ud800-\udfff"
 
 TAGS = "\U000e0000-\U000e007f"
 """Invisible letters."""
+
+
+class Unseen:
+    """A pattern of which every match has a character that is not printable, as all of these are but the space.
+
+    Most texts have none, which is known at once; the pattern is compiled for the first that has.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = functools.cache(functools.partial(re.compile, pattern))
+
+    def sub(self, instead: str | Callable[[re.Match[str]], str], text: str) -> str:
+        return text if text.isprintable() else self._pattern().sub(instead, text)
+
+    def search(self, text: str) -> re.Match[str] | None:
+        return None if text.isprintable() else self._pattern().search(text)

@@ -79,6 +79,29 @@ def test_the_record_is_a_right_that_is_asked_for(printed):
     assert both.count(("argoproj.io", "workflows", ["get"])) == 1
 
 
+def test_the_lines_are_a_right_that_is_asked_for(printed):
+    """And no more of pods than their logs."""
+    assert rules(printed("--lines")) == [("", "pods/log", ["get"])]
+    assert rules(printed("--lines", "--record")) == [("argoproj.io", "workflows", ["get"]), ("", "pods/log", ["get"])]
+    both = rules(printed("exitkit.yaml", "--lines"))
+    assert both.count(("", "pods/log", ["get"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("named", "needed"),
+    [
+        ("{{ workflow.name }}", []),
+        ("{{ workflow.failures[0].lines[0].said }}", [("", "pods/log", ["get"])]),
+        ("{{ workflow.failures[0].inputs.lr }}", [("argoproj.io", "workflows", ["get"])]),
+    ],
+)
+def test_a_template_that_names_a_fact_needs_the_right_to_it(printed, tmp_path, named, needed):
+    """A plain message does without."""
+    (tmp_path / "exitkit.yaml").write_text(f"steps: [{{uses: notify.console, with: {{text: '{named}'}}}}]", "utf-8")
+    documents = printed("exitkit.yaml", "--account", "exitkit")
+    assert [right for right in rules(documents) if right[1] != "workflowtaskresults"] == needed
+
+
 def test_rights_in_another_namespace_are_a_role_there(printed, tmp_path):
     """Bound to the account where that is; in its own namespace, or where only the run knows it, there is none to bind."""
     step = "steps: [{{uses: cleanup.kubernetes, with: {{kinds: [pods], selector: 'w={{{{ workflow.uid }}}}', in_namespace: {}}}}}]"

@@ -1,5 +1,7 @@
 """Every built-in action keeps the contract that plugins are held to."""
 
+import json
+
 import pytest
 
 from exitkit.builtin import BUILTIN
@@ -169,6 +171,17 @@ EXAMPLES = {
     "notify.email": [email],
     "notify.slack": [slack_by_webhook, slack_by_bot],
     "notify.webhook": [webhook_signed, webhook_bearer],
+    "process.history": [
+        lambda folder: {"reports": [str(folder / "scratch" / "run.json")], "folder": str(folder / "report")}
+    ],
+    "process.leftovers": [
+        lambda folder: {
+            "kubeconfig": str(folder / "kubeconfig"),
+            "database": "postgresql://ml@127.0.0.1:1/ml",
+            "password": "made-up-for-this-test",
+            "path": str(folder / "left.yaml"),
+        }
+    ],
     "process.lineage": [lambda folder: {"url": "https://marquez.invalid", "bearer": "bearer-made-up-for-this"}],
     "process.metrics": [
         lambda folder: {"url": "https://push.invalid", "username": "m", "password": "password-made-up"}
@@ -228,6 +241,10 @@ class TestBuiltin(ActionContract):
         elif self.name == "process.query":
             (folder / "scratch").mkdir(exist_ok=True)
             (folder / "scratch" / "rows.csv").write_text("a,b\n1,2\n")
+        elif self.name == "process.history":
+            (folder / "scratch").mkdir(exist_ok=True)
+            told = {"name": "etl-1", "status": "Failed", "finishedAt": "2026-11-27T03:00:00Z"}
+            (folder / "scratch" / "run.json").write_text(json.dumps({"version": 1, "workflow": told}))
 
 
 def test_every_action_has_an_example():

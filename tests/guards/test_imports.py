@@ -13,7 +13,7 @@ OUTWARD = {
     "lightkube": "exitkit.clients.kubernetes.kubeconfig",
     "slack_sdk": "exitkit.notify.slack.client",
     "smtplib": "exitkit.notify.email",
-    "sqlalchemy": "exitkit.cleanup.sql",
+    "sqlalchemy": "exitkit.clients.sql",
     "urllib3": "exitkit.clients.http",
 }
 # Those that take long to load: there only inside a function, so that no other action pays for them.

@@ -128,6 +128,10 @@ class Counted(Store):
         self.asked.append("list")
         return self.store.list(prefix)
 
+    def written(self, prefix, after):
+        self.asked.append("written")
+        return self.store.written(prefix, after)
+
 
 def test_a_run_asks_three_times_for_its_history(tmp_path, deadline):
     """What there is, and what is in it, and to add to it."""
@@ -176,7 +180,7 @@ class Broken(Store):
     def get(self, name):
         raise PermissionError(13, "Permission denied")
 
-    put_if_absent = put_if_unchanged = delete = list = lambda self, *_: self.get("")
+    put_if_absent = put_if_unchanged = delete = list = written = lambda self, *_: self.get("")
 
 
 def test_a_store_that_fails_is_told_and_stops_nothing(deadline):

@@ -3,14 +3,18 @@
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
+from typing import ClassVar
 
 import pytest
 
 from exitkit.action import Result
+from exitkit.argo.failures import decode as decode_failures
 from exitkit.argo.workflow import Workflow
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted, Retryable, Unknown
+from exitkit.notify import Notify
 from exitkit.notify.delivery import deliver
 from exitkit.retry import Retry, RetryPolicy
 from exitkit.retry.clock import Deadline
@@ -52,7 +56,7 @@ class BrokenStore(Store):
     def get(self, name):
         raise self.error
 
-    put_if_absent = put_if_unchanged = delete = list = lambda self, *_: self.get("")
+    put_if_absent = put_if_unchanged = delete = list = written = lambda self, *_: self.get("")
 
 
 @pytest.fixture
@@ -347,12 +351,12 @@ def test_a_delivery_takes_two_writes_and_nothing_more(context):
         where = "counted"
 
         def __getattribute__(self, name):
-            if name in ("get", "put_if_absent", "put_if_unchanged", "delete", "list"):
+            if name in ("get", "put_if_absent", "put_if_unchanged", "delete", "list", "written"):
                 asked.append(name)
                 return getattr(context.state.store, name)
             return super().__getattribute__(name)
 
-        get = put_if_absent = put_if_unchanged = delete = list = None
+        get = put_if_absent = put_if_unchanged = delete = list = written = None
 
     deliver(replace(context, state=BoundedStore(Counted())), Channel(None).send)
     assert asked == ["put_if_absent", "put_if_unchanged"]
@@ -363,3 +367,68 @@ def test_a_bug_while_sending_leaves_the_doubt(context):
     with pytest.raises(KeyError):
         deliver(context, Channel(KeyError("x")).send)
     assert stage(context) == "intent"
+
+
+class Hooks(Notify):
+    """A channel that keeps what it sent, by its delivery's id."""
+
+    came: ClassVar[list[str]] = []
+
+    def target(self):
+        return "hooks"
+
+    def render(self, message, level, context):
+        return message.title
+
+    def send(self, payload, context):
+        self.came.append(context.delivery)
+        return Result("sent")
+
+
+@pytest.fixture
+def told(context):
+    """Delivers an end of the workflow of which the arguments tell no failure; what it came to."""
+    Hooks.came.clear()
+
+    def run(began, *, status="Failed", failures=""):
+        arguments = replace(context.workflow, status=status, failures=decode_failures(failures))
+        workflow = replace(arguments, started_at=began, told=arguments) if began else arguments
+        return Hooks().run(replace(context, workflow=workflow, state=open_store(context.state.where)))
+
+    return run
+
+
+FIRST, SECOND = (datetime(2026, 11, 27, hour, tzinfo=UTC) for hour in (10, 11))
+
+
+def test_a_second_failed_end_is_told_where_the_record_says_that_the_workflow_began_anew(told):
+    """Each end once, in whichever order its handlers run again, and under an id of its own."""
+    assert [told(began).duplicate for began in (FIRST, FIRST, SECOND, SECOND, FIRST)] == [
+        False,
+        True,
+        False,
+        True,
+        True,
+    ]
+    assert len(set(Hooks.came)) == 2
+
+
+@pytest.mark.parametrize("ends", [(FIRST, None), (None, FIRST), (None, None)])
+def test_a_record_that_is_read_in_one_run_alone_makes_no_second_delivery(told, ends):
+    """A pod that is run again may read it where the first could not, or the other way round."""
+    assert [told(began).duplicate for began in ends] == [False, True]
+
+
+def test_a_run_without_the_record_leaves_to_later_ones_whose_end_it_was(told, context):
+    """One that takes over what was in doubt."""
+    leave(replace(context, step="tell"), began=FIRST.isoformat())
+    told(None)
+    assert receipt(context).began == FIRST.isoformat()
+    assert not told(SECOND).duplicate
+
+
+def test_where_failures_are_told_the_record_is_not_asked_which_end_it_is(told):
+    """Their times say it, and they are the same in each run."""
+    failures = '[{"displayName": "a", "finishedAt": "2026-11-27T10:00:00Z", "phase": "Failed"}]'
+    assert [told(began, failures=failures).duplicate for began in (FIRST, SECOND)] == [False, True]
+    assert [told(began, status="Succeeded").duplicate for began in (FIRST, SECOND)] == [False, True]

@@ -1,7 +1,12 @@
 """What a run cost: what its pods had requested, times a table of prices."""
 
+import json
+from fractions import Fraction
+from pathlib import Path
+
 import pytest
 
+from exitkit.argo import record
 from exitkit.errors import ConfigError
 from exitkit.process.bill import Prices, bill, sample
 from exitkit.process.spans import Spans
@@ -48,3 +53,51 @@ def test_a_sample_that_is_none_is_told():
     """With those that there are."""
     with pytest.raises(ConfigError, match="no sample is called 'cloud'; there are aws-fargate, "):
         sample("cloud")
+
+
+RECORDS = sorted((Path(__file__).parents[1] / "data/records").glob("*.json"))
+_NEVER = ("Skipped", "Omitted")
+# What a pod of each template asks for: CPUs and MiB; the recorded pods ran for no whole second.
+_ASKED = ((1, 100), (2, 1024), (4, 16384), (0, 333))
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+def test_the_bill_of_a_recorded_workflow_is_the_sum_by_hand(path):
+    """Within 1 %: of each pod's seconds, as Argo counts them, times the price of an hour; retries and steps as well."""
+    document = json.loads(path.read_bytes())
+    workflow = document.get("workflow", document)
+    nodes = workflow["status"].get("nodes") or {}
+    for number, node in enumerate(nodes.values()):
+        cpu, mib = _ASKED[number % len(_ASKED)]
+        ran = 37 + 61 * number
+        node["resourcesDuration"] = {"cpu": ran * cpu, "memory": ran * mib // 100}  # of 100 Mi
+    total, in_vain, steps = Fraction(), Fraction(), {}
+    for node in nodes.values():
+        hooked = node.get("nodeFlag", {}).get("hooked") or ".onExit" in node["name"] or ".hooks." in node["name"]
+        runs_still = node["phase"] in ("Running", "Pending")
+        if node["type"] != "Pod" or node["phase"] in _NEVER or (hooked and runs_still) or not node.get("startedAt"):
+            continue
+        used = node["resourcesDuration"]
+        # 0.04 for a CPU's hour and 0.005 for one of a GiB.
+        cost = Fraction(used["cpu"] * 4, 100 * 3600) + Fraction(used["memory"] * 100 * 5, 1024 * 1000 * 3600)
+        total += cost
+        name = node.get("templateRef", {}).get("template") or node.get("templateName") or node["displayName"]
+        steps[name] = steps.get(name, 0) + cost
+        if node.get("nodeFlag", {}).get("retried") and node["phase"] in ("Failed", "Error"):
+            in_vain += cost
+    made = bill(Spans(record.read(workflow).nodes.values()), Prices(cpu=0.04, memory=0.005))
+    assert made.cost == pytest.approx(float(total), rel=0.01)
+    assert made.retries == pytest.approx(float(in_vain), rel=0.01)
+    assert {item.step: item.cost for item in made.items} == pytest.approx(
+        {name: float(cost) for name, cost in steps.items()}, rel=0.01
+    )
+
+
+def test_there_are_a_dozen_recorded_workflows_with_a_bill():
+    """The sums by hand above are of pods that Argo recorded."""
+    with_pods = 0
+    for path in RECORDS:
+        workflow = json.loads(path.read_bytes())
+        nodes = workflow.get("workflow", workflow)["status"].get("nodes") or {}
+        with_pods += any(node["type"] == "Pod" and node["phase"] == "Succeeded" for node in nodes.values())
+    assert with_pods >= 12

@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 
 from exitkit import stdout
+from exitkit.clients import wholefile
 from exitkit.context import Entry
-from exitkit.run import output, wholefile
+from exitkit.run import output
 from exitkit.run.output import Place, show, write
 from exitkit.run.report import Report
 

@@ -3,6 +3,8 @@
 import hashlib
 import itertools
 import json
+import time
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from exitkit.testing.http import Exchange, answer, answer_json
@@ -35,17 +37,17 @@ class Keeper(Scripted):
 
 
 class S3Keeper(Keeper):
-    """A bucket. `heeds` says which conditions it knows; without, it writes whatever is asked, or refuses with 501."""
+    """A bucket. `changed` is when objects were written that were not just now. `heeds` says which conditions it knows; without, it writes whatever is asked, or refuses with 501."""
 
     def __init__(self, *, heeds=True, refuses=False):
         super().__init__()
-        self.heeds, self.refuses, self.objects = heeds, refuses, {}
+        self.heeds, self.refuses, self.objects, self.changed = heeds, refuses, {}, {}
 
     def reply(self, request):
         parts = urlsplit(request.path)
         key, query = unquote(parts.path).split("/", 2)[2:], parse_qs(parts.query, keep_blank_values=True)
         if not key or not key[0]:
-            return self._list(query.get("prefix", [""])[0])
+            return self._list(query.get("prefix", [""])[0], query.get("start-after", [""])[0])
         name, there = key[0], self.objects.get(key[0])
         if request.method == "PUT":
             return self._put(name, request, there)
@@ -67,11 +69,11 @@ class S3Keeper(Keeper):
         self.objects[name] = request.body
         return answer(200, headers={"ETag": etag(request.body)})
 
-    def _list(self, prefix):
+    def _list(self, prefix, after):
         rows = "".join(
-            f"<Contents><Key>{key}</Key><Size>1</Size></Contents>"
+            f"<Contents><Key>{key}</Key><LastModified>{moment(self.changed.get(key))}</LastModified><Size>1</Size></Contents>"
             for key in sorted(self.objects)
-            if key.startswith(prefix)
+            if key.startswith(prefix) and key > after
         )
         head = "<EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>"
         return answer(200, f"<ListBucketResult>{head}{rows}</ListBucketResult>")
@@ -82,7 +84,7 @@ class GCSKeeper(Keeper):
 
     def __init__(self):
         super().__init__()
-        self.objects, self._numbers = {}, itertools.count(1_790_000_000_000_001)
+        self.objects, self.changed, self._numbers = {}, {}, itertools.count(1_790_000_000_000_001)
 
     def reply(self, request):
         parts = urlsplit(request.path)
@@ -91,7 +93,8 @@ class GCSKeeper(Keeper):
             return self._put(query["name"], query.get("ifGenerationMatch"), request.body)
         name = unquote(parts.path.partition("/o/")[2])
         if not name:
-            items = [self._told(key) for key in sorted(self.objects) if key.startswith(query.get("prefix", ""))]
+            begin, prefix = query.get("startOffset", ""), query.get("prefix", "")
+            items = [self._told(key) for key in sorted(self.objects) if key.startswith(prefix) and key >= begin]
             return answer_json({"kind": "storage#objects", "items": items})
         if request.method == "DELETE":
             return answer(204 if self.objects.pop(name, None) else 404)
@@ -108,7 +111,8 @@ class GCSKeeper(Keeper):
 
     def _told(self, name):
         generation, body = self.objects[name]
-        return {"kind": "storage#object", "name": name, "generation": generation, "size": str(len(body))}
+        told = {"kind": "storage#object", "name": name, "generation": generation, "size": str(len(body))}
+        return {**told, "updated": moment(self.changed.get(name))}
 
 
 class ConfigMapKeeper(Keeper):
@@ -178,6 +182,11 @@ def patched(there, operations):
                 return None
             del inner[last]
     return body
+
+
+def moment(seconds=None):
+    """A moment as S3 and Google write it: this one, or that of Unix seconds."""
+    return datetime.fromtimestamp(time.time() if seconds is None else seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def etag(body):

@@ -1,6 +1,7 @@
 """What every store promises, on each of the four kinds: the same steps, and the same answers."""
 
 import threading
+import time
 
 import pytest
 
@@ -52,9 +53,21 @@ def test_values_are_listed_by_prefix_and_in_order(store):
     assert store.list("none") == []
 
 
+def test_it_is_told_when_values_were_written(store):
+    """From a name on and round, so that each has its turn; by a clock that is right to a minute here."""
+    for name in ("sent.a", "receipt.c", "receipt.a", "receipt.b"):
+        store.put_if_absent(name, b"x")
+    written = store.written("receipt.", "receipt.a")
+    assert list(written) == ["receipt.b", "receipt.c", "receipt.a"]
+    assert list(store.written("receipt.", "receipt.bb")) == ["receipt.c", "receipt.a", "receipt.b"]
+    assert all(abs(at - time.time()) < 60 for at in written.values())
+    assert store.written("none", "none.a") == {}
+
+
 def test_an_empty_store_is_read_as_one(store):
     """Nothing needs to be made before."""
     assert store.list("") == []
+    assert store.written("receipt.", "receipt.a") == {}
     store.delete("a")
 
 

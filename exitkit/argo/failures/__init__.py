@@ -22,7 +22,7 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class FailureGroup:
-    """Failures of one template with one message, numbers and ids aside; the likeliest cause of them first."""
+    """Failures with one message, numbers and ids aside, or with one line in their logs; the likeliest cause of them first."""
 
     message: str
     failures: tuple[Failure, ...]
@@ -82,15 +82,24 @@ class Failures:
 
     @cached_property
     def groups(self) -> tuple[FailureGroup, ...]:
-        """Alike failures together; the group of the root cause first, the others by when they began."""
+        """Alike failures together; the group of the root cause first, the others by when they ended.
+
+        What another failure caused comes after it. Of silent ones those are alike whose logs say the same.
+        """
         if not self.all:
             return ()
+        from exitkit.argo.failures import cascade
         from exitkit.argo.failures.fingerprint import fingerprint
 
+        caused = cascade.cascades(self.all)
+        order = sorted(range(len(self.all)), key=lambda place: _precedence(self.all[place], caused=place in caused))
         alike: dict[tuple[str, str], list[Failure]] = {}
-        for failure in sorted(self.all, key=_precedence):
+        for failure in (self.all[place] for place in order):
             alike.setdefault((failure.template_name, fingerprint(failure.message)), []).append(failure)
-        return tuple(FailureGroup(failures[0].message, tuple(failures)) for failures in alike.values())
+        joined: dict[object, list[Failure]] = {}
+        for key, failures in alike.items():
+            joined.setdefault(_said(failures[0]) or key, []).extend(failures)
+        return tuple(FailureGroup(failures[0].message, tuple(failures)) for failures in joined.values())
 
     @property
     def first(self) -> Failure | None:
@@ -140,10 +149,18 @@ def decode(value: str | None, *, root: Path = Path("/"), succeeded: bool = False
     )
 
 
-def _precedence(failure: Failure) -> tuple[int, datetime, bool, str, str]:
+def _said(failure: Failure) -> str:
+    """What its log says, numbers and ids aside, where it stands out and the failure itself said nothing; "" else."""
+    from exitkit.argo.failures.fingerprint import fingerprint
+
+    return "" if failure.detail or not failure.said else fingerprint(failure.said)
+
+
+def _precedence(failure: Failure, *, caused: bool) -> tuple[int, bool, datetime, bool, str, str]:
     """First what no other failure explains, then by time; within one second, Argo's own, a container's before others."""
     return (
-        reason.consequence(failure.termination),
+        max(reason.consequence(failure.termination), caused),
+        caused,
         failure.finished_at or _LATEST,
         failure.exit_code is None,
         failure.display_name,

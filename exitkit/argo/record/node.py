@@ -92,6 +92,11 @@ class Node:
         return loose.text(self.raw, "hostNodeName")
 
     @property
+    def pod_ip(self) -> str:
+        """The address of its pod, which Argo keeps of a daemon, or ""."""
+        return loose.text(self.raw, "podIP")
+
+    @property
     def progress(self) -> str:
         """`3/5`, of what is below it."""
         return loose.text(self.raw, "progress")

@@ -9,11 +9,11 @@ from typing import ClassVar, Protocol, Self
 from pydantic import Field, field_validator, model_validator
 
 from exitkit.action import Result
+from exitkit.argo.ownership import bears_folder
 from exitkit.cleanup import Cleanup
 from exitkit.cleanup.buckets.listing import Span
 from exitkit.cleanup.buckets.shards import Shard, divide
 from exitkit.cleanup.engine.deletion import Sweeper
-from exitkit.cleanup.engine.ownership import Uid
 from exitkit.clients.objects import Page
 from exitkit.context import Context
 
@@ -92,13 +92,7 @@ class BucketCleanup(Cleanup):
 
     def bears(self, target: str, own: str) -> bool:
         """Whether a folder in the bucket says whose it is; the bucket itself is many a workflow's."""
-        prefix = target.removeprefix(f"{self.scheme}://{self.bucket}/")
-        # Without a slash at its end, a prefix is also that of names which only begin like its last part.
-        folders, _, last = prefix.rpartition("/")
-        parts = folders.split("/")
-        if isinstance(own, Uid):
-            return any(own in part for part in (*parts, last))
-        return own in parts
+        return bears_folder(target.removeprefix(f"{self.scheme}://{self.bucket}/"), own)
 
     @property
     def in_flight(self) -> int:

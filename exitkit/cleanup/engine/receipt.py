@@ -5,10 +5,10 @@ import json
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Self
 
 from exitkit.cleanup.engine.deletion import DeletionTally
+from exitkit.clients import wholefile
 from exitkit.clients.appendfile import Sink
 from exitkit.errors import ExitkitError
 
@@ -48,7 +48,7 @@ class DeletionReceipt:
         """Argo shows it as N/M, a terminal as a line. One that cannot be told is no reason to stop."""
         if self._progress:
             with contextlib.suppress(OSError):
-                Path(self._progress).write_text(f"{tally.deleted}/{tally.found}\n", encoding="ascii")
+                wholefile.write(self._progress, f"{tally.deleted}/{tally.found}\n")
         if self._terminal and self._clock() - self._shown >= _SHOWN_EVERY:
             self._shown = self._clock()
             self._show(f"\r{tally} of {tally.found} found so far\x1b[K")

@@ -10,11 +10,11 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from exitkit.action import Right
+from exitkit.argo.ownership import Uid, owners
 from exitkit.cleanup import Cleanup
-from exitkit.cleanup.engine.ownership import Uid, owners
-from exitkit.cleanup.kubernetes import discovery, selectors
+from exitkit.cleanup.kubernetes import selectors
 from exitkit.cleanup.kubernetes.sweeper import KubernetesSweeper
-from exitkit.clients.kubernetes import Kube, find
+from exitkit.clients.kubernetes import Kube, discovery, find
 from exitkit.context import Context
 from exitkit.errors import ConfigError
 from exitkit.text.units import Bytes, Seconds

@@ -8,12 +8,12 @@ from exitkit.cleanup.engine.deletion import DeletionOutcome
 from exitkit.cleanup.engine.globs import Globs
 from exitkit.cleanup.engine.reading import ForeignListing, reading
 from exitkit.cleanup.kubernetes.deletion import KindDeletion
-from exitkit.cleanup.kubernetes.discovery import Discovery
-from exitkit.cleanup.kubernetes.ownership import Own, own
 from exitkit.cleanup.kubernetes.selectors import fits_fields, parse
 from exitkit.clients.deletion import Refusal
 from exitkit.clients.kubernetes import Kube, ObjectMetadata, Resource
+from exitkit.clients.kubernetes.discovery import Discovery
 from exitkit.clients.kubernetes.listing import listed
+from exitkit.clients.kubernetes.ownership import Own, own
 from exitkit.context import Context
 from exitkit.errors import ActionError
 from exitkit.retry.throttle import Throttle

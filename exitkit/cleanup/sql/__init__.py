@@ -7,16 +7,16 @@ from typing import Any, ClassVar
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from exitkit.argo.ownership import is_unmistakable, owners
 from exitkit.cleanup import Cleanup
 from exitkit.cleanup.engine.deletion import Sweeper
-from exitkit.cleanup.engine.ownership import is_unmistakable, owners
-from exitkit.cleanup.sql import names
-from exitkit.cleanup.sql import url as sqlurl
-from exitkit.cleanup.sql.database import Database
-from exitkit.cleanup.sql.dialect import Rows
 from exitkit.cleanup.sql.drop import Dropping, DropSweeper
-from exitkit.cleanup.sql.predicate import Comparison, Predicate, Value
+from exitkit.cleanup.sql.predicate import Predicate, Value
 from exitkit.cleanup.sql.rows import RowSweeper
+from exitkit.clients.sql import names
+from exitkit.clients.sql import url as sqlurl
+from exitkit.clients.sql.database import Database
+from exitkit.clients.sql.dialect import Comparison, Rows
 from exitkit.context import Context
 from exitkit.errors import ConfigError
 from exitkit.text.filled import put_in, written

@@ -6,13 +6,14 @@ from typing import Protocol
 
 from exitkit.cleanup.engine.deletion import DeletionOutcome
 from exitkit.cleanup.engine.globs import Globs
-from exitkit.cleanup.sql.database import Database
-from exitkit.cleanup.sql.dialect import Victim
-from exitkit.cleanup.sql.errors import DatabaseFault, Needed, TooManyLocks
-from exitkit.cleanup.sql.names import Glob, Name, shown
-from exitkit.cleanup.sql.session import Transaction
-from exitkit.cleanup.sql.url import is_system
+from exitkit.cleanup.engine.reading import read
 from exitkit.clients.deletion import Refusal
+from exitkit.clients.sql.database import Database
+from exitkit.clients.sql.dialect import Victim
+from exitkit.clients.sql.errors import DatabaseFault, Needed, TooManyLocks
+from exitkit.clients.sql.names import Glob, Name, shown
+from exitkit.clients.sql.session import Transaction
+from exitkit.clients.sql.url import is_system
 from exitkit.context import Context
 
 # PostgreSQL has room for 64 locks times its connections, and a table takes one for itself and for each index.
@@ -66,7 +67,7 @@ class DropSweeper:
         self._again: list[Victim] = []
 
     def find(self, context: Context) -> Iterator[DropBatch | Refusal]:  # noqa: ARG002 - it is the database's own
-        found, refused = self.database.read(self._listed, "list what is there")
+        found, refused = read(lambda: self.database.read(self._listed, "list what is there"))
         yield from refused
         together = _TOGETHER if self.database.dialect.atomic and self.wanted.tables else 1
         last = False

@@ -7,12 +7,11 @@ blanks for the same. So the same is asked once more in our words, and both have 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from exitkit.cleanup.sql.dialect import Dialect, Rows
-from exitkit.cleanup.sql.errors import DatabaseFault
-from exitkit.cleanup.sql.names import shown, signs_of_like
-from exitkit.cleanup.sql.predicate import Comparison
-from exitkit.cleanup.sql.session import Transaction
 from exitkit.cleanup.sql.tokens import name
+from exitkit.clients.sql.dialect import Comparison, Dialect, Rows
+from exitkit.clients.sql.errors import DatabaseFault
+from exitkit.clients.sql.names import shown, signs_of_like
+from exitkit.clients.sql.session import Transaction
 
 
 def exact(session: Transaction, dialect: Dialect, rows: Rows) -> Rows:

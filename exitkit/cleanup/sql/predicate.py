@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from exitkit.cleanup.sql import tokens
-from exitkit.cleanup.sql.names import LIKE_ESCAPE, bears, is_text, like_of, signs_of_like
 from exitkit.cleanup.sql.tautology import is_always
 from exitkit.cleanup.sql.tokens import bare, is_closed, is_column, is_parameter, is_word, joined, split, words
-from exitkit.cleanup.sql.url import Kind
+from exitkit.clients.sql.dialect import Comparison
+from exitkit.clients.sql.names import LIKE_ESCAPE, bears, is_text, like_of, signs_of_like
+from exitkit.clients.sql.url import Kind
 
 Value = str | int | float | bool
 
@@ -21,18 +22,6 @@ _LIKES = ("like", "ilike")
 # Operators whose right side is a pattern in a language of its own.
 _PATTERNS = ("glob", "regexp", "rlike", "match", "to", "~", "*")
 _ENDS = ("", ")", "and", "or", "xor")  # what can stand behind a whole condition
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What each row has in a column: the `text`, or if `like` something that is LIKE it.
-
-    The column is its name, with its table's before it if that is written, each in quotes or not.
-    """
-
-    column: tuple[str, ...]
-    text: str
-    like: bool = False
 
 
 @dataclass(frozen=True)

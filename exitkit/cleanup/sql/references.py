@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from exitkit.cleanup.sql.dialect import Dialect, ForeignKey, Rows
-from exitkit.cleanup.sql.errors import DatabaseFault
-from exitkit.cleanup.sql.names import shown
-from exitkit.cleanup.sql.session import Transaction
+from exitkit.clients.sql.dialect import Dialect, ForeignKey, Rows
+from exitkit.clients.sql.errors import DatabaseFault
+from exitkit.clients.sql.names import shown
+from exitkit.clients.sql.session import Transaction
 
 _MOST_TABLES = 50  # that go along, one because of the other: whoever has more wants something else
 

@@ -5,14 +5,15 @@ from dataclasses import dataclass, replace
 from typing import overload
 
 from exitkit.cleanup.engine.deletion import DeletionOutcome
-from exitkit.cleanup.sql.database import Database
-from exitkit.cleanup.sql.dialect import Rows
-from exitkit.cleanup.sql.errors import DatabaseFault
+from exitkit.cleanup.engine.reading import read
 from exitkit.cleanup.sql.exact import exact
-from exitkit.cleanup.sql.names import shown
 from exitkit.cleanup.sql.references import Table, references
-from exitkit.cleanup.sql.session import Transaction
 from exitkit.clients.deletion import Refusal
+from exitkit.clients.sql.database import Database
+from exitkit.clients.sql.dialect import Rows
+from exitkit.clients.sql.errors import DatabaseFault
+from exitkit.clients.sql.names import shown
+from exitkit.clients.sql.session import Transaction
 from exitkit.context import Context
 from exitkit.errors import ActionError
 
@@ -65,7 +66,7 @@ class RowSweeper:
         return shown(*(part.text for part in self.rows.table.parts))
 
     def find(self, context: Context) -> Iterator[RowBatch | Refusal]:
-        left = self.database.read(self._look, f"count rows of {self.table}")
+        left = read(lambda: self.database.read(self._look, f"count rows of {self.table}"))
         for _ in range(self._held):
             yield Refusal(f"{self.table} row", "something else refers to it by a foreign key")
         if context.dry_run:
@@ -87,7 +88,7 @@ class RowSweeper:
             if not self._missed or context.dry_run:
                 return
             # Some were changed meanwhile, and either went otherwise or still match.
-            left = min(self._missed, self.database.read(self._count, f"count rows of {self.table}"))
+            left = min(self._missed, read(lambda: self.database.read(self._count, f"count rows of {self.table}")))
             if left and self.deleted == before:
                 yield Refusal(self.table, "rows that match are not deleted: does a trigger keep them")
                 return

@@ -12,6 +12,7 @@ from exitkit.action import Right
 from exitkit.errors import ConfigError
 from exitkit.plan import Plan, registry
 from exitkit.plan.template import is_template
+from exitkit.run import binding
 from exitkit.run.report import FailOn
 from exitkit.settings import fields
 from exitkit.store.place import open_store
@@ -23,8 +24,9 @@ _PULL = 60
 # What Argo's executor needs in every pod, since Argo 3.4:
 # https://argo-workflows.readthedocs.io/en/latest/workflow-rbac/.
 EXECUTOR = Right("argoproj.io", "workflowtaskresults", ("create", "patch"))
-# The level `record` of deploy/components.
+# The level `record` of deploy/components, and what of `pod-logs` the lines in messages need.
 _RECORD = Right("argoproj.io", "workflows", ("get",))
+_LINES = Right("", "pods/log", ("get",))
 _TEMPLATES = (
     ("notify", "# Tell people: every channel that the Secret or the plan configures, else this pod's log."),
     ("run", "# Run the plan, exitkit.yaml of the ConfigMap `{config_map}`."),
@@ -46,6 +48,9 @@ class ManifestOptions(BaseModel):
     )
     record: bool = Field(
         False, description="Also the right to read the workflow's own record, which every message is better for."
+    )
+    lines: bool = Field(
+        False, description="Also the right to read the logs of pods, so that messages say which lines tell why."
     )
     rights_for: str = Field("default", description="Whose rights are printed, where exitkit has no account of its own.")
     secret: str = Field(
@@ -80,8 +85,8 @@ class ManifestOptions(BaseModel):
 def manifests(options: ManifestOptions, plan: Plan | None = None, text: str = "") -> str:
     """All documents as YAML, the account first; `text` is the plan as it was written. Raises ConfigError."""
     rights = needed(plan) if plan is not None else ()
-    if options.record and _RECORD not in rights:
-        rights = (*rights, _RECORD)
+    wanted = ((options.record, _RECORD), (options.lines, _LINES))
+    rights = (*rights, *(right for is_wanted, right in wanted if is_wanted and right not in rights))
     documents = [*_account(options, rights), *_state(options, plan)]
     if text:
         documents.append(_config_map(options, text))
@@ -94,10 +99,15 @@ def manifests(options: ManifestOptions, plan: Plan | None = None, text: str = ""
 
 
 def needed(plan: Plan) -> tuple[Right, ...]:
-    """What the plan's steps need of the Kubernetes API, each once. Raises ConfigError where that cannot be told."""
+    """What the plan's steps need of the Kubernetes API, each once. Raises ConfigError where that cannot be told.
+
+    What every message is better for is not among it, unless a template names it.
+    """
     rights: dict[tuple[str, str, str], dict[str, None]] = {}
     for step in plan.each():
-        for right in registry.find(step.uses).rights(step.with_):
+        named = ((binding.names_record(step), _RECORD), (binding.names_lines(step), _LINES))
+        also = [right for is_named, right in named if is_named]
+        for right in (*registry.find(step.uses).rights(step.with_), *also):
             place = (right.namespace, right.group, right.resource)
             rights.setdefault(place, {}).update(dict.fromkeys(right.verbs))
     return tuple(

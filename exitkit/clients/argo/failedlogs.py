@@ -1,6 +1,7 @@
-"""The log of a step that failed: by the Kubernetes API, else from Argo's archive; as much of it as says why."""
+"""The log of a step that failed: by the Kubernetes API, else from Argo's archive; of a long one the end first."""
 
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,33 +14,42 @@ from exitkit.clients.kubernetes import Kube, find, logs
 from exitkit.clients.objectreader import ObjectReader
 from exitkit.context import Context
 from exitkit.errors import ActionError
+from exitkit.logreader import LogPart
 from exitkit.retry import Retry
 from exitkit.retry.clock import Deadline
 
-BEGINNING: Final = 24 << 20
-"""Bytes from a log's beginning. A node keeps the newest 10 MiB of a container's by default (containerLogMaxSize)."""
+FIRST: Final = 2 << 20
+"""Bytes that are read to see whether a log is long; most are not."""
 
 END: Final = 8 << 20
-"""Bytes from the end of a longer one, where most of what says why stands."""
+"""Bytes from the end of a longer one, which is read next, as most of what says why stands there."""
 
-_LAST: Final = 20_000  # lines of the end that a node is asked for
+BEGINNING: Final = 24 << 20
+"""Bytes from its beginning, read last. A node keeps the newest 10 MiB of a container's by default (containerLogMaxSize)."""
+
+_LAST: Final = (20_000, 1000, 50)
+"""Lines of the end that a node is asked for, fewer where these are longer than `END`: it cuts what it gives at the end."""
+
 _RIGHT: Final = "; the account may not get pods/log, which the rights level `pod-logs` of deploy/ allows"
 
-Pieces = Iterator[bytes | None]
-"""A log in pieces, and None where some of it is left out, after which nobody knows the lines' numbers."""
+Parts = Iterator[LogPart]
 
 
 def by_kubernetes(
     namespace: str, failure: Failure, environ: Mapping[str, str], deadline: Deadline, account: Path = find.ACCOUNT
-) -> Pieces:
+) -> Parts:
     """The log as it is by now; nothing where the pod is gone or never began. Raises ActionError and ConfigError."""
     pod, container = failure.log
     retry = Retry(deadline=deadline)
     access = partial(find.find, "", "", deadline.clock, environ=environ, account=account)
     with Kube(access) as kube:
-        ask = partial(logs.logs, kube, namespace, pod, container, deadline=deadline)
+
+        def ask(most: int, tail_lines: int | None = None) -> logs.Log:
+            log = partial(logs.logs, kube, namespace, pod, container, deadline=deadline)
+            return retry(partial(log, most=most, tail_lines=tail_lines), safe=True)
+
         try:
-            log = retry(partial(ask, most=BEGINNING), safe=True)
+            first = ask(FIRST)
         except ActionError as error:
             if error.reason == "client":
                 return
@@ -47,18 +57,34 @@ def by_kubernetes(
                 raise
             problem = f"{error}{_RIGHT}"
         else:
-            size = 0
-            for piece in log:
-                size += len(piece)
-                yield piece
-            if size >= BEGINNING:
-                yield None
-                yield from retry(partial(ask, most=END, tail_lines=_LAST), safe=True)
+            yield from _parts(first, ask)
             return
     raise ActionError(problem, reason="auth")
 
 
-def by_archive(record: WorkflowRecord, failure: Failure, context: Context, deadline: Deadline) -> Pieces:
+def _parts(first: logs.Log, ask: Callable[..., logs.Log]) -> Parts:
+    """The log if it is short; of a long one what its beginning is like, its end, and as much as may be from its beginning."""
+    pieces = iter(first)
+    piece = next(pieces, None)
+    if piece is None:
+        return
+    yield _part(first, itertools.chain([piece], pieces))
+    if not first.cut:
+        return
+    for count in _LAST:
+        end = ask(END, count)
+        yield LogPart(end, is_end=True)
+        if not end.cut:
+            break
+    beginning = ask(BEGINNING)
+    yield _part(beginning, beginning)
+
+
+def _part(log: logs.Log, pieces: Iterable[bytes]) -> LogPart:
+    return LogPart(pieces, is_cut=lambda: bool(log.cut))
+
+
+def by_archive(record: WorkflowRecord, failure: Failure, context: Context, deadline: Deadline) -> Parts:
     """The log that Argo archived, where the record tells; nothing where there is none. Raises ActionError and ConfigError.
 
     The controller hears of it a moment after the pod's end, so that it is looked for under Argo's own name as well.
@@ -72,9 +98,9 @@ def by_archive(record: WorkflowRecord, failure: Failure, context: Context, deadl
     store = ObjectReader.of(kept, replace(context, retry=Retry(deadline=deadline)))
     try:
         size = store.sizes([key], "").get(key, 0)
-        yield from store.read(key, min(size, BEGINNING))
-        if size > BEGINNING:
-            yield None
-            yield from store.read(key, size, max(BEGINNING, size - END))
+        if size > FIRST:
+            yield LogPart(store.read(key, size, max(0, size - END)), is_end=True)
+        if size:
+            yield LogPart(store.read(key, min(size, BEGINNING)), is_cut=lambda: size > BEGINNING)
     finally:
         store.close()

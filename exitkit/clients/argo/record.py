@@ -114,7 +114,7 @@ def _by_server(workflow: Workflow, environ: Mapping[str, str], retry: Retry, acc
         return argo.workflow(workflow.namespace, workflow.name, workflow.uid, most=MOST)
 
     try:
-        return _object(retry(ask, safe=True))
+        return object_of(retry(ask, safe=True))
     except ActionError as error:  # here the variable takes the setting's place
         raise ActionError(str(error).replace("as ca_file", "by SSL_CERT_FILE"), reason=error.reason) from None
 
@@ -142,7 +142,7 @@ def _get(kube: Kube, retry: Retry, workflow: Workflow) -> Any:
         return checked(kube.send("GET", path, what=what, accept="application/json", most=MOST), what)
 
     try:
-        return _object(retry(ask, safe=True))
+        return object_of(retry(ask, safe=True))
     except ActionError as error:
         if error.reason != "auth":
             raise
@@ -150,7 +150,8 @@ def _get(kube: Kube, retry: Retry, workflow: Workflow) -> Any:
     raise ActionError(problem, reason="auth")
 
 
-def _object(response: Response) -> Any:
+def object_of(response: Response) -> Any:
+    """The object that an answer holds. Raises ValueError."""
     if response.truncated:
         raise ValueError(f"the answer of {response.host} is longer than {MOST >> 20} MiB")
     try:

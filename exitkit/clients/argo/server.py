@@ -39,13 +39,14 @@ class ArgoServer:
         path = f"/api/v1/workflows/{quote(namespace, safe='')}/{quote(name, safe='')}{query}"
         what = f"reading the workflow {name} from argo-server"
         with Client(ca_file=self.ca_file) as client:
-            response = self._get(client, path, what, most)
+            response = self.get(client, path, what, most)
             if response.status == 404 and uid:  # before 3.5 it did not look into the archive by itself
-                archived = self._get(client, f"/api/v1/archived-workflows/{quote(uid, safe='')}", what, most)
+                archived = self.get(client, f"/api/v1/archived-workflows/{quote(uid, safe='')}", what, most)
                 response = archived if archived.status == 200 else response
             return check(response, what, idempotent=True)
 
-    def _get(self, client: Client, path: str, what: str, most: int) -> Response:
+    def get(self, client: Client, path: str, what: str, most: int) -> Response:
+        """What is at a path, whatever its status; at most so many bytes of it."""
         headers = {"Accept": "application/json"}
         if self.authorization:
             headers["Authorization"] = self.authorization

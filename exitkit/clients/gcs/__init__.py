@@ -8,7 +8,7 @@ from exitkit.clients.gcs import json
 from exitkit.clients.gcs.batch import BatchReply, Call
 from exitkit.clients.gcs.json import About, ListedObjects, ManagedFolder, Object
 from exitkit.clients.gcs.request import GCSFault, GCSRefusal, GCSRequests, fault_of
-from exitkit.clients.objects import PLAIN, Bucket, Content, NoSuchObject
+from exitkit.clients.objects import PLAIN, Bucket, Content, Level, NoSuchObject
 from exitkit.errors import ActionError, Retryable
 
 MOST_NAMES = 1000
@@ -49,6 +49,12 @@ class GCSBucket(GCSRequests, Bucket):
         if page.keys and not (_bytes(after) <= _bytes(page.keys[0]) <= _bytes(page.keys[-1])):
             raise ActionError(f"{what}: the names come in no order, so that a listing cannot go on", reason="server")
         return page
+
+    def level(self, prefix: str, token: str = "") -> Level:
+        what = f"listing {self.name}"
+        query = {"prefix": prefix, "delimiter": "/", "maxResults": str(MOST_NAMES), "pageToken": token}
+        fields = "kind,nextPageToken,prefixes,items(name,generation,size)"
+        return json.read_level(self.ask(self.path("o", **query, fields=fields), what), what)
 
     def get(self, key: str, *, limit: int, begin: int = 0) -> Content:
         what = f"reading {readable(key)} of {self.name}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from exitkit.clients.objects import Page
+from exitkit.clients.objects import Level, Page
 from exitkit.errors import ActionError
 
 _NUMBER = re.compile("[0-9]{1,19}")
@@ -70,6 +70,15 @@ def read_page(found: Mapping[str, Any], what: str, *, timed: bool, after: str = 
     token = _text(found, "nextPageToken")
     kept = [_kept(one) for one in items]
     return ListedObjects(names, [int(one) for one in sizes], changed, bool(token), token, generations, kept)
+
+
+def read_level(found: Mapping[str, Any], what: str) -> Level:
+    """A listing up to the next slash. Raises ActionError for anything else."""
+    page = read_page(found, what, timed=False)
+    folders = found.get("prefixes", [])
+    if not isinstance(folders, list) or not all(isinstance(folder, str) and folder for folder in folders):
+        raise ActionError(f"{what}: the folders of the listing are none", reason="server")
+    return Level(folders, page.keys, page.token)
 
 
 def read_folders(found: Mapping[str, Any], what: str) -> tuple[list[ManagedFolder], str]:

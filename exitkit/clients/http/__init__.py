@@ -19,6 +19,7 @@ from exitkit.clients.proxy import Proxy
 from exitkit.clients.tcp import handshake, unsent
 from exitkit.clients.url import check_url
 from exitkit.errors import ActionError, ConfigError, Reason, Retryable, Unknown
+from exitkit.retry import show
 from exitkit.version import __version__
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class Client(Wiring):
     ) -> "BaseHTTPResponse":
         from urllib3 import Timeout
 
-        return self._opened(url, proxy).urlopen(
+        answer = self._opened(url, proxy).urlopen(
             method,
             url,
             body=body or None,
@@ -166,6 +167,8 @@ class Client(Wiring):
             preload_content=False,
             decode_content=False,
         )
+        show("answered")
+        return answer
 
     def _opened(self, url: str, proxy: Proxy | None) -> "PoolManager":
         secure = "https" in (urlsplit(url).scheme, proxy.scheme if proxy else "")

@@ -11,7 +11,7 @@ from exitkit.clients.address import direct
 from exitkit.clients.proxy import Proxy, find, parse
 from exitkit.clients.tcp import tls
 from exitkit.clients.tunnel import through
-from exitkit.retry import sending, time_left
+from exitkit.retry import sending, show, time_left
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
@@ -138,6 +138,7 @@ class _Watched(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         # urllib3's timeout is the one for connecting until `request` is called.
         seconds, via = self.timeout or self.seconds.to_connect(), self.via
+        show("connecting")
         if via is None or not via.is_socks:
             return direct(self._dns_host, self.port, seconds, allow_link_local=self.link_local)
         sock = direct(via.host, via.port, seconds, allow_link_local=False)

@@ -129,7 +129,7 @@ class Kube:
         self, resource: Resource, namespace: str, query: Mapping[str, str], token: str = ""
     ) -> ObjectPage[ObjectMetadata]:
         """Objects of a namespace that fit `labelSelector` and `fieldSelector`, without more than their metadata."""
-        return self.page_of(_found, resource, namespace, {**query, "limit": str(PAGE)}, token, accept=_METADATA)
+        return self.page_of(metadata_of, resource, namespace, {**query, "limit": str(PAGE)}, token, accept=_METADATA)
 
     def page_of(  # noqa: PLR0913 - what is asked for, by name
         self,
@@ -241,7 +241,8 @@ def _metadata_of(one: Any) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _found(one: Any) -> ObjectMetadata:
+def metadata_of(one: Any) -> ObjectMetadata:
+    """What is known of an object, from its JSON."""
     metadata = _metadata_of(one)
     labels = metadata.get("labels")
     created = parse_moment(str(metadata.get("creationTimestamp") or ""))

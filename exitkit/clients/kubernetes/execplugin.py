@@ -13,7 +13,7 @@ from pathlib import Path
 from exitkit.argo.timestamp import parse_moment
 from exitkit.clients.kubernetes.access import bearer
 from exitkit.errors import ActionError, ConfigError, Retryable
-from exitkit.retry import time_left
+from exitkit.retry import show, time_left
 from exitkit.retry.clock import Clock
 from exitkit.text import redact
 
@@ -65,6 +65,7 @@ class Program:
         seconds = time_left() or _SECONDS
         # A path is relative to the kubeconfig, a bare name is searched for.
         command = str(self.folder / self.command) if os.sep in self.command else self.command
+        show("answered")  # it asks somebody itself, and takes its time
         try:
             ran = subprocess.run(  # noqa: S603 - it is what the kubeconfig is there to say
                 [command, *self.arguments],

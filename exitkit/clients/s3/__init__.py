@@ -8,7 +8,7 @@ from hashlib import md5
 
 from exitkit.clients.deletion import PartialResult, Refusal, readable
 from exitkit.clients.http import Response
-from exitkit.clients.objects import PLAIN, Bucket, Content, Page, in_bytes
+from exitkit.clients.objects import PLAIN, Bucket, Content, Level, Page, in_bytes
 from exitkit.clients.s3 import xml
 from exitkit.clients.s3.request import AGAIN, GONE, ConditionFailed, S3Requests, failed, is_unknown, plain
 from exitkit.clients.s3.xml import Marked, S3Fault, Upload, Version
@@ -36,6 +36,18 @@ class S3Bucket(S3Requests, Bucket):
         if found.more and not (found.keys or found.token):
             raise ActionError(f"{what}: there is more, and nothing says where", reason="server")
         return found
+
+    def level(self, prefix: str, token: str = "") -> Level:
+        query = {
+            "list-type": "2",
+            "encoding-type": "url",
+            "max-keys": str(MOST_KEYS),
+            "prefix": prefix,
+            "delimiter": "/",
+        }
+        query |= {"continuation-token": token} if token else {}
+        what = f"listing {self.name}"
+        return xml.read_level(self.ask("GET", "", query, what=what), what)
 
     def versions(self, prefix: str, key: str = "", version: str = "") -> Marked:
         """Versions and delete markers, of keys after this one, or of the same one after this version."""

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
-from exitkit.clients.objects import Page
+from exitkit.clients.objects import Level, Page
 from exitkit.errors import ActionError, Retryable
 
 _KEY = re.compile(rb"<Key>([^<]*)</Key>")
 _SIZE = re.compile(rb"<Size>(\d{1,19})</Size>")
 _CHANGED = re.compile(rb"<LastModified>\s*([0-9T:-]{19})[^<]*</LastModified>")
+_FOLDER = re.compile(rb"<CommonPrefixes>\s*<Prefix>([^<]*)</Prefix>\s*</CommonPrefixes>")
 _ENTRY = re.compile(rb"<(Version|DeleteMarker|Upload)>")
 _VERSIONS = (b"ListVersionsResult", b"ListBucketVersionsResult")  # S3's own, and gofakes3's
 _ERROR = re.compile(rb"<(Error)(?:\s[^<>]*)?>")
@@ -77,6 +78,16 @@ def read_page(data: bytes, what: str, *, timed: bool = False) -> Page:
     if "" in keys or len(keys) != len(sizes) or (timed and len(keys) != len(changed)):
         raise ActionError(f"{what}: the listing lacks a key, a size or a time of an object", reason="server")
     return Page(keys, sizes, changed, more=_more(data), token="" if keys else text_of(data, "NextContinuationToken"))
+
+
+def read_level(data: bytes, what: str) -> Level:
+    """An answer of ListObjectsV2 with a delimiter. Raises ActionError for anything else."""
+    _expect(data, b"ListBucketResult", what)
+    folders, keys = _names(data, _FOLDER.findall(data)), _names(data, _KEY.findall(data))
+    token = text_of(data, "NextContinuationToken") if _more(data) else ""
+    if "" in folders or "" in keys or (_more(data) and not token):
+        raise ActionError(f"{what}: the listing lacks a name, or says not how it goes on", reason="server")
+    return Level(folders, keys, token)
 
 
 def read_marked(data: bytes, what: str) -> Marked:

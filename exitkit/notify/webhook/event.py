@@ -33,8 +33,9 @@ def data(message: Message, level: Level, context: Context) -> dict[str, Any]:
     and `workflow` are always there; above `line` also `failures` (step, and `steps` with all that have the message;
     the message, of several lines, the one that says most first; `lines` of its log with their numbers; count, exitCode, reason, container, link; the root
     cause first), `more`
-    (how many other messages there are), `facts` and `notes`, though fewer of them in each simpler level, and `text`
-    where the user gave one.
+    (how many other messages there are), `facts` and `notes`, though fewer of them in each simpler level, `text`
+    where the user gave one, and where a store is set `usual` and `changed`: how the run did beside earlier ones, and what
+    is another than in the last success.
     """
     workflow = context.workflow
     told: dict[str, Any] = {
@@ -55,6 +56,7 @@ def data(message: Message, level: Level, context: Context) -> dict[str, Any]:
         "facts": {clean(label): clean(value) for label, value in message.facts} if level == "rich" else {},
         "notes": [clean(note) for note in message.footer()],
     }
+    told |= {key: clean(text) for key, text in (("usual", message.usual), ("changed", message.changed)) if text}
     return told | ({"text": fit(message.text, 8000 if level == "rich" else 500)} if message.text else {})
 
 

@@ -21,10 +21,10 @@ from exitkit.action import Action, Result
 from exitkit.context import Context
 from exitkit.errors import ActionError
 from exitkit.message import markdown
+from exitkit.process import destination
 from exitkit.process.query import files as located
 from exitkit.process.query.database import FORMS, DuckDB, Table, default_memory
 from exitkit.process.query.statement import as_sql
-from exitkit.process.wholefile import move
 from exitkit.settings.fields import ADDRESS
 from exitkit.text.filled import written
 from exitkit.text.safe import line
@@ -123,7 +123,7 @@ class Query(Action):
             made = scratch / f"answer{self.path.suffix}"
             database.write(made)
             facts |= {"path": str(self.path), "bytes": made.stat().st_size}
-            move(made, self.path)
+            destination.keep(self.path, made)
         offenders = database.offenders(self.expect, self.rows) if self.expect else None
         if offenders is not None:
             raise ActionError(

@@ -8,12 +8,18 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from exitkit.action import Action, Result
+from exitkit.argo.record import WorkflowRecord
 from exitkit.context import Context
+from exitkit.message import markup
 from exitkit.process import destination
 from exitkit.process.bill import Prices, chosen
 from exitkit.process.course import Course
 from exitkit.process.report import account, page, timeline
+from exitkit.process.spans import Spans
+from exitkit.process.usage.advice import Advice
+from exitkit.process.usage.prometheus import Watched
 from exitkit.settings.fields import ADDRESS
+from exitkit.text.safe import line
 from exitkit.text.units import human_size
 
 Format = Literal["html", "markdown", "json", "svg"]
@@ -27,12 +33,13 @@ _NAMES: dict[Format, str] = {
 _SUFFIXES: dict[str, Format] = {".html": "html", ".md": "markdown", ".json": "json", ".svg": "svg"}
 
 
-class Report(Action):
+class Report(Watched, Action):
     """Write a report of the finished workflow: as a page of HTML, as Markdown and as JSON.
 
     What failed and why comes first. Where the workflow's record can be read there follow a timeline, the critical path,
     the slowest steps, artifacts, and with `prices` the bill. The page needs no script and no other address. Templates of
-    later steps read `steps.<id>.path`.
+    later steps read `steps.<id>.path`; with `prometheus` also `fits`, which says of each step that asks for too much or too
+    little what it used.
     """
 
     gives: ClassVar[Mapping[str, str] | None] = {
@@ -42,9 +49,12 @@ class Report(Action):
         "bytes": "their size in bytes",
         "seconds": "how long the workflow ran, from its record",
         "criticalPath": "the names of the steps on the critical path, at most 50",
+        "fits": "which steps asked for too much or too little, and what they used, with prometheus",
         "cost": "what the resources cost, with prices",
         "currency": "of which currency that is",
     }
+
+    compares: ClassVar[bool] = True
 
     folder: Annotated[destination.Place, ADDRESS] = Field(
         "/tmp/exitkit",  # noqa: S108 - the pod's own folder; files in it are replaced, never followed
@@ -56,6 +66,11 @@ class Report(Action):
         "",
         description="One file or object instead of the folder, in the form that its ending tells: .html, .md, .json or "
         ".svg, which is the timeline alone.",
+    )
+    links: dict[str, str] = Field(
+        {},
+        max_length=20,
+        description="More links for its head, by what they say, such as {All runs: https://reports.example/nightly.html}.",
     )
     prices: str | Prices | None = Field(
         None,
@@ -82,12 +97,19 @@ class Report(Action):
 
     def run(self, context: Context) -> Result:
         prices = chosen(self.prices)
-        course = Course(context.record(), prices)
+        notes: list[str] = []
+
+        def watched(record: WorkflowRecord | None, spans: Spans) -> tuple[Advice, ...]:
+            advices, note = self.advices(record, spans, context)
+            notes.extend([note] if note else [])
+            return advices
+
+        course = Course(context.record(), prices, watched if self.prometheus else None)
         if self.path:
             forms: dict[str, Format] = {self.path: _SUFFIXES[PurePosixPath(self.path).suffix]}
         else:
             forms = {destination.below(self.folder, _NAMES[form]): form for form in dict.fromkeys(self.formats)}
-        files = {place: _rendered(form, context, course) for place, form in forms.items()}
+        files = {place: self._rendered(form, context, course) for place, form in forms.items()}
         size = sum(map(len, files.values()))
         facts = {
             "path": next(iter(files)),
@@ -98,10 +120,23 @@ class Report(Action):
         }
         said = f"{' and '.join(files)} ({human_size(size)})"
         if context.dry_run:
-            return Result(f"would write {said}", facts)
+            return Result(f"would write {said}", facts, tuple(notes))
         for place, content in files.items():
             destination.write(place, content, context)
-        return Result(f"wrote {said}", facts)
+        return Result(f"wrote {said}", facts, tuple(notes))
+
+    def _rendered(self, form: Format, context: Context, course: Course) -> bytes:
+        if form == "html":
+            text = page.as_html(context, course, self.links)
+        elif form == "svg":
+            text = timeline.svg(course.spans, course.path, width="800") + "\n"
+        elif form == "markdown":
+            text = account.as_markdown(context, course, self.links)
+        else:
+            links = {line(label, 200): markup.href(url) for label, url in self.links.items()}
+            whole = account.as_json(context) | ({"links": links} if links else {}) | course.as_json()
+            text = json.dumps(whole, ensure_ascii=False, indent=2, allow_nan=False, default=str) + "\n"
+        return text.encode("utf-8", "backslashreplace")
 
 
 def _facts(course: Course) -> dict[str, object]:
@@ -109,19 +144,8 @@ def _facts(course: Course) -> dict[str, object]:
         return {}
     path = [segment.span.node.display_name for segment in course.path if segment.span and segment.kind == "run"]
     facts: dict[str, object] = {"seconds": course.spans.seconds, "criticalPath": path[:50]}
+    if course.advices:
+        facts["fits"] = [advice.said for advice in course.advices if advice.requests or advice.limits][:20]
     if course.bill:
         facts |= {"cost": round(course.bill.cost, 6), "currency": course.bill.currency}
     return facts
-
-
-def _rendered(form: Format, context: Context, course: Course) -> bytes:
-    if form == "html":
-        text = page.as_html(context, course)
-    elif form == "svg":
-        text = timeline.svg(course.spans, course.path, width="800") + "\n"
-    elif form == "markdown":
-        text = account.as_markdown(context, course)
-    else:
-        whole = account.as_json(context) | course.as_json()
-        text = json.dumps(whole, ensure_ascii=False, indent=2, allow_nan=False, default=str) + "\n"
-    return text.encode("utf-8", "backslashreplace")

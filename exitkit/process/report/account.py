@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import starmap
+from typing import TYPE_CHECKING
 
 from exitkit import message
 from exitkit.argo.failures import Failure, FailureGroup
@@ -14,9 +16,13 @@ from exitkit.message.markdown import code, escape, link
 from exitkit.message.severity import severity
 from exitkit.process.course import Course
 from exitkit.process.criticalpath import AT_THE_END, WAITS
+from exitkit.process.usage import display
 from exitkit.text.excerpt import excerpt
 from exitkit.text.safe import clean, line, safe_values
 from exitkit.text.units import human_duration
+
+if TYPE_CHECKING:
+    from exitkit.history.comparison import RunComparison
 
 MOST_BYTES = 1_000_000
 """GitHub takes 1 MiB for a step's summary.
@@ -44,11 +50,12 @@ def as_json(context: Context) -> dict[str, object]:
     `groups` put those
     with one message together: message, count, and some of the steps. `recovered` failed before another try
     succeeded, `handlers` are failed exit handlers and hooks. `steps` tell what the exit handler did before this,
-    and `notes` what is missing. Times are RFC 3339, durations seconds.
+    and `notes` what is missing. `history` is there where a store is set: how the run did beside earlier ones, and what of
+    it is another than in the last success. Times are RFC 3339, durations seconds.
     """
     workflow = context.workflow
     failures = workflow.failures
-    told = message.build(workflow, because=context.because)
+    told, past = shown(context), context.compared()
     return {
         "version": 1,
         "workflow": _workflow(workflow),
@@ -69,14 +76,15 @@ def as_json(context: Context) -> dict[str, object]:
         "handlers": [_failure(workflow, one) for one in failures.handlers[:_MOST_FAILURES]],
         "steps": [_entry(one) for one in context.entries],
         "notes": list(told.footer()),
+        **({"history": past.facts()} if past else {}),
     }
 
 
-def as_markdown(context: Context, course: Course | None = None) -> str:
+def as_markdown(context: Context, course: Course | None = None, links: Mapping[str, str] | None = None) -> str:
     """The account for people: what went wrong first, all else below it; at most `MOST_BYTES`."""
     workflow = context.workflow
-    told = message.build(workflow, because=context.because)
-    sections = [*_head(workflow, told), *_causes(workflow), *_failed_steps(workflow)]
+    told, past = shown(context), context.compared()
+    sections = [*_head(workflow, told, links or {}), *_causes(workflow), *_changes(past), *_failed_steps(workflow)]
     sections += _course(course) if course and course.spans else ()
     sections += _values("Outputs", workflow.outputs)
     sections += _values("Parameters", workflow.parameters)
@@ -86,7 +94,30 @@ def as_markdown(context: Context, course: Course | None = None) -> str:
     return markdown.fit(sections, MOST_BYTES)
 
 
-def _head(workflow: Workflow, told: message.Message) -> Iterator[str]:
+def shown(context: Context) -> message.Message:
+    """The run's end as people are told of it."""
+    past = context.compared()
+    return message.build(
+        context.workflow,
+        because=context.because,
+        usual=past.usual if past else "",
+        changed=past.changed if past else "",
+    )
+
+
+def _changes(past: "RunComparison | None") -> Iterator[str]:
+    """All that is another than in the last success."""
+    if past is None or not past.changes:
+        return
+    rows = [
+        (escape(change.what), code(change.before), code(change.after), escape(change.remark))
+        for change in past.changes[:_MOST_ROWS]
+    ]
+    title = f"Changed since {escape(past.since) or 'the last success'} succeeded"
+    yield from _section(title, markdown.table(("What", "Before", "Now", ""), rows))
+
+
+def _head(workflow: Workflow, told: message.Message, links: Mapping[str, str]) -> Iterator[str]:
     yield f"# {severity(workflow.status).mark} {escape(told.title)}"
     if summary := escape(told.summary):
         yield f"**{summary}**"
@@ -94,8 +125,8 @@ def _head(workflow: Workflow, told: message.Message) -> Iterator[str]:
     finished = workflow.failures.finished_at
     facts += [("Last failure", f"{_time(finished)} UTC")] if finished else []
     yield " · ".join(f"{escape(label)}: {escape(value)}" for label, value in facts)
-    if workflow.url:
-        yield link("Open in Argo", workflow.url)
+    if leads := [*([link("Open in Argo", workflow.url)] if workflow.url else []), *starmap(link, links.items())]:
+        yield " · ".join(leads)
     if told.bad and not len(workflow.failures):
         yield "Argo named no failed step."
 
@@ -205,6 +236,7 @@ def _course(course: Course) -> Iterator[str]:
         told += f"; no price is known for {escape(', '.join(bill.missing))}" if bill.missing else ""
         head = ("Step", "Pods", f"Cost ({escape(bill.currency)})", "Of it retries")
         yield from _section("The bill", f"{told}.\n\n{markdown.table(head, costs)}")
+    yield from _section("Asked and used", display.as_markdown(course.advices))
 
 
 def _values(title: str, values: Mapping[str, str]) -> list[str]:

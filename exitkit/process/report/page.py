@@ -8,12 +8,15 @@ from exitkit.argo.failures import Failure, FailureGroup
 from exitkit.argo.workflow import Workflow
 from exitkit.context import Context, Entry
 from exitkit.message.severity import severity
+from exitkit.process import html
 from exitkit.process.bill import Bill
 from exitkit.process.course import Course
 from exitkit.process.criticalpath import AT_THE_END, WAITS, Segment
-from exitkit.process.report import html, timeline
-from exitkit.process.report.html import block, link, section, table, text
+from exitkit.process.html import block, link, section, table, text
+from exitkit.process.money import money
+from exitkit.process.report import account, timeline
 from exitkit.process.spans import NodeSpan, Spans
+from exitkit.process.usage import display
 from exitkit.text.excerpt import excerpt
 from exitkit.text.safe import line, safe_values
 from exitkit.text.units import human_duration
@@ -25,22 +28,25 @@ _LONGEST = 8000
 _GIST = 500
 
 
-def as_html(context: Context, course: Course) -> str:
-    """The page; without a record it has no times but those of the facts."""
+def as_html(context: Context, course: Course, links: Mapping[str, str] | None = None) -> str:
+    """The page; without a record it has no times but those of the facts. `links` are more of them, by what they say."""
     workflow = context.workflow
-    shown = message.build(workflow, because=context.because)
-    return html.page(shown.title, _sections(context, workflow, shown, course))
+    shown = account.shown(context)
+    head = _head(workflow, shown, course, links or {})
+    return html.page(shown.title, (head, *_sections(context, workflow, course), _notes(shown)))
 
 
-def _sections(context: Context, workflow: Workflow, shown: message.Message, course: Course) -> Iterator[str]:
-    yield _head(workflow, shown, course)
+def _sections(context: Context, workflow: Workflow, course: Course) -> Iterator[str]:
     yield section("What failed, and why", "\n".join(_causes(workflow)))
+    if changed := _changed(context):
+        yield changed
     if course.spans:
         yield section("Timeline", f"{timeline.svg(course.spans, course.path)}{_KEY}")
         yield section("The critical path", _path(course))
         yield section("Slowest steps", _steps(course.slowest[:_SLOWEST], "Slowest steps", course))
     if course.bill:
         yield section("The bill", _bill(course.bill))
+    yield section("Asked and used", display.as_html(course.advices))
     yield section("Failed, then succeeded when tried again", _failures(workflow.failures.recovered, workflow))
     yield section("Failed exit handlers and hooks", _failures(workflow.failures.handlers, workflow))
     yield section("Parameters", _values(workflow.parameters, "Parameters"))
@@ -51,8 +57,11 @@ def _sections(context: Context, workflow: Workflow, shown: message.Message, cour
         yield section("All steps", html.folded(f"{len(course.spans):,} steps, in the order of their start", every))
     yield section("What this exit handler did before", _entries(context.entries))
     yield section("Labels", _values(workflow.labels, "Labels"))
+
+
+def _notes(shown: message.Message) -> str:
     notes = "".join(f"<li>{text(note, 1000)}</li>" for note in shown.footer())
-    yield section("Notes", f"<ul>{notes}</ul>" if notes else "")
+    return section("Notes", f"<ul>{notes}</ul>" if notes else "")
 
 
 _KEY = (
@@ -75,7 +84,7 @@ def _ran(spans: Spans) -> str:
     return f"{human_duration(spans.seconds)}, {start} to {end.removeprefix(start[:11])} UTC"
 
 
-def _head(workflow: Workflow, shown: message.Message, course: Course) -> str:
+def _head(workflow: Workflow, shown: message.Message, course: Course, links: Mapping[str, str]) -> str:
     lead = f'<p class="lead">{text(shown.summary, 1000)}</p>' if shown.summary else ""
     facts = [(label, text(value)) for label, value in shown.facts if not course.spans or label not in _TOLD_BY_SPANS]
     if course.spans:
@@ -84,9 +93,11 @@ def _head(workflow: Workflow, shown: message.Message, course: Course) -> str:
         if len(did) > 1:
             facts.append(("At once", text(f"at most {_parallel(did):,} of {len(did):,} that ran, each try by itself")))
         if course.bill:
-            facts.append(("Cost", text(_money(course.bill.cost, course.bill.currency))))
+            facts.append(("Cost", text(money(course.bill.cost, course.bill.currency))))
     if workflow.url:
         facts.append(("Argo", link("Open in Argo", workflow.url)))
+    if links:
+        facts.append(("Links", " · ".join(link(label, url) for label, url in links.items())))
     return f"<header>{html.badge(workflow.status)}<h1>{text(shown.title, 300)}</h1>{lead}{html.pairs(facts)}</header>"
 
 
@@ -126,6 +137,20 @@ def _cause(workflow: Workflow, group: FailureGroup, *, is_open: bool) -> str:
     if not content:  # what opens on nothing disappoints
         return f'<div class="failure">{summary}</div>'
     return html.folded(summary, content, is_open=is_open, kind="failure")
+
+
+def _changed(context: Context) -> str:
+    """All that is another than in the last success."""
+    past = context.compared()
+    if past is None or not past.changes:
+        return ""
+    rows = [
+        (text(change.what), text(change.before), text(change.after), text(change.remark))
+        for change in past.changes[:_MOST_ROWS]
+    ]
+    head = ("What", "Before", "Now", "")
+    title = f"Changed since {past.since or 'the last success'} succeeded"
+    return section(title, table(head, rows, caption="What changed"))
 
 
 def _given(values: Mapping[str, str], caption: str) -> str:
@@ -192,13 +217,13 @@ def _bill(bill: Bill) -> str:
             f"{item.pods:,}",
             text(human_duration(item.seconds)),
             *(f"{item.hours.get(resource, 0):.3f}" for resource in ("cpu", "memory")),
-            text(_money(item.cost, bill.currency)),
-            text(_money(item.retries, bill.currency)) if item.retries else "",
+            text(money(item.cost, bill.currency)),
+            text(money(item.retries, bill.currency)) if item.retries else "",
         )
         for item in bill.items[:_MOST_ROWS]
     ]
-    told = f"<p>{text(_money(bill.cost, bill.currency))} for what was requested"
-    told += f", of which {text(_money(bill.retries, bill.currency))} for tries that failed" if bill.retries else ""
+    told = f"<p>{text(money(bill.cost, bill.currency))} for what was requested"
+    told += f", of which {text(money(bill.retries, bill.currency))} for tries that failed" if bill.retries else ""
     told += f"; prices of {text(bill.date)}" if bill.date else ""
     told += f"; no price is known for {text(', '.join(bill.missing))}" if bill.missing else ""
     head = ("Step", "Pods", "Ran", "CPU hours", "GiB hours", "Cost", "Of it retries")
@@ -285,11 +310,6 @@ def _parallel(spans: Sequence[NodeSpan]) -> int:
         now += change
         most = max(most, now)
     return most
-
-
-def _money(amount: float, currency: str) -> str:
-    digits = 2 if amount >= 0.995 or amount == 0 else 4
-    return f"{amount:,.{digits}f} {currency}"
 
 
 def _moment(seconds: float) -> str:

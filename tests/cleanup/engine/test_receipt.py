@@ -190,9 +190,20 @@ def test_progress_is_argos_way_to_write_it(tmp_path):
     assert path.read_text() == "2/3\n"
 
 
+def test_progress_is_not_written_through_a_link(tmp_path):
+    """Nor is it ever half a number to the executor that reads it."""
+    (tmp_path / "other").write_text("mine")
+    (tmp_path / "progress").symlink_to(tmp_path / "other")
+    with receipt(progress=tmp_path / "progress") as list_:
+        list_.progress(DeletionTally(found=3, deleted=2))
+    assert (tmp_path / "other").read_text() == "mine"
+    assert (tmp_path / "progress").read_text() == "2/3\n"
+
+
 def test_progress_that_cannot_be_told_stops_nothing(tmp_path):
-    """A folder that is not there, or one in the file's place."""
-    for path in (tmp_path / "no" / "progress", tmp_path):
+    """A file in the folder's place, or a folder in the file's."""
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "progress", tmp_path):
         with receipt(progress=path) as list_:
             list_.progress(DeletionTally())
         assert list_.failure == ""

@@ -23,27 +23,43 @@ def cluster(tmp_path):
         yield made
 
 
+def read_out(parts):
+    """Each part as whoever ranks it reads it: its bytes, whether it is the end, and whether it was cut."""
+    return [(b"".join(part.pieces), part.is_end, part.is_cut()) for part in parts]
+
+
 def by_kubernetes(cluster):
-    return list(failedlogs.by_kubernetes("ml", FAILED, cluster.environ, Deadline(20)))
+    return read_out(failedlogs.by_kubernetes("ml", FAILED, cluster.environ, Deadline(20)))
 
 
 def test_a_log_is_read_from_its_beginning(cluster):
     """As it is, by one request."""
     cluster.logs[f"{POD}/main"] = "a\nb\n"
-    assert b"".join(by_kubernetes(cluster)) == b"a\nb\n"
+    assert by_kubernetes(cluster) == [(b"a\nb\n", False, False)]
     assert len(cluster.requests) == 1
 
 
-def test_of_a_long_log_both_ends_are_read(cluster, monkeypatch):
-    """With None between, where some of it is left out."""
-    monkeypatch.setattr(failedlogs, "BEGINNING", 40)
-    monkeypatch.setattr(failedlogs, "_LAST", 2)
+@pytest.fixture
+def small(monkeypatch):
+    """A long log is one of some lines."""
+    for name, value in {"FIRST": 20, "BEGINNING": 40, "END": 60, "_LAST": (20, 2)}.items():
+        monkeypatch.setattr(failedlogs, name, value)
+
+
+def test_of_a_long_log_the_end_is_read_before_the_beginning(cluster, small):
+    """After a look at whether it is long; of long lines fewer, as a node cuts what it gives at the end."""
     cluster.logs[f"{POD}/main"] = "".join(f"line {number}\n" for number in range(100))
-    pieces = by_kubernetes(cluster)
-    middle = pieces.index(None)
-    assert b"".join(pieces[:middle]).startswith(b"line 0\nline 1\n")
-    assert len(b"".join(pieces[:middle])) == 40
-    assert b"".join(pieces[middle + 1 :]) == b"line 98\nline 99\n"
+    first, cut_end, end, beginning = by_kubernetes(cluster)
+    assert first == (b"line 0\nline 1\nline 2", False, True)
+    assert (cut_end[0][:8], cut_end[1]) == (b"line 80\n", True)
+    assert end[:2] == (b"line 98\nline 99\n", True)
+    assert (beginning[0][:7], len(beginning[0]), beginning[1:]) == (b"line 0\n", 40, (False, True))
+
+
+def test_a_log_that_is_whole_after_all_is_not_told_as_cut(cluster, small):
+    """It was longer than what is read at first, and no longer than what may be."""
+    cluster.logs[f"{POD}/main"] = "".join(f"line {number}\n" for number in range(5))
+    assert [part[1:] for part in by_kubernetes(cluster)] == [(False, True), (True, False), (False, False)]
 
 
 @pytest.mark.parametrize("status", [404, 400])
@@ -85,22 +101,25 @@ def put(aws):
 
 
 def by_archive(record):
-    return list(failedlogs.by_archive(record, FAILED, context(), Deadline(20)))
+    return read_out(failedlogs.by_archive(record, FAILED, context(), Deadline(20)))
 
 
 @pytest.mark.parametrize("key", ["of/any/format/main.log", ""])
 def test_the_archive_has_what_the_cluster_has_no_more(put, key):
     """Under the key that the node tells, or under Argo's own where the node does not tell yet."""
     put(key or f"train-x7k2p/{POD}/main.log", "a\nb\n")
-    assert by_archive(recorded(key, s3={"bucket": "logs"})) == [b"a\nb\n"]
+    assert by_archive(recorded(key, s3={"bucket": "logs"})) == [(b"a\nb\n", False, False)]
 
 
-def test_of_a_long_archived_log_both_ends_are_read(put, monkeypatch):
-    """By pieces of the object."""
-    monkeypatch.setattr(failedlogs, "BEGINNING", 4)
-    monkeypatch.setattr(failedlogs, "END", 3)
+def test_of_a_long_archived_log_the_end_is_read_first(put, monkeypatch):
+    """By ranges of the object."""
+    for name, value in {"FIRST": 2, "BEGINNING": 4, "END": 3}.items():
+        monkeypatch.setattr(failedlogs, name, value)
     put("k/main.log", "0123456789")
-    assert by_archive(recorded("k/main.log", s3={"bucket": "logs"})) == [b"0123", None, b"789"]
+    record = recorded("k/main.log", s3={"bucket": "logs"})
+    assert by_archive(record) == [(b"789", True, False), (b"0123", False, True)]
+    put("k/main.log", "0123")
+    assert by_archive(record) == [(b"123", True, False), (b"0123", False, False)]
 
 
 def test_without_a_repository_or_an_object_there_is_nothing(put):

@@ -198,3 +198,19 @@ def test_another_objects_confirmation_is_none(scripted):
     server, place = scripted(object_answer("other"))
     with server, pytest.raises(Retryable, match="without the object"):
         place().put("k", b"x")
+
+
+def test_a_level_has_folders_and_names(storage, bucket):
+    """Of what stands right below the prefix, however much is in a folder."""
+    storage.add("p/a/1", "p/a/2", "p/b/c/1", "p/x", "q/y")
+    level = bucket.level("p/")
+    assert (level.folders, level.keys, level.token) == (["p/a/", "p/b/"], ["p/x"], "")
+
+
+def test_a_level_whose_folders_are_none_is_refused():
+    """As an answer of something else than Google's."""
+    with ScriptedHTTP([answer_json({"kind": "storage#objects", "prefixes": [1]})]) as server:
+        made = GCSBucket("models", GoogleAccess(anonymous=True), GCSOptions(endpoint_url=server.url))
+        with pytest.raises(ActionError, match="folders"):
+            made.level("p/")
+        made.close()

@@ -442,3 +442,17 @@ def test_keys_are_in_the_order_of_their_bytes():
     assert sorted([b"\xf0\x9f\x91\x8d", b"\xff", b"\xef\xbf\xbd", b"a"]) == [
         in_bytes(key) for key in sorted(["👍", "\udcff", "\ufffd", "a"], key=in_bytes)
     ]
+
+
+def test_a_level_has_folders_and_keys_as_they_are():
+    """With the token behind which there is more; one that lacks it is refused."""
+    folders = "".join(f"<CommonPrefixes><Prefix>{one}</Prefix></CommonPrefixes>" for one in ("p/a%2Bb/", "p/%C3%A4/"))
+    more = "<IsTruncated>true</IsTruncated>"
+    token = "<NextContinuationToken>T&amp;</NextContinuationToken>"
+    level = xml.read_level(listing(row("p/x"), folders, head=f"<Prefix>p/</Prefix>{URL}{more}{token}"), "listing")
+    assert (level.folders, level.keys, level.token) == (["p/a+b/", "p/ä/"], ["p/x"], "T&")
+    assert xml.read_level(listing(), "listing") == type(level)([], [], "")
+    with pytest.raises(ActionError, match="how it goes on"):
+        xml.read_level(listing(folders, head=more), "listing")
+    with pytest.raises(ActionError):
+        xml.read_level(b"<html></html>", "listing")

@@ -94,7 +94,7 @@ class Kubelet:
                     continue
                 if is_exitkit(pod):
                     seen.add(pod["metadata"]["uid"])
-                    ended = exitpod.run(self.plane, pod, self.folders())
+                    ended = self.run(pod)
                     handlers.append((pod, ended))
                     self.end(pod, self.end_of(pod, ended))
                 elif isinstance(end := ends(node_name(pod)), Waiting):
@@ -110,6 +110,10 @@ class Kubelet:
             time.sleep(0.03)
         status = json.dumps(workflow.get("status"), indent=1)[:3000]
         raise TimeoutError(f"{name} does not end: {status}\n{self.plane.log()[-3000:]}")
+
+    def run(self, pod):
+        """Run exitkit's pod and give its Ended."""
+        return exitpod.run(self.plane, pod, self.folders())
 
     def made_by(self, namespace, label, *, seconds=30):
         """The name of the first workflow with that label. Raises TimeoutError."""

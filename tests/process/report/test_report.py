@@ -71,6 +71,15 @@ def test_a_link_is_replaced_and_not_followed(tmp_path, context):
     assert not (tmp_path / "report.md").is_symlink()
 
 
+def test_a_folder_that_is_a_link_is_not_followed(tmp_path, context):
+    """On a shared volume anybody may have put it there; the error says which it is."""
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "theirs")
+    with pytest.raises(ActionError, match="a symbolic link; choose another folder"):
+        Report(folder=tmp_path / "out").run(context)
+    assert list((tmp_path / "theirs").iterdir()) == []
+
+
 def test_a_folder_that_cannot_be_written_is_told(tmp_path, context):
     """What failed, on what, and what to do; nothing half-written stays."""
     (tmp_path / "file").touch()
@@ -79,7 +88,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path, context):
     ):
         Report(folder=tmp_path / "file").run(context)
     (tmp_path / "report.json").mkdir()
-    with pytest.raises(ActionError, match="is a directory"):
+    with pytest.raises(ActionError, match="is not a file"):
         Report(folder=tmp_path, formats=["json"]).run(context)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "report.json"]
 
@@ -98,3 +107,14 @@ def test_a_dry_run_writes_nothing(tmp_path, context):
     assert result.summary.startswith(f"would write {folder / 'report.md'} and ")
     assert result.facts["bytes"] > 0
     assert not folder.exists()
+
+
+def test_links_of_ones_own_stand_in_the_head(tmp_path, context):
+    """In each form; what leads to no page of the web leads nowhere."""
+    links = {"All runs": "https://reports.example/nightly.html", "Odd": "javascript:alert(1)"}
+    Report(folder=tmp_path, formats=["html", "markdown", "json"], links=links).run(context)
+    page, told = (tmp_path / "report.html").read_text(), (tmp_path / "report.md").read_text()
+    assert '<a href="https://reports.example/nightly.html" rel="noreferrer">All runs</a> · Odd' in page
+    assert "[All runs](https://reports.example/nightly.html) · Odd" in told
+    whole = json.loads((tmp_path / "report.json").read_text())
+    assert whole["links"] == {"All runs": "https://reports.example/nightly.html", "Odd": ""}

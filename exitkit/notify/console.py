@@ -10,13 +10,13 @@ from exitkit import stdout
 from exitkit.action import Result
 from exitkit.context import Context
 from exitkit.message import Level, Message
-from exitkit.notify import Notify
+from exitkit.notify import DRY_RUN_GIVES, Notify
 
 
 class Console(Notify):
     """Print the message on the console."""
 
-    gives: ClassVar[Mapping[str, str] | None] = {}  # it prints
+    gives: ClassVar[Mapping[str, str] | None] = DRY_RUN_GIVES
 
     stream: Literal["auto", "stdout", "stderr"] = Field(
         "auto", description="Where to print; auto is stdout on a terminal, else stderr, as stdout carries the report."

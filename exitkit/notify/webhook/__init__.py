@@ -12,7 +12,7 @@ from exitkit.clients.url import place
 from exitkit.context import Context
 from exitkit.errors import ConfigError
 from exitkit.message import Level, Message
-from exitkit.notify import Notify, Refused
+from exitkit.notify import DRY_RUN_GIVES, Notify, Refused
 from exitkit.notify.webhook import event
 from exitkit.settings.fields import ADDRESS, Headers
 
@@ -39,6 +39,7 @@ class Webhook(Notify):
     """
 
     gives: ClassVar[Mapping[str, str] | None] = {
+        **DRY_RUN_GIVES,
         "status": "the HTTP status of the answer",
         "id": "the id of what was sent, the same in every run for the same end",
     }

@@ -74,7 +74,7 @@ test-integration: .venv/.dev ## run the tests against real programs, as far as t
 	if [ $$code -eq 5 ]; then echo "test-integration: there are no integration tests"; exit 0; fi; exit $$code
 
 .PHONY: soak
-soak: .venv/.dev ## kill a thousand runs for each store, and see what a second one does; takes hours
+soak: .venv/.dev ## kill a thousand runs for each store, and run fifty pairs at once by each channel; takes hours
 	@sh .ci/prepare-integration
 	@EXITKIT_SOAK=1000 .venv/bin/python -m pytest tests/integration/test_once.py -rs $(ARGS)
 

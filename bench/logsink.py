@@ -52,7 +52,7 @@ class Counts:
         return b"200 OK", b""
 
     def told(self):
-        seen, records, size = bytearray(1 << 21), 0, 0  # one for each number of a line
+        seen, records, size = bytearray(1 << 23), 0, 0  # one for each number of a line
         for body, packed in self.kept:
             numbers = LINE.findall(zlib.decompress(body, 31) if packed else body)
             records += len(numbers)

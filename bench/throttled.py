@@ -1,4 +1,4 @@
-"""How close exitkit comes to what a server with a limit allows: buckets of tokens, as S3, Google and Loki have them.
+"""How close exitkit comes to what a server with a limit allows: buckets of tokens and windows, as the targets document them.
 
 The ideal is the time in which the limit lets all of it pass, and exitkit's start is not taken off. What is refused is told
 in requests that change something. A missed aim is reported and is no failure; what does not arrive is.
@@ -19,6 +19,10 @@ from ship import FACTS, write_log
 HERE = Path(__file__).parent
 EXITKIT = [PYTHON, "-I", "-m", "exitkit"]
 WALL, REFUSED = 1.1, 0.1  # the aims
+SHIPPING = {"loki", "es", "es-items", "datadog", "cloudwatch"}
+KUBECONFIG = """{"apiVersion": "v1", "kind": "Config", "current-context": "bench",
+"clusters": [{"name": "bench", "cluster": {"server": "%s"}}], "users": [{"name": "bench", "user": {"token": "0123456789abcdef"}}],
+"contexts": [{"name": "bench", "context": {"cluster": "bench", "user": "bench", "namespace": "bench"}}]}"""
 
 
 class Case(NamedTuple):
@@ -30,6 +34,14 @@ class Case(NamedTuple):
     amount: float
     rate: float
     burst: float
+    period: float = 0
+
+    def least(self, counts):
+        """Seconds in which the limit lets all of it pass; of what was shipped, by what the server counted."""
+        if self.period:  # a window may just have begun, and the last one need not end
+            return ((counts["taken"] - 1) // self.rate) * self.period
+        through = counts.get("raw") or counts.get("taken") or self.amount  # Loki counts the push before it was packed
+        return (through - self.burst) / self.rate
 
 
 def deleting(title, kind, objects, rate, burst, *more):
@@ -39,9 +51,22 @@ def deleting(title, kind, objects, rate, burst, *more):
     return Case(title, words, command, objects, rate, burst)
 
 
-def cases(log, size):
+def intake(title, kind, command, amount, rate, burst, *more):  # noqa: PLR0913, PLR0917 - a row of the table
+    words = ["intakes.py", "--kind", kind, "--rate", str(rate), "--burst", str(burst), *more]
+    return Case(title, words, ["ship", kind, *command, *FACTS], amount, rate, burst)
+
+
+def kubernetes(objects, rate):
+    words = ["kubeserver.py", "--objects", str(objects), "--rate", str(rate), "--burst", str(rate)]
+    command = ["cleanup", "kubernetes", "--kinds", "configmaps", "--selector", "workflows.argoproj.io/workflow=bench"]
+    return Case(f"Kubernetes, {rate} deletions a second, Retry-After 1", words, [*command, *FACTS], objects, rate, rate)
+
+
+def cases(log, size, lines):
     words = ["logsink.py", "--rate", "4000000", "--burst", "6000000"]
     shipping = ["ship", "loki", "--url", "{url}", "--from", str(log), *FACTS]
+    own, key = ["--url", "{url}", "--from", str(log)], ["--api-key", "0123456789abcdef"]
+    group = ["--group", "bench", "--endpoint-url", "{url}", "--from", str(log)]
     slow = ("--list-ms", "80", "--delete-ms", "300")
     return {
         "s3": deleting("S3, 3,500 keys a second, a request refused as a whole", "s3", 100_000, 3500, 3500, "--whole"),
@@ -49,6 +74,15 @@ def cases(log, size):
         "s3-slow": deleting("S3, the same, with latencies", "s3", 100_000, 3500, 3500, "--whole", *slow),
         "gcs": deleting("Google Cloud Storage, 1,000 deletions a second", "gcs", 20_000, 1000, 1000),
         "loki": Case("Loki, 4 MB a second, burst 6 MB", words, shipping, size, 4e6, 6e6),
+        "es": intake("Elasticsearch, 5,000 records a second, all of a request", "elasticsearch", own, lines, 5e3, 1e4),
+        "es-items": intake(
+            "Elasticsearch, 5,000 records a second, single ones", "elasticsearch", own, lines, 5e3, 1e4, "--items"
+        ),
+        "datadog": intake(
+            "Datadog, 25 requests in 10 s", "datadog", [*own, *key], lines, 25, 0, "--period", "10"
+        )._replace(period=10),
+        "cloudwatch": intake("CloudWatch, 5 requests a second", "cloudwatch", group, 0, 5, 5),
+        "kubernetes": kubernetes(2000, 100),
     }
 
 
@@ -67,37 +101,41 @@ def running(words, counts):
 def main():
     parser = argparse.ArgumentParser(description="Measure exitkit against servers with limits.")
     parser.add_argument("--cases", nargs="+", default=None)
-    parser.add_argument("--lines", type=int, default=1_000_000, help="of the log that is shipped")
+    parser.add_argument("--lines", type=int, default=100_000, help="of the log that is shipped, some 260 bytes each")
     wanted = parser.parse_args()
     print(f"{versions('argo-exitkit')}\n")
-    print("| limit | amount | ideal s | wall s | wall, ideal = 1 | refused | peak MiB | |")
-    print("|---|---:|---:|---:|---:|---:|---:|---|")
+    print("| limit | amount | ideal s | wall s | wall, ideal = 1 | cpu s | refused | peak MiB | |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---|")
     with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "main.log"
-        needs_log = wanted.cases is None or "loki" in wanted.cases
+        log, config = Path(folder) / "main.log", Path(folder) / "kubeconfig"
+        needs_log = wanted.cases is None or not SHIPPING.isdisjoint(wanted.cases)
         size = write_log(log, wanted.lines) if needs_log else 0
         environ = environment(folder) | {
             "AWS_ACCESS_KEY_ID": "bench",
             "AWS_SECRET_ACCESS_KEY": "bench-secret",
             "AWS_REGION": "us-east-1",
+            "KUBECONFIG": str(config),
+            "EXITKIT_TIMEOUT": "15m",
         }
-        for name, case in cases(log, size).items():
+        for name, case in cases(log, size, wanted.lines).items():
             if wanted.cases is not None and name not in wanted.cases:
                 continue
             counts = {}
             with running(case.server, counts) as url:
                 command = [*EXITKIT, *(word.replace("{url}", url) for word in case.command)]
+                config.write_text(KUBECONFIG % url)
                 one = taken(command, environ, folder)
             requests = counts.get("delete", 0) or counts.get("requests", 0) + counts.get("refused", 0)
-            amount, done = (wanted.lines, counts["different"]) if name == "loki" else (case.amount, counts["deleted"])
-            if done != amount:
+            amount, done = case.amount, counts.get("deleted")
+            if name in SHIPPING:
+                amount, done = wanted.lines, counts["different"]
+            if done != amount or counts.get("records", done) != done:
                 sys.exit(f"{case.title}: {done} of {amount}: {counts}")
-            through = counts.get("raw", case.amount)  # Loki counts the push before it was packed
-            ideal = (through - case.burst) / case.rate
+            ideal = case.least(counts)
             wall, refused = one.wall / ideal, counts["refused"] / requests
             verdict = "met" if wall <= WALL and refused <= REFUSED else "missed"
             print(
-                f"| {case.title} | {amount:,} | {ideal:.1f} | {one.wall:.1f} | {wall:.2f} | {refused:.1%} "
+                f"| {case.title} | {amount:,} | {ideal:.1f} | {one.wall:.1f} | {wall:.2f} | {one.cpu:.1f} | {refused:.1%} "
                 f"| {one.peak / 2**20:.0f} | {verdict} |",
                 flush=True,
             )

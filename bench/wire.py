@@ -3,6 +3,22 @@
 import asyncio
 import json
 import sys
+import time
+
+
+class Tokens:
+    """A bucket of tokens: so many a second, and so many in reserve."""
+
+    def __init__(self, rate, burst):
+        self.rate, self.burst = rate, burst
+        self.left, self.filled = burst, time.monotonic()
+
+    def room(self, wanted):
+        """How much of what is wanted there is room for at this moment; nothing is taken."""
+        now = time.monotonic()
+        self.left = min(self.burst, self.left + self.rate * (now - self.filled))
+        self.filled = now
+        return min(wanted, int(self.left))
 
 
 class Framed(asyncio.Protocol):
@@ -20,7 +36,7 @@ class Framed(asyncio.Protocol):
             head = bytes(self.buffer[:end]).decode("latin-1")
             lines = head.split("\r\n")
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
-            size = int(headers.get("content-length", 0))
+            self.headers, size = headers, int(headers.get("content-length", 0))
             if headers.get("expect"):
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             if len(self.buffer) < end + 4 + size:

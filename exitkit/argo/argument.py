@@ -50,6 +50,8 @@ def is_unset(text: str) -> bool:
 
 def encodable(text: str) -> str:
     """The text with U+FFFD for what UTF-8, JSON and every database refuse: lone surrogates and NUL."""
+    if text.isascii():  # as nearly all is, and as a text knows of itself
+        return text.replace("\0", "\ufffd") if "\0" in text else text
     try:
         text.encode()
     except UnicodeEncodeError:

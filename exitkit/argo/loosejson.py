@@ -18,8 +18,12 @@ _MOST_LAYERS = 8
 _DECODER = JSONDecoder(strict=False, parse_int=str, parse_float=str, parse_constant=str)
 _NAME = re.compile(r'[\s,]*("(?:[^"\\]|\\.)*+")\s*:\s*', re.DOTALL)
 _FOLLOWED = re.compile(r"\s*[,}]")
-# With what base64 of JSON begins: a list's, an object's, a text's and null's first characters, and white space.
-_BASE64_OF_JSON = frozenset("WeIbC")
+# With what base64 of JSON begins: a list's, an object's, a text's and null's first characters, and white space; and with
+# what base64 of that does.
+_BASE64_OF_JSON = frozenset("WeIbCVZSYQ")
+_MOST_BASE64 = 2  # one in the other, as where a hook encodes what its template encodes as well
+_SHORTEST_BASE64 = 4  # characters: three bytes, of which a word such as We is none
+_URL_SAFE = str.maketrans("-_", "+/")
 _BETWEEN = re.compile(r"[\s,]*")
 # Quotes around JSON that nobody escaped, as in argo-workflows#11131, and escapes around which somebody took the quotes off.
 _BARE_QUOTES = re.compile(r'"\s*[\[{]\s*(?:\{\s*)?"')
@@ -54,19 +58,23 @@ def peel(text: str) -> Peeled:
     return Peeled(text, cut)
 
 
-def from_base64(text: str) -> str | None:
-    """The JSON in base64 of it, as Argo's `sprig.b64enc` writes it; None for anything else.
+def from_base64(text: str, most: int = _MOST_BASE64) -> str | None:
+    """The JSON in base64 of it, as Argo's `sprig.b64enc` writes it, also of base64 again; None for anything else.
 
-    What was encoded may have been cut anywhere, so that a part of a character can stand at its end; it is dropped.
+    Either may have been cut anywhere, so that a part of a character can stand at its end; it is dropped.
     """
-    if text[:1] not in _BASE64_OF_JSON:
+    if text[:1] not in _BASE64_OF_JSON or len(text) < _SHORTEST_BASE64:
         return None
+    code = "".join(text.split()).rstrip("=").translate(_URL_SAFE)
+    code = code[: len(code) - (len(code) % 4 == 1)]  # a character alone holds no byte
     try:
-        data = binascii.a2b_base64("".join(text.split()), strict_mode=True)
+        data = binascii.a2b_base64(code + "=" * (-len(code) % 4), strict_mode=True)
     except ValueError:
         return None
     decoded = codecs.getincrementaldecoder("utf-8")("replace").decode(data).strip("\ufeff \t\r\n")
-    return decoded if decoded.startswith(("[", "{", '"')) or decoded in ("null", "") else None
+    if decoded.startswith(("[", "{", '"')) or decoded in ("null", ""):
+        return decoded
+    return from_base64(decoded, most - 1) if most > 1 else None
 
 
 def beginning(text: str) -> tuple[object, bool]:

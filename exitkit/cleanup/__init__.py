@@ -198,8 +198,9 @@ class Cleanup(Action):
         return isinstance(twin, Cleanup) and twin.bears(target, own)
 
     def _keeps(self, context: Context) -> bool:
-        """Without a status nobody knows that all went well, and there may be evidence."""
-        return (context.workflow.status or "Error") in self.keep_on
+        """Without a status nobody knows that all went well, nor whether it failed or could not be run: there may be evidence."""
+        status = context.workflow.status
+        return status in self.keep_on if status else not {"Failed", "Error"}.isdisjoint(self.keep_on)
 
     def _ask(self, context: Context) -> None:
         preview = Removal(self, replace(context, dry_run=True)).dry_run()

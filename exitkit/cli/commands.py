@@ -29,6 +29,7 @@ from exitkit.run import deadline_for, dispatch, output
 from exitkit.run.output import Format
 from exitkit.run.report import FailOn, Report
 from exitkit.run.spare import without_unusable
+from exitkit.settings import credentials
 from exitkit.signals import CUT, Stop
 from exitkit.text.units import Seconds
 
@@ -66,6 +67,7 @@ class CommandSession:
         self.asks = True  # whether a cluster or server may be asked for the workflow's record
 
     def workflow(self, given: Given) -> Workflow:
+        credentials.learn_url(str(given.get("facts", {}).get("argo_url", "")))
         return gather(given.get("facts", {}), self.environ)
 
     def options(self, given: Given) -> RunOptions:
@@ -265,7 +267,7 @@ def manifest(session: CommandSession) -> Command:
         typed = flags.read(manifests.ManifestOptions, given["manifest"])
         options = settings.load(manifests.ManifestOptions, typed, {}, "")
         named = arguments or session.environ.get("EXITKIT_PLAN")
-        plan, text = find.read_plan(arguments, session.environ, care="elsewhere") if named else (None, "")
+        plan, text = find.read_plan(arguments, session.environ, care="published") if named else (None, "")
         from exitkit.cli import about
 
         about.say(manifests.manifests(options, plan, text).rstrip("\n"))

@@ -23,7 +23,7 @@ _WORDS = (
 _UPPER = re.compile(rf"(?:^|[\s\[(<|*#:/])({_WORDS})!?(?=$|[\s\]):>|*,/]|\[\d+\])")
 _NAMED = re.compile(r"(?:level|lvl|severity|loglevel)[\"']?\s?[:=]\s?[\"']?([A-Za-z]{3,11})\b", re.IGNORECASE)
 _BEGINS = re.compile(
-    r"(?:\[|##\[|::|[\w./-]{1,40}: )?(error|fatal|panic|warning|warn|info|debug|notice|critical)\b(?: error)?(?:\[\w*\])?(?:\]|:|::| -)",
+    r"(?:\[|##\[|::|[\w./-]{1,40}: )?(error|fatal|panic|warning|warn|info|debug|notice|critical)\b(?: error)?(?: from server(?: \(\w+\))?)?(?:\[\w*\])?(?:\]|:|::| -)",
     re.IGNORECASE,
 )
 _STAMP = r"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?"

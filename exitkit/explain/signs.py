@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, Final
 
 SIGNS: Final = r"""
-error | fail | fatal | exception | panic | traceback | abort | denied | refused | cannot | can't | could ?n[o']t
+error | fail | fatal | exception | panic | traceback | abort | denied | refused | cannot | can't | could ?n[o']t | success\W{1,4}false
 unable | not found | no such | not (?:defined|supported|allowed|permitted|exist|match|valid|a ) | undefined
 undeclared | unresolved | unknown | missing | invalid | illegal | unexpected | time(?:d )?[- ]?out | killed
 oom | out of (?:memory|range|bounds) | segfault | segmentation | core dumped | assert | expected | mismatch
@@ -39,7 +39,7 @@ no such file | file not found | not a directory | is a directory | command not f
 not recognized as an internal | exec format error | cannot open | cannot stat
 
 no module named | can'?t locate | unable to locate | cannot find module | module not found | could not find (?:a version|artifact|package)
-could not resolve | cannot be resolved | could not be resolved | unresolved
+(?:could not|cannot|unable to) (?:be )?resolve | unresolved
 no matching (?:distribution|version)
 
 connection (?:was )?(?:refused|reset|timed ?out|closed|aborted) | broken pipe | reset by peer
@@ -57,7 +57,7 @@ deadline exceeded | timed out | time-?out (?:exceeded|expired|waiting|after) | i
 \b(?:429|500|502|503|504|401|403|404) (?:too many|internal|bad gateway|service|gateway|unauthorized|forbidden|\
 not found)
 
-rate limit | slow ?down | too many (?:requests|connections|clients) | quota (?:exceeded|has been)
+rate limit | slow ?down | too many (?:requests|connections|clients) | quota (?:exceeded|has been) | exceeded quota
 exceeded (?:your|the|its) .{0,20}quota | limit exceeded | throttl
 
 authentication (?:failed|required) | login failed | invalid (?:credentials|token|password|api key|signature)
@@ -95,6 +95,8 @@ checksum | corrupt | truncated | (?:^|\s)nan(?:\s|$) | not finite | diverged | i
 invalid (?:format|json|header|magic|utf|argument|value|input|literal|reference|option|configuration|date)
 not a valid | could not (?:convert|parse|decode) | cannot (?:parse|decode|convert|insert) | can't decode
 validation error | schema mismatch
+
+success[\"']?\s*[:=] ?[\"']?false\b | unexpected_(?:count|percent)[\"']?\s*[:=] ?[1-9]
 
 does not exist | doesn't exist | nosuchkey | nosuchbucket | was not found
 no such (?:key|bucket|container|image|host) | already exists | (?:^|\s)conflict(?:s|ing)?\b | \bdoes not exist
@@ -154,7 +156,7 @@ failed \d+ times | max(?:imum)? attempts | retries exhausted | retry limit
 subprocess-exited | did not run successfully | calledprocesserror | command .{1,200} (?:failed|returned|exited)
 error (?:executing|running) (?:command|script|step|task|job) | runtimeerror: .{0,60}(?:failed|exit)
 childprocess | something went wrong in | \bworker .{0,30}(?:died|exited|failed) | process \d+ (?:exited|died)
-completed with (?:exit|error)
+completed with (?:exit|error) | timed out waiting for (?:the condition|caches)
 """
 
 # What to do now, or where to read on: what a line begins with, as a reason may end with it.
@@ -163,6 +165,7 @@ ADVICE: Final = r"""
 ^(?:[*>=-] )?(?:after correcting|you (?:can|may|might|should|must)[ ]|please[ ]|(?:try|see|refer to|consult|visit|contact)[ ])
 ^(?:[*>=-] )?(?:consider[ ]|make sure[ ]|run with|try:|(?:note|hint|tip|help)[: ]|get more[ ]|did you mean|if you[ ])
 ^(?:[*>=-] )?(?:what went wrong:?$|to fix this|(?:a )?complete log of this run|this (?:error|issue) originates from a subprocess)
+^(?:[*>=-] )?fix the[ ]
 
 complete log of this run | debug\.log$ | debug-0\.log | for more information (?:about|visit|on)
 likely not a problem with | this is probably not a problem | run with `?RUST_BACKTRACE | [-]{2}stacktrace option

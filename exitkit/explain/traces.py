@@ -56,7 +56,7 @@ _STAMP = re.compile(r"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?Z?|\d\d
 # As kubelet, and container runtimes in their files, write them.
 _COLLECTED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.?\d*(?:Z|[+-]\d\d:\d\d) (?:std(?:out|err) [FP] )?")
 _LOGGED = re.compile(
-    r"\[?\d{4}[-/]\d\d[-/]\d\d|\[?\d\d:\d\d:\d\d|[IWEF]\d{4} |\[[\w -]{1,30}\] |(?:INFO|DEBUG|WARN(?:ING)?|ERROR)\b"
+    r"\[?\d{4}[-/]\d\d[-/]\d\d|\[?(?:\d\d/\d\d/\d\d,? )?\d\d:\d\d:\d\d|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d |[IWEF]\d{4} |\[[\w -]{1,30}\] |(?:INFO|DEBUG|WARN(?:ING)?|ERROR)\b"
 )
 _NAMES_WHAT = re.compile(r"[A-Za-z_][\w.]*(?:: .*|:)?$")
 
@@ -286,5 +286,5 @@ def _rust(lines: Sequence[str], index: int) -> StackTrace:
     while end < min(len(lines), index + MOST) and (end == index + 1 or _RUST_FRAME.match(lines[end])):
         end += 1
     if index + 1 < len(lines) and lines[index + 1].strip():
-        return StackTrace(index, end, (Thrown(index, place), Thrown(index + 1, place)))
+        return StackTrace(index, end, (Thrown(index, place), Thrown(index + 1, place, root=True)))
     return StackTrace(index, end, (Thrown(index, place, root=True),))

@@ -20,9 +20,9 @@ TEMPLATE_NAMES = ("workflow", "steps", "history")
 """What templates and conditions can read: Argo's facts, what earlier steps came to, and how earlier runs ended."""
 
 
-Care = Literal["run", "elsewhere", "thorough"]
-"""For what a plan is read: to be run here; to be run elsewhere, where its secrets are; or, also there, to be checked for
-what its runs would do wrong."""
+Care = Literal["run", "elsewhere", "published", "thorough"]
+"""For what a plan is read: to be run here; to be run elsewhere, where its secrets are; also there, to be put where many
+can read it; or, also there, to be checked for what its runs would do wrong."""
 
 
 def read(text: str, source: str, environ: Mapping[str, str], *, care: Care = "run") -> Plan:
@@ -35,6 +35,8 @@ def read(text: str, source: str, environ: Mapping[str, str], *, care: Care = "ru
         raise ConfigError(f"{source}:{error}") from None
     plan, found = _parse(document.data)
     found += check(plan, environ, care=care) + _ambiguous(plan)
+    if care == "published":
+        found += _in_plain_text(plan)
     if care == "thorough":
         from exitkit.plan import lint
 
@@ -79,6 +81,17 @@ def _wrong_state(plan: Plan) -> list[Problem]:
         except ConfigError as error:
             found.append(Problem((key,), str(error).removeprefix("state: ")))
     return found
+
+
+def _in_plain_text(plan: Plan) -> list[Problem]:
+    from exitkit.plan import secretless
+
+    return [
+        Problem((*path, "with", *one.path), one.text)
+        for path, step in _paths(plan)
+        if registry.is_known(step.uses)
+        for one in secretless.in_plain_text(registry.find(step.uses), step.with_, registry.prefix(step.uses))
+    ]
 
 
 def _parse(data: Any) -> tuple[Plan, list[Problem]]:

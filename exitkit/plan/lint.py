@@ -7,9 +7,13 @@ them.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from exitkit.action import Action
 from exitkit.errors import ConfigError
 from exitkit.plan import Parallel, Plan, Step, guarded, misread, registry, secretless, template
-from exitkit.settings import KeyPath, Problem
+from exitkit.settings import KeyPath, Problem, fields
+from exitkit.text import redact
+
+_ALWAYS = {("workflow", name) for name in ("name", "namespace", "uid")}
 
 
 def lint(plan: Plan, environ: Mapping[str, str]) -> list[Problem]:
@@ -72,6 +76,7 @@ def _wrong(step: Step, environ: Mapping[str, str]) -> Iterator[Problem]:
     except ConfigError:  # which has been told
         return
     yield from secretless.in_plain_text(action, step.with_, prefix)
+    yield from _unusable(action, step.with_)
     yield from (Problem((), words) for words in guarded.refusals(step, action, environ))
     if not any(template.is_template(text) for _, text in _texts(step.with_)):
         return
@@ -79,13 +84,45 @@ def _wrong(step: Step, environ: Mapping[str, str]) -> Iterator[Problem]:
     for sample in ("failed", "succeeded"):
         facts = {"workflow": misread.facts(sample), "steps": _Steps(), "history": misread.HISTORY}
         try:
-            given = template.render(step.with_, facts, lenient=action.lenient)
+            given = template.render(_without_secrets(step, action), facts, lenient=action.lenient)
         except ConfigError:
             continue  # what is missing there has been told, and what a sample cannot tell is not known
         for problem in secretless.problems(action, given, environ, prefix):
-            if not problem.path and problem.text not in told:  # a rule about several settings
+            # A rule about several settings, or what is wrong whichever workflow it is.
+            if (not problem.path or _is_sure(step.with_, problem.path)) and problem.text not in told:
                 told.append(problem.text)
                 yield problem
+
+
+def _without_secrets(step: Step, action: type[Action]) -> dict[str, Any]:
+    """The settings with each secret that a template makes as though it were in a file: no sample's is of the right form."""
+    made = {key for key in fields.secrets_of(action) if template.is_template(str(step.with_.get(key, "")))}
+    return {f"{key}_file" if key in made else key: "" if key in made else value for key, value in step.with_.items()}
+
+
+def _is_sure(given: Mapping[str, Any], path: KeyPath) -> bool:
+    """Whether a template there reads nothing but what every workflow has, and a sample has as well."""
+    found = [text for inner, text in _texts(given) if _overlap(inner, path) and template.is_template(text)]
+    return bool(found) and all(reading.path in _ALWAYS for text in found for reading in template.readings(text)[0])
+
+
+def _overlap(one: KeyPath, other: KeyPath) -> bool:
+    return one[: len(other)] == other[: len(one)]
+
+
+def _unusable(action: type[Action], given: Mapping[str, Any]) -> Iterator[Problem]:
+    """A text that is written out and will not do, such as a channel's name with a blank: a run goes without it."""
+    for key, check in action.spare.items():
+        value = given.get(key)
+        if isinstance(value, str) and value and not template.is_template(value) and not _is_list(action, key):
+            try:
+                check(value)
+            except ValueError as error:
+                yield Problem((key,), f"{redact.printable(value, 100)!r} {error}")
+
+
+def _is_list(action: type[Action], key: str) -> bool:
+    return fields.shape(fields.keys(action)[key]) == "list"
 
 
 class _Steps(dict[str, Any]):

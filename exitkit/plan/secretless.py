@@ -119,6 +119,12 @@ def in_plain_text(model: type[Action], given: Mapping[str, Any], prefix: str) ->
         value = given.get(key)
         if key in fields.secrets_of(model) and isinstance(value, str) and _is_plain_secret(key, value):
             yield Problem((key,), f"is a secret in plain text; give {key}_file, or set {prefix}{key.upper()}")
+        elif (
+            isinstance(value, str) and "://" in value and not template.is_template(value) and redact.looks_secret(value)
+        ):
+            yield Problem(
+                (key,), f"has what gives access in its address, in plain text; set {prefix}{key.upper()} in its place"
+            )
         if fields.are_headers(field) and isinstance(value, Mapping):
             for header, text in value.items():
                 if isinstance(text, str) and not template.is_template(text) and credentials.authenticates(header, text):

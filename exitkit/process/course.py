@@ -1,12 +1,13 @@
 """The course of a run, worked out once: its spans, critical path and bill, for every form in which it is told."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 from exitkit.argo.record import WorkflowRecord
+from exitkit.argo.record.uncollected import uncollected
 from exitkit.argo.timestamp import write_moment
 from exitkit.process.bill import Bill, Prices, bill
 from exitkit.process.criticalpath import Segment, critical_path
@@ -31,16 +32,19 @@ class Course:
 
     @cached_property
     def spans(self) -> Spans:
-        return Spans(self.record.nodes.values() if self.record else ())
+        with uncollected():
+            return Spans(self.record.nodes.values() if self.record else ())
 
     @cached_property
     def path(self) -> tuple[Segment, ...]:
-        return critical_path(self.spans)
+        with uncollected():
+            return critical_path(self.spans)
 
     @cached_property
     def bill(self) -> Bill | None:
         """None without prices, and where no pod tells what it had."""
-        made = bill(self.spans, self.prices) if self.prices else None
+        with uncollected():
+            made = bill(self.spans, self.prices) if self.prices else None
         return made if made and made.hours else None
 
     @cached_property
@@ -55,19 +59,17 @@ class Course:
             sorted((span for span in self.spans if span.does and not span.hook), key=lambda span: -span.seconds)
         )
 
-    @cached_property
-    def inputs(self) -> Inputs | None:
-        return Inputs(self.record, self.spans) if self.record else None
-
     def as_json(self) -> dict[str, object]:
         """`timeline` in Unix-independent times (RFC 3339), at most 2,000 spans; `criticalPath`; `bill`; `usage`. {} if empty."""
         if not self.spans:
             return {}
+        told = self.spans[:_MOST_SPANS]
+        inputs = Inputs(self.record, self.spans).digests(_that_do(told)) if self.record else {}
         made: dict[str, object] = {
             "startedAt": _moment(self.spans.start),
             "finishedAt": _moment(self.spans.end),
             "seconds": self.spans.seconds,
-            "timeline": [_span(span, self.inputs) for span in self.spans[:_MOST_SPANS]],
+            "timeline": [_span(span, inputs.get(span.id, "")) for span in told],
             "timelineTotal": len(self.spans),
             "criticalPath": [_segment(segment) for segment in self.path],
         }
@@ -78,11 +80,15 @@ class Course:
         return made
 
 
+def _that_do(spans: Iterable[NodeSpan]) -> Iterator[NodeSpan]:
+    return (span for span in spans if span.does and not span.hook)
+
+
 def _moment(seconds: float) -> str | None:
     return write_moment(datetime.fromtimestamp(seconds, UTC))
 
 
-def _span(span: NodeSpan, inputs: Inputs | None) -> dict[str, Any]:
+def _span(span: NodeSpan, inputs: str) -> dict[str, Any]:
     node = span.node
     facts = {
         "id": node.id,
@@ -98,7 +104,7 @@ def _span(span: NodeSpan, inputs: Inputs | None) -> dict[str, Any]:
         "exitCode": node.exit_code,
         "host": line(node.host, _NAME),
         "hook": span.hook,
-        "inputs": inputs.digest(span) if inputs and span.does and not span.hook else "",
+        "inputs": inputs,
         "recovered": span.recovered,
         "memoised": node.memoised,
     }

@@ -52,7 +52,7 @@ summary{cursor:pointer;overflow-wrap:anywhere}
 .key i{display:inline-block;width:.8rem;height:.6rem;margin-right:.3rem;border-radius:2px}
 @media (max-width:520px){main{padding:.9rem}dl{grid-template-columns:1fr}dt{margin-top:.4rem}}
 @media print{main{max-width:none;padding:0}pre{max-height:none;white-space:pre-wrap}a{color:inherit;text-decoration:none}
-details,table,svg,.failure{break-inside:avoid}.skip{display:none}}
+details,table,svg,.failure{break-inside:avoid}h2,h3{break-after:avoid}.skip{display:none}}
 """
 
 _PAGE = """<!DOCTYPE html>

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final, NamedTuple, overload
+from typing import Final, overload
 
 from exitkit.argo.nodenames import subject_of
 from exitkit.argo.record.loose import text, texts
@@ -22,13 +22,18 @@ HOLDERS: Final = frozenset({"Steps", "DAG", "Retry", *GROUPS})
 """Types of nodes that do nothing themselves."""
 
 
+_KEEPERS: Final = frozenset({"TaskGroup", "Retry", "Pod"})
+"""Types of nodes some of whose children are shown below them, whatever template these are part of."""
+
+
 @dataclass(eq=False, slots=True)  # nobody changes one; frozen, it would take three times as long to make
 class NodeSpan:
     """A node and its time. `start` and `end` are Unix seconds, `end` that of the whole where it has not ended.
 
     `depth` is how many spans hold it, `parent` the id of the nearest; `attempts` is how often it was tried. `retried`
     says that it is one of several tries, `recovered` that a later one of them succeeded; `does` that it does something
-    itself, as a pod does, and does not only hold what does; `hook` that it is a lifecycle hook or handler, or of one.
+    itself, as a pod does, and does not only hold what does; `hook` that it is a lifecycle hook or handler, or of one;
+    `daemon` that it ran beside what came after it. `boundary` and `children` are the node's own.
     """
 
     node: Node = field(repr=False)
@@ -39,11 +44,14 @@ class NodeSpan:
     hook: bool
     start: float
     end: float
+    boundary: str = field(default="", repr=False)
+    children: tuple[str, ...] = field(default=(), repr=False)
     depth: int = 0
     parent: str = ""
     attempts: int = 1
     retried: bool = False
     recovered: bool = False
+    daemon: bool = False
 
     @property
     def seconds(self) -> float:
@@ -52,11 +60,6 @@ class NodeSpan:
     @property
     def does(self) -> bool:
         return self.type not in HOLDERS
-
-    @property
-    def daemon(self) -> bool:
-        """Whether it ran beside what came after it. Argo takes the mark away as it stops it, and notes no end."""
-        return self.node.daemoned or (self.phase in FULFILLED and self.does and not self.node.raw.get("finishedAt"))
 
     @property
     def failed(self) -> bool:
@@ -72,13 +75,20 @@ class Spans(Sequence[NodeSpan]):
 
     def __init__(self, nodes: Iterable[Node]) -> None:
         seconds: dict[object, float] = {}
-        seen = [_Seen.of(node, seconds) for node in nodes]
+        read = [_read_span(node, seconds) for node in nodes]
         # The handler that asks is one of the hooks that have not ended.
-        ran = [each for each in seen if each.id and each.began and (each.over or not each.hook) and each.ran]
-        self.nodes: Mapping[str, _Seen] = {each.id: each for each in ran}
-        own = [each for each in ran if not each.hook] or ran
-        self.start = min((each.start for each in own), default=0.0)
-        self.end = max((each.end or each.start for each in own), default=self.start)
+        self.nodes: Mapping[str, NodeSpan] = {
+            span.id: span
+            for span in read
+            if span.id
+            and span.start > 0
+            and (span.phase in FULFILLED or not span.hook)
+            and span.type != "Skipped"
+            and span.phase not in _NEVER
+        }
+        own = [span for span in self.nodes.values() if not span.hook] or list(self.nodes.values())
+        self.start = min((span.start for span in own), default=0.0)
+        self.end = max((span.end or span.start for span in own), default=self.start)
         self._spans = tuple(self._ordered())
 
     def __len__(self) -> int:
@@ -112,108 +122,92 @@ class Spans(Sequence[NodeSpan]):
         return made
 
     def _ordered(self) -> Iterator[NodeSpan]:
-        held: dict[str, list[_Seen]] = defaultdict(list)
-        for each in self.nodes.values():
-            held[self._holder(each)].append(each)
+        held = self._held()
         seen: set[str] = set()
         # A stack and no recursion: templates nest as deep as Argo lets them, and a broken record has circles.
-        waiting = [(each, 0, "") for each in _latest_first(held[""])]
+        waiting = [(span, 0, "") for span in _latest_first(held[""])]
         while waiting:
-            each, depth, parent = waiting.pop()
-            if each.id in seen:
+            span, depth, parent = waiting.pop()
+            if span.id in seen:
                 continue
-            seen.add(each.id)
-            inner = _latest_first(held.get(each.id, ()))
-            if each.type in GROUPS:
+            seen.add(span.id)
+            inner = _latest_first(held[span.id]) if span.id in held else ()
+            if span.type in GROUPS:
                 waiting += [(one, depth, parent) for one in inner]
                 continue
-            yield self._span(each, depth, parent)
-            waiting += [(one, depth + 1, each.id) for one in inner]
+            self._place(span, depth, parent)
+            yield span
+            if inner:
+                waiting += [(one, depth + 1, span.id) for one in inner]
 
-    def _holder(self, each: "_Seen") -> str:
-        """The id of the span that it is shown below, "" for none."""
-        for parent in self.parents.get(each.id, ()):
-            holder = self.nodes[parent].type
-            # A try hangs on its Retry node, an item of a loop on its TaskGroup.
-            if (
-                (holder == "Retry" and self._is_try(each))
-                or holder == "TaskGroup"
-                or (holder == "Pod" and each.type == "Container")
-            ):
-                return parent
-        return each.boundary if each.boundary in self.nodes and each.boundary != each.id else ""
+    def _held(self) -> dict[str, list[NodeSpan]]:
+        """By the id of what each is shown below, "" for nothing."""
+        nodes, holders = self.nodes, dict[str, str]()
+        for span in nodes.values():
+            if span.type not in _KEEPERS:
+                continue
+            for child in span.children:
+                one = nodes.get(child)
+                # A try hangs on its Retry node, an item of a loop on its TaskGroup.
+                if one is not None and (
+                    span.type == "TaskGroup"
+                    or (span.type == "Retry" and _is_try(one))
+                    or (span.type == "Pod" and one.type == "Container")
+                ):
+                    holders.setdefault(child, span.id)
+        held: dict[str, list[NodeSpan]] = defaultdict(list)
+        for key, span in nodes.items():
+            boundary = span.boundary if span.boundary in nodes and span.boundary != key else ""
+            held[holders.get(key, boundary)].append(span)
+        return held
 
-    @staticmethod
-    def _is_try(each: "_Seen") -> bool:
-        """Whether a child of a Retry node is a try; its hooks are children too."""
-        return each.node.retried and not each.hook
-
-    def _span(self, each: "_Seen", depth: int, parent: str) -> NodeSpan:
+    def _place(self, span: NodeSpan, depth: int, parent: str) -> None:
+        """What is known of it when the others are."""
+        span.depth, span.parent = depth, parent
         holder = self.nodes.get(parent)
-        retried = holder is not None and holder.type == "Retry" and self._is_try(each)
-        children = (self.nodes.get(child) for child in each.children) if each.type == "Retry" else ()
-        attempts = sum(1 for child in children if child is not None and self._is_try(child))
-        return NodeSpan(
-            each.node,
-            each.id,
-            each.type,
-            each.phase,
-            each.template,
-            each.hook,
-            each.start,
-            max(each.start, each.end or self.end),
-            depth,
-            parent,
-            max(1, attempts),
-            retried,
-            retried and each.phase in ("Failed", "Error") and holder is not None and holder.phase == "Succeeded",
-        )
+        if holder is not None and holder.type == "Retry" and _is_try(span):
+            span.retried = True
+            span.recovered = span.failed and holder.phase == "Succeeded"
+        if span.type == "Retry":
+            children = (self.nodes.get(child) for child in span.children)
+            span.attempts = max(1, sum(1 for child in children if child is not None and _is_try(child)))
+        raw = span.node.raw
+        # Argo takes the mark away as it stops it, and notes no end.
+        if "daemoned" in raw:
+            span.daemon = span.node.daemoned
+        if not span.end:
+            is_endless = span.does and span.phase in FULFILLED and not raw.get("finishedAt")
+            span.daemon = span.daemon or is_endless
+        span.end = max(span.start, span.end or self.end)
 
 
-class _Seen(NamedTuple):
-    """What is asked of a node again and again, read once; `end` is 0 where it has not ended."""
+def _read_span(node: Node, seconds: "dict[object, float]") -> NodeSpan:
+    """What a node itself tells; `end` is 0 where it has not ended.
 
-    node: Node
-    id: str
-    type: str
-    phase: str
-    template: str
-    hook: bool
-    start: float
-    end: float
-    boundary: str
-    children: tuple[str, ...]
-    began: bool
+    `seconds` keeps the moments that have been read: of a thousand nodes most share theirs with another.
+    """
+    raw = node.raw
+    get = raw.get
+    children = get("children")
+    # Most have neither flags nor another's template, and a name that says that they are no hook.
+    is_plain = "nodeFlag" not in raw and not subject_of(node.name)
+    return NodeSpan(
+        node,
+        node.id,
+        node.type,
+        node.phase,
+        node.template_name if "templateRef" in raw else text(raw, "templateName"),
+        not is_plain and node.hooked,
+        _moment(get("startedAt"), seconds),
+        _moment(get("finishedAt"), seconds),
+        _word(get("boundaryID")),
+        texts(children) if children else (),
+    )
 
-    @classmethod
-    def of(cls, node: Node, seconds: "dict[object, float]") -> "_Seen":
-        """`seconds` keeps the moments that have been read: of a thousand nodes most share theirs with another."""
-        raw = node.raw
-        start = _moment(raw.get("startedAt"), seconds)
-        children, name = raw.get("children"), raw.get("name")
-        # Most have neither flags nor another's template, and a name that says that they are no hook.
-        is_plain = "nodeFlag" not in raw and isinstance(name, str) and not subject_of(name)
-        return cls(
-            node,
-            _word(raw.get("id")),
-            _word(raw.get("type")),
-            _word(raw.get("phase")),
-            node.template_name if "templateRef" in raw else text(raw, "templateName"),
-            not is_plain and node.hooked,
-            start,
-            _moment(raw.get("finishedAt"), seconds),
-            _word(raw.get("boundaryID")),
-            texts(children) if children else (),
-            start > 0,
-        )
 
-    @property
-    def over(self) -> bool:
-        return self.phase in FULFILLED
-
-    @property
-    def ran(self) -> bool:
-        return self.type != "Skipped" and self.phase not in _NEVER
+def _is_try(span: NodeSpan) -> bool:
+    """Whether a child of a Retry node is a try; its hooks are children too."""
+    return span.node.retried and not span.hook
 
 
 def _word(value: object) -> str:
@@ -231,17 +225,15 @@ def _moment(value: object, seconds: "dict[object, float]") -> float:
 
 def _by_day(value: str, seconds: "dict[object, float]") -> float:
     """Of a day that has been read the rest is a sum, and takes a tenth of the time."""
-    date, clock, zone = value[:11], value[11:19], value[19:]
-    hour, minute, second = clock[:2], clock[3:5], clock[6:]
-    digits = hour + minute + second
-    if zone != "Z" or clock[2] + clock[5] != "::" or not (digits.isascii() and digits.isdigit()) or date[-1] != "T":
-        return _read(value)
-    if not (hour < "24" and minute < "60" and second < "60"):
+    date = value[:11]
+    try:
+        clock = _HOURS[value[11:14]] + _MINUTES[value[14:17]] + _SECONDS[value[17:]]
+    except KeyError:
         return _read(value)
     day = seconds.get(date)
     if day is None:
         day = seconds[date] = _read(f"{date}00:00:00Z")
-    return day + int(hour) * 3600 + int(minute) * 60 + int(second) if day else 0.0
+    return day + clock if day else 0.0
 
 
 def _read(value: str) -> float:
@@ -249,12 +241,15 @@ def _read(value: str) -> float:
     return moment.timestamp() if moment else 0.0
 
 
+_HOURS = {f"{number:02}:": number * 3600 for number in range(24)}
+_MINUTES = {f"{number:02}:": number * 60 for number in range(60)}
+_SECONDS = {f"{number:02}Z": number for number in range(60)}
 _AS_ARGO = len("2026-11-27T03:00:00Z")
 
 
 _NEVER = frozenset({"Omitted", "Skipped"})
 
 
-def _latest_first(nodes: Iterable[_Seen]) -> list[_Seen]:
+def _latest_first(spans: Iterable[NodeSpan]) -> list[NodeSpan]:
     """For a stack, whose last is taken first."""
-    return sorted(nodes, key=lambda each: (each.start, each.node.name), reverse=True)
+    return sorted(spans, key=lambda span: (span.start, span.node.name), reverse=True)

@@ -18,13 +18,17 @@ T = TypeVar("T")
 
 _BREATH = 0.1  # seconds without a request after any such word
 _FIRST, _LONGEST = 0.25, 20.0  # the same where nothing at all was taken since the last one
-_LEAST, _SHORTEST = 0.5, 0.02  # seconds by which a first guess is measured, and any later one, at least
+_RESERVE = 0.6  # seconds' worth of its rate that a target is first taken to have had in reserve
+_SHORTEST = 0.02  # seconds by which a rate is measured, at least
 _WINDOW, _MANY = 15.0, 20  # seconds and requests after which the measuring begins anew, as a rate may change
-_SLACK = 0.95  # what of a rate is gone on with, so that the reserve is not empty all the time
-_GROWTH = 0.01  # by how much the rate grows in a second in which nothing is refused, to find out whether it may
-_SLOWEST = 0.4  # seconds a request up to which that holds: where each takes longer, it would soon be too much
-_SEARCH = 0.1  # by how much it grows with each request after the first guess, which a small reserve makes too low
-_BACK = 0.03  # how much of what is missing to the last rate that was too much it makes good with each request
+_SEARCH, _SEARCH_SECOND = 0.2, 0.7  # by how much a first guess grows with each request, and in a second, at most
+_LESS = 0.9  # what of a rate that was too much is left of it where little has been measured
+# After a word the rate begins so much below what was measured, is back there after a turn of so many seconds and
+# requests, lingers, and goes on faster and faster, up to so many turns, to find out whether more is taken by now.
+_DIP, _TURN, _TURN_REQUESTS, _TURNS = 0.05, 10.0, 15, 4
+_LATE = 0.5  # what of the time between two requests is made good where a thread wakes too late; without a rate, all
+_AHEAD = 1.3  # before any such word, how much faster than what comes back new requests go
+_KEPT = 256  # requests under way of which it is known when they left; those that nobody waits for are forgotten
 
 
 class Throttle:
@@ -35,14 +39,19 @@ class Throttle:
         self.rate: float | None = None
         """How much a second; None while the target takes whatever comes."""
         self._lock = threading.Lock()
-        self._free = self._now()  # when the next request may go
-        self._since = self._free  # when the measuring began
-        self._peak = 0.0  # the rate at the last word
-        self._measured = False  # whether the rate is more than a first guess
+        self._free = self._since = self._now()  # when the next request may go, and when the measuring began
+        self._begin = 0  # the request with which it began
         self._taken = self._count = 0  # since then, and in how many requests
+        self._measured = False  # whether the rate is more than a first guess
+        self._all = 0  # taken since the first request, which left then:
+        self._began: float | None = None
+        self._word = 0.0  # when the last word came
+        self._turn = _TURN
+        self._space = 0.0  # seconds between two requests while there is no rate
         self._hold = _FIRST
         self._refusal: Retryable | None = None
         self._requests = self._refused_at = 0
+        self._sent: dict[int, tuple[float, int]] = {}  # what is under way: when it left, and how much it is
         self._queue: list[tuple[threading.Event, int]] = []  # who waits, in order, and for how much
 
     def wait(self, size: int) -> int:
@@ -68,14 +77,18 @@ class Throttle:
     def took(self, size: int, request: int) -> None:
         """The target took so much of a request."""
         with self._lock:
-            self._hold = _FIRST
-            if request <= self._refused_at:  # it left before the last word, and says nothing of the time after that
+            left, _ = self._sent.pop(request, (self._now(), 0))
+            self._hold, self._all = _FIRST, self._all + size
+            if self._refusal is None:  # all that is under way together would be refused together
+                self._space = (self._now() - left) / (_AHEAD * (len(self._sent) + 1))
+            elif not (self._taken or self._measured) and (self.rate is None or request <= self._refused_at):
+                self.rate = self._guess(self._word)
+            if request <= self._begin:  # it says nothing of the time after that
                 return
             self._taken += size
             self._count += 1
-            if self.rate is not None:
-                slowly = max(_GROWTH * min(_SLOWEST, size / self.rate), _BACK * (self._peak / self.rate - 1))
-                self.rate *= 1 + (slowly if self._measured else _SEARCH)
+            if self.rate is not None and not self._measured and request > self._refused_at:
+                self.rate *= 1 + min(_SEARCH, _SEARCH_SECOND * size / self.rate)
 
     def refused(self, refusal: Retryable, request: int) -> None:
         """It said that this was too much, and perhaps for how long it wants nothing more.
@@ -84,10 +97,11 @@ class Throttle:
         """
         with self._lock:
             now = self._now()
+            left, size = self._sent.pop(request, (now, 0))
             self._refusal = refusal
             hold = 0.0
             if request > self._refused_at:
-                hold = self._learnt(now)
+                hold = self._learnt(now, left, size, request)
                 self._refused_at = self._requests
             self._free = max(self._free, now + max(refusal.after or 0.0, hold, _BREATH))
 
@@ -97,27 +111,58 @@ class Throttle:
             self._hold, self._free = _FIRST, self._now()
 
     def pause(self, seconds: float) -> None:
-        """Send nothing for so long."""
+        """Send nothing for so long, as the target asks; that what is under way was too much is then known already."""
         with self._lock:
             self._free = max(self._free, self._now() + seconds)
+            self._refused_at = self._requests
 
-    def _learnt(self, now: float) -> float:
-        """The rate, from what was taken until this word that it was too much; the seconds to hold still."""
-        if not self._taken:
-            hold, self._hold = self._hold, min(_LONGEST, self._hold * 2)
-            self._since = now
-            return hold
-        elapsed = now - self._since
-        if self.rate is None:
-            self.rate = self._taken / max(elapsed, _LEAST)
-            self._since, self._taken, self._count = now, 0, 0
+    def _learnt(self, now: float, left: float, size: int, request: int) -> float:
+        """The rate, from what was taken until this word that it was too much; the seconds to hold still.
+
+        The reserve is empty at each word, when the request left that it is about. So what was taken between two of
+        them is what the target takes in that time, by one request more or less.
+        """
+        rate, self._word = self._rate(now), now
+        if rate is None:
+            if not self._all:
+                return self._held()
+            self.rate = self._guess(now)
+            self._measure(left, request)
             return 0.0
+        elapsed = max(left - self._since, _SHORTEST)
+        if not self._taken:
+            hold = self._held()
+            self._measure(left, request)
+            if hold < 1:  # else it takes nothing for a while, whatever the rate
+                self.rate = rate * _LESS
+            return max(hold, size / rate)
         # It takes less than it was sent, and no less than it took: that may have been too little to find out.
-        took = min(self.rate, self._taken / max(elapsed, _SHORTEST))
-        self._peak, self.rate = self.rate, _SLACK * math.sqrt(took * self.rate)
+        least = math.sqrt(max(0, self._taken - size) / elapsed * rate)
+        most = math.sqrt(min(rate, (self._taken + size) / elapsed) * rate)
+        self.rate = min(max(_LESS * rate, least), most)
+        self._turn = max(_TURN, _TURN_REQUESTS * size / self.rate)
         if not self._measured or (elapsed >= _WINDOW and self._count >= _MANY):
-            self._since, self._taken, self._count, self._measured = now, 0, 0, True
-        return 0.0
+            self._measure(left, request)
+        self._measured = True
+        return size / self.rate
+
+    def _guess(self, now: float) -> float:
+        """A rate by which all that was taken before the first word came, with what the target had in reserve."""
+        return self._all / (now - (self._began or 0.0) + _RESERVE)
+
+    def _held(self) -> float:
+        hold, self._hold = self._hold, min(_LONGEST, self._hold * 2)
+        return hold
+
+    def _measure(self, since: float, request: int) -> None:
+        self._since, self._begin, self._taken, self._count = since, request, 0, 0
+
+    def _rate(self, now: float) -> float | None:
+        """The rate at this moment: below what was measured, then for long about that, and then beyond."""
+        if self.rate is None or not self._measured:
+            return self.rate
+        turns = min((now - self._word) / self._turn, _TURNS)
+        return self.rate * (1 + _DIP * (turns - 1) ** 3)
 
     def _begun(self, size: int) -> int:
         """The number of the request, if it may begin now; else 0."""
@@ -125,9 +170,19 @@ class Throttle:
             now = self._now()
             if now < self._free:
                 return 0
-            if self.rate is not None:
-                self._free = now + size / self.rate
+            if self._began is None:
+                self._began = now
+            rate = self._rate(now)
+            unknown = (
+                self._space if self._refusal is None else self._hold
+            )  # where nothing was ever taken, one at a time
+            space = size / rate if rate is not None else unknown
+            late = space * (_LATE if rate is not None else 1)
+            self._free = max(self._free, now - late) + space
             self._requests += 1
+            self._sent[self._requests] = now, size
+            if len(self._sent) > _KEPT:
+                del self._sent[min(self._sent)]
             return self._requests
 
     def _seconds(self, ahead: int = 0) -> float:

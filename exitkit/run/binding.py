@@ -101,8 +101,9 @@ def _made(
     if literal is not None:
         given = literal(template.fill(step.with_, facts))
     else:
-        # What the action can go without is left out where there is a gap in it; another address with a gap is an error.
-        addresses = fields.addresses_of(action) - set(action.spare)
+        # What the action can go without is left out where there is a gap in it; another address with a gap is an error,
+        # and so is a secret, which would sign or log in as everybody can.
+        addresses = (fields.addresses_of(action) | set(fields.secrets_of(action))) - set(action.spare)
         given = template.render(step.with_, facts, lenient=action.lenient, addresses=addresses)
     spared = spare.without_unusable(action, given, environ, prefix)
     try:

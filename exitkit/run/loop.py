@@ -18,6 +18,7 @@ from exitkit.retry.clock import Deadline
 from exitkit.run import reserve, settled
 from exitkit.run.binding import bind, check_extras, check_terms, informed, is_due, without_history
 from exitkit.run.blame import blamed
+from exitkit.run.foresight import foresee
 from exitkit.run.report import FailOn, Report, entry_json, identity
 from exitkit.run.spare import with_notes
 from exitkit.run.unfinished import TIME, settle
@@ -52,6 +53,7 @@ def dispatch(  # noqa: PLR0913 - what a run needs
     if plan.causes:
         failures = context.workflow.failures.with_causes(tuple(cause.known for cause in plan.causes))
         context = replace(context, workflow=replace(context.workflow, failures=failures))
+    foresee(plan, context)
     run = _Run(plan, context, environ, because, tell)
     clock, deadline = context.deadline.clock, context.deadline
     started, began = clock.time(), clock.monotonic()

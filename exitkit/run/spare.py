@@ -1,5 +1,7 @@
 """What a step can go without: a mention or a recipient from a label that cannot be made must not cost the message."""
 
+import contextlib
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -86,7 +88,15 @@ def _split(value: Any, check: Callable[[str], object], *, several: bool) -> tupl
 
 
 def _pieces(text: str) -> list[str]:
-    """What stands between separators; and between blanks, unless these are a name's before its address."""
+    """What stands between separators; and between blanks, unless these are a name's before its address.
+
+    A template that names a list makes JSON of it, and so may a parameter hold one.
+    """
+    if text.lstrip().startswith("["):
+        with contextlib.suppress(ValueError):
+            members = json.loads(text)
+            if members and all(isinstance(one, str) and one.strip() for one in members):
+                return [one.strip() for one in members]
     pieces = [piece.strip() for piece in re.split(r"[;,]", text) if piece.strip()]
     return [part for piece in pieces for part in ([piece] if "<" in piece else piece.split())] or [text]
 

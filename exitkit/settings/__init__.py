@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from exitkit.errors import ConfigError
 from exitkit.settings import credentials, kinds, secretfile
-from exitkit.settings.fields import keys, members, secrets_of, shape
+from exitkit.settings.fields import keys, members, parts, secrets_of, shape
 from exitkit.settings.meant import meant
 
 M = TypeVar("M", bound=BaseModel)
@@ -116,7 +116,7 @@ def from_text(name: str, field: FieldInfo, text: str | list[str]) -> Any:
     kind = shape(field)
     texts = text if isinstance(text, list) else [text]
     if kind == "list":
-        return texts
+        return [part for one in texts for part in parts(field, one)]
     if kind == "mapping":
         return dict(_pair(name, one) for one in texts)
     if kind == "structure":

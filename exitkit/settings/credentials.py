@@ -38,8 +38,10 @@ _VARIABLES = (
     *("API_KEY", "APIKEY", "APP_KEY", "ACCESS_KEY", "ACCOUNT_KEY", "SECRET_KEY", "PRIVATE_KEY", "SIGNING_KEY"),
     *("ENCRYPTION_KEY", "STORAGE_KEY", "SHARED_KEY", "LICENSE_KEY", "ROUTING_KEY", "INTEGRATION_KEY"),
     *("MYSQL_PWD", "CONNECTION_STRING", "WEBHOOK", "WEBHOOK_URL", "CLEANUP_SQL_URL"),
-    *("_PASS", "_PAT", "_AUTH", "JWT", "SECRET_KEY_BASE", "AUTH_CONFIG"),
+    *("_PASS", "_PW", "_PWD", "_PAT", "_SAS", "_AUTH", "JWT", "SECRET_KEY_BASE", "AUTH_CONFIG"),
 )
+_NUMBER = "_0123456789"
+"""What may follow that: one of several is `API_KEY_2`."""
 
 # Patterns, each compiled where it is first needed: most runs need none of them.
 _ORDINARY = (
@@ -60,7 +62,8 @@ _IN_JSON = (
 )
 # What names a file that holds a secret and nothing else: in a kubeconfig, and in Google's credentials of other clouds.
 _FILES_IN_FILES = _LINE % "tokenFile" + r"""|"credential_source"\s*:\s*\{[^{}]*"file"\s*:\s*"([^"]+)\""""
-# A variable that kubectl's exec plugins are given.
+# What kubectl's exec plugins are given, as an argument and as a variable.
+_FLAGS = r"""--[\w-]*(?:token|password|secret)["']?(?:\s*[=,]\s*|\s*\n\s*-\s*|\s+)["']?([^\s"',\]-][^\s"',\]]{5,})"""
 _PAIRS = r"""(?im)^[\s{-]*name:\s*["']?([\w-]+)["']?\s*[\n,]\s*value:\s*["']?([^\s"',}]+)"""
 _PROXY = r"(?:://|^)[^\s/?#@:]*:([^\s/?#]*)@"
 _USERINFO = r"://[^\s/?#@:]*:([^\s/?#]*)@"
@@ -88,6 +91,8 @@ def learn(environ: Mapping[str, str]) -> None:
             _learn_inside(value)
         elif name.upper().endswith("_PROXY"):
             _learn_userinfo(value, _PROXY)
+        elif "://" in value and "hook" in value.lower() and redact.looks_secret(value):
+            redact.remember(value)
         elif "://" in value and ("@" in value or "=" in value):
             learn_url(value)
         elif name.startswith("EXITKIT_") and name.endswith("_FILE") and name.removesuffix("_FILE").endswith(_VARIABLES):
@@ -101,7 +106,9 @@ def learn(environ: Mapping[str, str]) -> None:
 def is_secret(name: str, value: str) -> bool:
     """Whether a variable of this name and value holds a secret."""
     return (
-        len(value) >= _SHORTEST and name.upper().endswith(_VARIABLES) and re.fullmatch(_ORDINARY, value.strip()) is None
+        len(value) >= _SHORTEST
+        and name.upper().rstrip(_NUMBER).endswith(_VARIABLES)
+        and re.fullmatch(_ORDINARY, value.strip()) is None
     )
 
 
@@ -118,7 +125,9 @@ def _learn_userinfo(url: str, pattern: str) -> None:
 
 
 def _learn_inside(value: str) -> None:
-    """What gives access by itself in a value that is one thing as a whole: of a URL, of a query, of JSON."""
+    """What gives access by itself in a value that is one thing as a whole: of a URL, of a query, of JSON, of a header."""
+    if (found := re.fullmatch(_SCHEME, value.strip())) and " " not in found[1]:
+        redact.remember(found[1])
     if "=" in value or "://" in value:
         learn_url(f"?{value}" if "?" not in value and "://" not in value else value)
     if value.lstrip().startswith("{"):
@@ -131,6 +140,10 @@ def learn_header(name: str, value: str) -> None:
     if not authenticates(name, value):
         return
     redact.remember(value)
+    if re.sub(r"[^a-z0-9]", "", name.lower()).endswith("cookie"):
+        for pair in value.split(";"):  # what only chooses a theme or a language is short
+            if len(one := pair.partition("=")[2].strip()) >= _TOKEN:
+                redact.remember(one)
     found = re.fullmatch(_SCHEME, value.strip())
     if found is None:
         return
@@ -163,6 +176,8 @@ def learn_file(path: str) -> None:
                 redact.remember(group)
     for match in re.finditer(_IN_JSON, text):
         _learn_json(match[1])
+    for value in re.findall(_FLAGS, text):
+        redact.remember(value)
     for name, value in re.findall(_PAIRS, text):
         if is_secret(name, value):
             redact.remember(value)
@@ -223,6 +238,7 @@ def _learn_files(environ: Mapping[str, str]) -> None:
         environ.get("AWS_CONFIG_FILE") or _below(home, ".aws/config"),
         *(environ.get("KUBECONFIG") or _below(home, ".kube/config")).split(os.pathsep),
         environ.get("GOOGLE_APPLICATION_CREDENTIALS", ""),
+        environ.get("PGSERVICEFILE") or _below(home, ".pg_service.conf"),
         f"{environ.get('CLOUDSDK_CONFIG') or _below(home, '.config/gcloud')}/application_default_credentials.json",
     ):
         if path:

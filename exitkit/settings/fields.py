@@ -24,6 +24,13 @@ class _HeaderFields:
 Headers = Annotated[dict[str, SecretStr], _HeaderFields()]
 """Headers of a request: their values are not shown, and those that authenticate are cut out wherever they stand."""
 
+
+class _Words:
+    """Marks a list of words, of which none has a comma in it; a path, which begins with a slash, may."""
+
+
+WORDS = _Words()
+
 Shape = Literal["flag", "list", "mapping", "text", "structure"]
 
 
@@ -48,6 +55,13 @@ def are_headers(field: FieldInfo) -> bool:
     return any(isinstance(one, _HeaderFields) for one in field.metadata)
 
 
+def parts(field: FieldInfo, text: str) -> list[str]:
+    """The members of a list as one text on a command line has them: `html,svg`, where none can have a comma in it."""
+    if text.startswith("/") or not _is_of_words(field):
+        return [text]
+    return [part.strip() for part in text.split(",") if part.strip()] or [text]
+
+
 def shape(field: FieldInfo) -> Shape:
     """How the field is written as text."""
     kinds = [one for one in members(field.annotation) if one is not type(None)]
@@ -69,6 +83,13 @@ def members(annotation: Any) -> tuple[Any, ...]:
     if hasattr(annotation, "__metadata__"):
         return members(get_args(annotation)[0])
     return (annotation,)
+
+
+def _is_of_words(field: FieldInfo) -> bool:
+    if any(isinstance(one, _Words) for one in field.metadata):
+        return True
+    inner = [kind for one in members(field.annotation) for arg in get_args(one) for kind in members(arg)]
+    return bool(inner) and all(get_origin(kind) is Literal or kind in (int, float, Ellipsis) for kind in inner)
 
 
 def _plain(annotation: Any) -> bool:

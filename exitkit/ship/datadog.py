@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator
 from exitkit.clients import http
 from exitkit.context import Context
 from exitkit.errors import ActionError, Retryable
+from exitkit.retry import parse_retry_after
 from exitkit.ship.pipeline.batch import Answer, Batch
 from exitkit.ship.pipeline.chunk import Chunk
 from exitkit.ship.pipeline.target import Encode
@@ -81,8 +82,9 @@ class Datadog(HTTPShip):
         return b"[%s]" % b",".join(part.blob for part in batch.parts)
 
     def answer(self, response: http.Response, batch: Batch) -> Answer:  # noqa: ARG002 - it tells of no record
+        reset = _reset(response)
         if response.status == 202:
-            return Answer()
+            return Answer(after=reset)
         if response.status == 400:
             raise refused(response)
         what = f"shipping to {self.target()}"
@@ -90,6 +92,14 @@ class Datadog(HTTPShip):
             http.check(response, what, ok=())
         except Retryable as error:
             if response.status in _AGAIN:
+                error.after = error.after or reset
                 raise
             raise ActionError(str(error), reason=error.reason) from None
         raise ActionError(f"{what}: {response.status} is no answer of Datadog's", reason="server")
+
+
+def _reset(response: http.Response) -> float | None:
+    """Seconds until more is taken, where nothing is left of a period: https://docs.datadoghq.com/api/latest/rate-limits/."""
+    if response.status != 429 and response.headers.get("x-ratelimit-remaining", "").strip() != "0":
+        return None
+    return parse_retry_after(response.headers.get("x-ratelimit-reset"), 0.0)

@@ -119,4 +119,8 @@ class BucketStore(Store):
 
     def _put(self, name: str, data: bytes) -> str:
         self._opened().put(self._key(name), data, _JSON)
-        return self._opened().get(self._key(name), limit=MOST + 1).version
+        there = self._opened().get(self._key(name), limit=MOST + 1)
+        if there.body != data:
+            told = "what was written does not come back: does another run write there, or is this no server like S3?"
+            raise ActionError(f"writing {name}: {told}", reason="server")
+        return there.version

@@ -9,7 +9,7 @@ import json
 import re
 import threading
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
@@ -39,6 +39,16 @@ _PLACE = re.compile(r"https?://[^\s/?#@]+/?", re.IGNORECASE)
 _lock = threading.Lock()
 _needles: list[tuple[int, str, bool]] = []  # minus the length, the text, and whether it is base64
 _snapshot: tuple[tuple[int, str, bool], ...] = ()
+_public: tuple[str, ...] = ()
+
+# The key of Standard Webhooks is what stands behind it. https://www.standardwebhooks.com
+_SIGNING = "whsec_"
+
+
+def publish(texts: Iterable[str]) -> None:
+    """Have these count for nothing in a part of a secret: a webhook's URL may hold the workflow's name, which all may read."""
+    global _public  # noqa: PLW0603 - as below
+    _public = tuple(sorted({text for text in texts if text}, key=len, reverse=True))
 
 
 def remember(secret: str) -> None:
@@ -127,10 +137,10 @@ def printable(text: str, limit: int) -> str:
 
 
 def _forget() -> None:
-    global _snapshot  # noqa: PLW0603 - as above
+    global _snapshot, _public  # noqa: PLW0603 - as above
     with _lock:
         _needles.clear()
-        _snapshot = ()
+        _snapshot = _public = ()
 
 
 def _parts(secret: str) -> Iterator[str]:
@@ -145,20 +155,44 @@ def _parts(secret: str) -> Iterator[str]:
         with contextlib.suppress(ValueError):
             url = urlsplit(secret)
             rest = [url.path + "?" + url.query if url.query else url.path, url.path, url.query]
-            yield from (one for one in rest if len(one) >= _PATH)
-            # A webhook's last part is its secret, and no word.
-            last = url.path.rpartition("/")[2]
-            if len(last) >= _LINE and any(sign.isdigit() for sign in last):
-                yield last
+            yield from (one for one in rest if len(_unpublished(one)) >= _PATH)
+            # A webhook's last part is its secret, and no word; so is a user without a password.
+            lonely = "" if url.password else url.username or ""
+            yield from (one for one in (url.path.rpartition("/")[2], lonely) if _is_key(one))
             query = [value for _, value in parse_qsl(url.query)]
             known = [
                 url.password or "",
                 unquote(url.password or ""),
-                *(value for value in query if len(value) >= _PATH),
+                *(value for value in query if len(_unpublished(value)) >= _PATH),
             ]
             yield from (one for one in known if len(one) >= SHORTEST)
+    elif secret.startswith(_SIGNING):
+        yield from _signing(secret.removeprefix(_SIGNING))
     if "%" in secret and len(decoded := unquote(secret)) >= SHORTEST:
         yield decoded
+
+
+def _is_key(part: str) -> bool:
+    own = _unpublished(part)
+    return len(own) >= _LINE and any(sign.isdigit() for sign in own)
+
+
+def _unpublished(part: str) -> str:
+    """What is left of it without what is no secret anywhere, such as the workflow's name."""
+    for text in _public:
+        if text in part:
+            part = re.sub(rf"(?<![A-Za-z0-9]){re.escape(text)}(?![A-Za-z0-9])", "", part)
+    return part
+
+
+def _signing(code: str) -> Iterator[str]:
+    """A key in base64, and the text that it is if it is one."""
+    if len(code) >= _CODED:
+        yield code
+    with contextlib.suppress(ValueError):
+        text = base64.b64decode(code, validate=True).decode()
+        if text.isprintable() and len(text) >= _CODED:
+            yield text
 
 
 def _forms(secret: str) -> Iterator[tuple[str, bool]]:

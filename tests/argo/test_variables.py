@@ -162,6 +162,25 @@ def test_failures_are_read_from_base64():
         assert "fit-0" in [one.display_name for one in got.failures]
 
 
+def test_base64_of_base64_and_base64_cut_anywhere_are_read():
+    """A hook that encodes what its template encodes as well, and a text that was cut after it was encoded."""
+    many = quote(json.dumps([{"displayName": f"fit-{n}", "message": f"ü{n}"} for n in range(5)], ensure_ascii=False))
+    for whole in (coded(many), coded(coded(many))):
+        assert len(gather({"failures": whole}, {}).failures) == 5
+        assert len(gather({"failures": whole.rstrip("=")}, {}).failures) == 5
+    for cut in range(150, len(coded(many)) - 4):
+        got = gather({"failures": coded(many)[:cut]}, {}).failures
+        assert (got.truncated, "fit-0" in [one.display_name for one in got]) == (True, True), cut
+    safe = base64.urlsafe_b64encode(many.encode()).decode()
+    assert [one.message for one in gather({"failures": safe}, {}).failures][-1] == "ü4"
+
+
+@pytest.mark.parametrize("word", ["W", "We", "YES", "QUIT", "Veritas", "Zero", "Seven", "In", "Connection"])
+def test_a_word_that_looks_like_base64_is_shown(word):
+    """It is what somebody wanted to say."""
+    assert gather({"failures": word}, {}).failures.notes[0].endswith(f": {word}")
+
+
 def test_the_controllers_own_state_is_no_label():
     """`phase: Running` beside the status Failed: the labels are written after the handler has ended."""
     labels = {"team": "a", "workflows.argoproj.io/phase": "Running", "workflows.argoproj.io/completed": "false"}

@@ -1,5 +1,6 @@
 """What every cleanup can rely on: the guard, the limits, the dry run, the counts and the list of what went."""
 
+import contextlib
 import gzip
 import io
 import json
@@ -182,6 +183,16 @@ def test_evidence_survives(status, keeps):
             shelf.run(made(workflow))
     else:
         shelf.run(made(workflow))
+    assert len(here.left) == (2 if keeps else 0)
+
+
+@pytest.mark.parametrize(("keep_on", "keeps"), [("Failed", True), ("Error", True), ("Succeeded", False)])
+def test_either_word_for_a_failure_keeps_what_an_unknown_end_left(keep_on, keeps):
+    """Nobody knows which of them it was."""
+    here = world(stack(2))
+    shelf = Shelf(keep_on=[keep_on])
+    with pytest.raises(Skip, match="unknown status") if keeps else contextlib.nullcontext():
+        shelf.run(made(Workflow(name="train-x7k2p", status="")))
     assert len(here.left) == (2 if keeps else 0)
 
 
@@ -417,7 +428,7 @@ def test_a_full_disk_does_not_stop_what_makes_room(monkeypatch, tmp_path):
 
 def test_progress_is_told_to_argo(tmp_path):
     """As deleted/found in its file; one that cannot be written is no reason to stop."""
-    for path, told in ((tmp_path / "progress", "6/6\n"), (tmp_path / "no" / "progress", None)):
+    for path, told in ((tmp_path / "progress", "6/6\n"), (tmp_path / "progress" / "below", None)):
         here = world(stack(3), stack(3, start=3))
         Shelf().run(made(Workflow(name="train-x7k2p", status="Succeeded", progress_file=str(path))))
         assert here.left == set()

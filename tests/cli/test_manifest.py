@@ -42,6 +42,22 @@ def test_without_a_plan_there_is_a_template_that_needs_nothing_else(printed):
     assert not [one for one in template["spec"]["templates"] if "serviceAccountName" in one]
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "{token: xoxb-12345-abcdefgh, channel: '#o'}",
+        "{channel: '#o', link: 'https://u:pa55w0rd-x@ui.example.com/'}",
+    ],
+)
+def test_a_secret_in_plain_text_is_put_into_no_config_map(printed, tmp_path, settings):
+    """Which whoever may read the namespace can read; what to write in its place is told."""
+    (tmp_path / "exitkit.yaml").write_text(f"steps:\n  - uses: notify.slack\n    with: {settings}\n", "utf-8")
+    told = printed("exitkit.yaml", code=2)
+    assert "in plain text" in told
+    assert "set EXITKIT_NOTIFY_SLACK_" in told
+    assert "abcdefgh" not in told and "pa55w0rd" not in told
+
+
 def test_an_account_gets_what_the_executor_and_the_plan_need(printed):
     """Each kind by its group and plural, each right once, and nothing that no step asks for."""
     documents = printed("exitkit.yaml", "--account", "exitkit", "--namespace", "ml")

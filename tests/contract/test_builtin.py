@@ -161,6 +161,8 @@ def gcplogging(folder):
 
 
 # One at least for every action, and one more for each way of using it that takes other secrets.
+WATCHED = {"prometheus": "https://prometheus.invalid", "prometheus_bearer": "bearer-made-up-for-this"}
+
 EXAMPLES = {
     "cleanup.files": [files],
     "cleanup.gcs": [gcs],
@@ -172,7 +174,7 @@ EXAMPLES = {
     "notify.slack": [slack_by_webhook, slack_by_bot],
     "notify.webhook": [webhook_signed, webhook_bearer],
     "process.history": [
-        lambda folder: {"reports": [str(folder / "scratch" / "run.json")], "folder": str(folder / "report")}
+        lambda folder: {"reports": [str(folder / "scratch" / "run.json")], "folder": str(folder / "report"), **WATCHED}
     ],
     "process.leftovers": [
         lambda folder: {
@@ -193,7 +195,7 @@ EXAMPLES = {
             "scratch": str(folder / "scratch"),
         }
     ],
-    "process.report": [lambda folder: {"folder": str(folder / "report")}],
+    "process.report": [lambda folder: {"folder": str(folder / "report"), **WATCHED}],
     "process.trace": [lambda folder: {"url": "https://otel.invalid", "bearer": "bearer-made-up-for-this"}],
     "ship.cloudwatch": [
         lambda folder: {

@@ -57,6 +57,15 @@ def test_the_message_leaves_whatever_the_store_does(scene, step):
     assert run.deadline.clock.monotonic() <= 10
 
 
+def test_a_server_that_answers_everything_keeps_nothing_and_is_told(server_of):
+    """A login page with a tag of its own looks like a success each time; what was written has to come back."""
+    server, where = server_of("s3")
+    server.reply = lambda _: ODD["a page"]
+    run = context(state=open_store(where), clock=FakeClock(patience=60), seconds=60)
+    result = deliver(run, lambda: Result("sent"))
+    assert any("what was written does not come back" in note for note in result.notes)
+
+
 def test_a_store_that_breaks_between_intent_and_verdict_is_told(remote, server_of):
     """The next run finds the intent, and is in doubt."""
     server, where = server_of(remote)

@@ -100,7 +100,11 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        length = int(self.headers.get("content-length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:  # whoever sent it was killed before all had left
+            self.close_connection = True
+            return
         if self.headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
         receivers, path = self.server.receivers, self.path.partition("?")[0]

@@ -935,7 +935,82 @@ def test_who_may_not_read_what_refers_to_rows_deletes_those_that_nothing_holds(p
     assert left(pg) == ["other"]
 
 
+def test_what_goes_along_unseen_is_told_or_refused(maria):
+    """A user sees the foreign keys of tables on which it has a right, and with PROCESS that there are others."""
+    maria.run(
+        "DROP USER IF EXISTS cleaner@'127.0.0.1'",
+        f"CREATE USER cleaner@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'",
+        "CREATE TABLE runs (id INTEGER PRIMARY KEY, workflow VARCHAR(50))",
+        "CREATE DATABASE other",
+        "CREATE TABLE other.steps (run INTEGER, FOREIGN KEY (run) REFERENCES ml.runs (id) ON DELETE CASCADE)",
+        f"INSERT INTO runs VALUES (1, '{NAME}'), (2, 'other')",
+        "INSERT INTO other.steps VALUES (1), (1), (1), (2)",
+        "GRANT ALL ON ml.* TO cleaner@'127.0.0.1'",
+    )
+    url = f"mariadb://cleaner:{ENCODED}@127.0.0.1:{maria.port}/ml"
+    step = SQL(url=url, rows="runs", where="workflow = :w", values={"w": NAME}, limit=2)
+    assert "sees no foreign keys of tables on which it has no right" in str(step.run(rehearsal()).notes)
+    maria.run("GRANT SELECT ON other.steps TO cleaner@'127.0.0.1'")
+    with pytest.raises(ActionError, match=r"other.*steps.* may go along .*may not see"):
+        step.run(rehearsal())
+    maria.run("REVOKE SELECT ON other.steps FROM cleaner@'127.0.0.1'", "GRANT PROCESS ON *.* TO cleaner@'127.0.0.1'")
+    for how in (rehearsal, ours):
+        with pytest.raises(ActionError, match=r"other.*steps.* may go along .*may not see"):
+            step.run(how())
+    assert maria.run("SELECT count(*) FROM other.steps") == [(4,)]
+    maria.run("GRANT ALL ON other.* TO cleaner@'127.0.0.1'")
+    with pytest.raises(ActionError, match="limit=2"):
+        step.run(ours())
+    assert step.model_copy(update={"limit": 4}).run(ours()).facts["deleted"] == 4
+    assert maria.run("SELECT count(*) FROM other.steps") == [(1,)]
+
+
 # What a schema holds.
+
+
+def test_the_limit_counts_all_that_a_schema_holds(server):
+    """Functions and the like as well, of which a schema may have nothing else."""
+    server.run(f"CREATE {'DATABASE' if server.kind == 'mysql' else 'SCHEMA'} {OWN}")
+    if server.kind == "mysql":
+        server.run(*(f"CREATE FUNCTION {OWN}.f{n}() RETURNS INTEGER RETURN 1" for n in range(3)))
+    else:
+        server.run(
+            f"CREATE FUNCTION {OWN}.f() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+            f"CREATE SEQUENCE {OWN}.s",
+            f"CREATE TYPE {OWN}.mood AS ENUM ('calm')",
+        )
+    with pytest.raises(ActionError, match="limit=3"):
+        server.step(schemas=[f'"{OWN}"'], limit=3).run(ours())
+    assert "with 3 in it" in server.step(schemas=[f'"{OWN}"'], limit=4).run(rehearsal()).summary
+
+
+@pytest.mark.parametrize("as_schema", [False, True])
+def test_what_goes_along_by_cascade_is_told_and_counted(pg, as_schema):
+    """Views, tables that inherit, columns and foreign keys elsewhere: in the dry run, and against the limit."""
+    own = f"{OWN}.a" if as_schema else f"{OWN}_a"
+    pg.run(
+        f"CREATE SCHEMA {OWN}",
+        f"CREATE TABLE {own} (id integer PRIMARY KEY)",
+        f"CREATE TABLE kid () INHERITS ({own})",
+        f"CREATE TABLE other (own {own}, a integer REFERENCES {own})",
+        f"CREATE VIEW seen AS SELECT * FROM {own}",
+        "CREATE VIEW again AS SELECT * FROM seen",
+    )
+    what = {"schemas": [f'"{OWN}"']} if as_schema else {"tables": [own]}
+    told = pg.step(**what, cascade=True).run(rehearsal()).notes[0]
+    for one in (
+        "table public.kid",
+        "view public.seen",
+        "view public.again",
+        "foreign key of public.other",
+        "column of public.other",
+    ):
+        assert one in told
+    with pytest.raises(ActionError, match="limit=5"):
+        pg.step(**what, cascade=True, limit=5).run(ours())
+    assert pg.run("SELECT count(*) FROM again")[0][0] == 0
+    assert pg.step(**what, cascade=True, limit=7).run(ours()).notes == (told,)
+    assert pg.run("SELECT count(*) FROM other")[0][0] == 0
 
 
 def test_the_limit_counts_what_a_schema_holds(server):

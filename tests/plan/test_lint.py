@@ -1,5 +1,6 @@
 """`exitkit check` says beforehand what a run would do wrong, and what to write instead; a run takes the plan all the same."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,52 @@ def with_text(text):
 
 def with_if(expression):
     return f"steps:\n  - {{uses: notify.console, id: a-1}}\n  - {{uses: notify.console, if: {expression!r}}}\n  - {{uses: notify.console, id: z}}\n"
+
+
+@pytest.mark.parametrize(
+    ("uses", "settings", "words"),
+    [
+        (
+            "notify.slack",
+            {"webhook_url": "{{ workflow.parameters.u | default('x') }}", "channel": "#o"},
+            "its own channel",
+        ),
+        ("notify.slack", {"webhook_url": "{{ workflow.parameters.u }}", "channel": "#o"}, "its own channel"),
+        (
+            "notify.email",
+            {"host": "h", "sender": "a@b.c", "to": "a@b.c", "password": "{{ workflow.name }}"},
+            "needs a username",
+        ),
+        (
+            "notify.email",
+            {"host": "h", "sender": "a@b.c", "to": "{{ workflow.name }}"},
+            "no e-mail address|not one e-mail",
+        ),
+        ("cleanup.files", {"paths": ["scratch/{{ workflow.name }}"]}, "is not absolute"),
+        ("cleanup.files", {"paths": ["/data/{{ workflow.name }}/../x"]}, "'..'"),
+        ("notify.slack", {"channel": "Ops Team!"}, "'Ops Team!' is no channel's id or name"),
+    ],
+)
+def test_what_a_run_would_refuse_is_told_also_where_a_template_stands(uses, settings, words):
+    """Rules about several settings, whichever secret a template makes; what is wrong whatever the workflow's name; and
+    a channel that a run would go without."""
+    problems = told(json.dumps({"steps": [{"uses": uses, "with": settings}]}))
+    assert any(one in problem for problem in problems for one in words.split("|")), problems
+
+
+@pytest.mark.parametrize(
+    ("uses", "settings"),
+    [
+        ("notify.slack", {"webhook_url": "{{ workflow.parameters.u | default('x') }}"}),
+        ("notify.slack", {"token": "{{ workflow.parameters.u | default('x') }}", "channel": "#o"}),
+        ("cleanup.files", {"paths": ["/data/{{ workflow.name }}"]}),
+        ("cleanup.files", {"paths": ["{{ workflow.parameters.root | default('/data') }}/{{ workflow.name }}"]}),
+        ("notify.email", {"host": "h", "sender": "a@b.c", "to": "{{ workflow.labels.owner | default('a@b.c') }}"}),
+    ],
+)
+def test_what_a_run_would_take_is_not_blamed(uses, settings):
+    """Nor what only the cluster knows."""
+    assert told(json.dumps({"steps": [{"uses": uses, "with": settings}]})) == []
 
 
 @pytest.mark.parametrize(
@@ -110,6 +157,10 @@ def test_every_fact_that_an_action_names_can_be_read(name):
         ("workflow.failed || workflow.stopped", "write or"),
         ("!workflow.failed", "write not"),
         ("workflow.status = 'Failed'", "write == to compare"),
+        ("workflow.status <> 'Failed'", "write !="),
+        ("workflow.status == 'Failed' and", "ends where more is expected"),
+        ("workflow.status ==", "ends where more is expected"),
+        ("${STATUS} == 'Failed'", "a plan reads no variables"),
         ("workflow.duration > 60 ? true : false", "write a if condition else b"),
         ("workflow.status == 'Failed' AND true", "write and"),
         ("workflow.status eq 'Failed'", "write == to compare"),

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from exitkit.action import Result
+from exitkit.argo.failures import decode
 from exitkit.argo.workflow import Workflow
 from exitkit.context import Context
 from exitkit.plan import registry
 from exitkit.plan.check import Plan
 from exitkit.retry import GRACE, Retry
 from exitkit.retry.clock import Clock, Deadline
-from exitkit.run import deadline_for, dispatch, loop, settled
+from exitkit.run import deadline_for, dispatch, foresight, loop, settled
 from exitkit.testing.clock import FakeClock
 from exitkit.text import redact
 
@@ -413,6 +414,52 @@ def test_each_step_is_made_when_it_is_its_turn(played):
     report = run(step("a"), step("b", say="{% for x in steps.a %}{{ 1 // 0 }}{% endfor %}"), step("c"))
     assert outcomes(report) == {"a": "ok", "b": "failed", "c": "ok"}
     assert [one[0] for one in played] == ["a", "c"]
+
+
+def test_the_secret_of_a_later_step_is_in_no_earlier_message(tmp_path):
+    """Though it comes from a parameter, and the step is made when it is its turn; a name in a secret stays a name."""
+    facts = {"tok": "0pen-sesame-77", "h": "hdr-s3cret-88"}
+    failures = decode(
+        json.dumps([{"displayName": "fit", "message": "0pen-sesame-77 and hdr-s3cret-88 of train-long-9"}])
+    )
+    workflow = Workflow(name="train-long-9-x7k2p", status="Failed", parameters=facts, failures=failures)
+    earlier = {"id": "a", "uses": "ship.file", "with": {"path": f"{tmp_path}/out"}}
+    hook = {"url": "http://127.0.0.1:9/hook/{{ workflow.name }}", "bearer": "{{ workflow.parameters.tok }}"}
+    headers = {"X-Api-Key": "{{ workflow.parameters['h'] | trim }}"}
+    plan = Plan.model_validate(
+        {"steps": [earlier, {"id": "b", "uses": "notify.webhook", "if": "false", "with": {**hook, "headers": headers}}]}
+    )
+    with redact.forget_all():
+        dispatch(plan, Context(workflow, Retry(deadline=Deadline(300, FakeClock()))), {})
+        shipped = (tmp_path / "out").read_text()
+    assert "*** and *** of train-long-9" in shipped
+    assert "train-long-9-x7k2p" in shipped
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% for a in range(9) %}{{ 'a' * 10 ** 9 }}{% endfor %}",
+        "{{ workflow.name | indent(9 ** 9) }}",
+        "{{ workflow.name * 9 }}",
+        "{{ workflow.name }}{# {{ #}{{ 9 ** 9 }}",
+        "{{ steps.tell.outcome }}",
+    ],
+)
+def test_no_secret_is_looked_for_where_that_takes_more_than_a_fact(monkeypatch, text):
+    """A template that works something out is made at its own turn, so that it keeps no earlier step from telling."""
+    monkeypatch.setattr(foresight.template, "render", lambda *_, **__: pytest.fail("rendered"))
+    foresight.foresee(Plan.model_validate({"steps": [step("tell"), step("b", token=text)]}), context())
+
+
+@pytest.mark.parametrize("gap", ["{{ workflow.labels.key }}", "{{ workflow.message }}", "a-{{ workflow.labels.key }}"])
+def test_a_secret_with_a_gap_signs_nothing(gap):
+    """A key that everybody can guess would be worse than none; a fallback hears of it."""
+    hook = {"id": "b", "uses": "notify.webhook", "with": {"url": "http://127.0.0.1:9/x", "secret": gap}}
+    stand_in = {"id": "c", "uses": "notify.console"}
+    report = run({**hook, "fallback": ["c"]}, stand_in)
+    assert [entry.outcome for entry in report.entries] == ["failed", "ok"]
+    assert "secret: " in report.entries[0].summary
 
 
 def test_time_is_kept_for_a_required_step():

@@ -28,6 +28,8 @@ def slack(server, **settings):
         ("U0ABC; here", "<@U0ABC> <!here>", []),
         ("U0ABC jane", "<@U0ABC>", ["left out: mention 'jane'"]),
         (["jane, U0ABC", "channel"], "<@U0ABC> <!channel>", ["left out: mention 'jane'"]),
+        ('["U0ABC", "S0ABC"]', "<@U0ABC> <!subteam^S0ABC>", []),
+        ("{{ ['U0ABC', 'jane'] }}", "<@U0ABC>", ["left out: mention 'jane'"]),
     ],
 )
 def test_several_mentions_may_stand_in_one_text(mention, pinged, left):

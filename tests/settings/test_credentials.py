@@ -72,6 +72,52 @@ def test_each_secret_setting_of_each_action_is_known_by_its_variable():
             assert is_known("q7Kz-very-secret"), variable
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "secret"),
+    [
+        ("ARGO_TOKEN", "Bearer opaque-token-42", "opaque-token-42"),
+        ("API_KEY_2", "kEy-number-two", "kEy-number-two"),
+        ("DB_PW", "db-passw0rd", "db-passw0rd"),
+        ("AZURE_STORAGE_SAS", "?sv=2026&sig=s1gnature-x", "s1gnature-x"),
+        (
+            "SLACK_HOOK",
+            "https://hooks.slack.com/services/T0AAAAAAA/B0AAAAAAA/abcdefgh12345678abcdefgh",
+            "abcdefgh12345678abcdefgh",
+        ),
+    ],
+)
+def test_what_gives_access_by_itself_in_a_variable_is_known_alone(name, value, secret):
+    """Without the scheme before it, under a name with a number, and of a webhook that nobody called a secret."""
+    credentials.learn({name: value})
+    assert is_known(secret)
+
+
+def test_a_cookies_values_are_known_alone():
+    """But not what is short, as the name of a theme is."""
+    credentials.learn_header("Cookie", "sid=s3ss10n-of-ours; theme=dark")
+    assert is_known("s3ss10n-of-ours")
+    assert not is_known("dark")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        "[get-token, --oidc-client-secret=exec-s3cret-1]",
+        '["--token", "exec-s3cret-1"]',
+        "\n      - --client-secret\n      - exec-s3cret-1\n",
+        "['--password', 'exec-s3cret-1', '--token-url=https://x.example.com/']",
+    ],
+)
+def test_what_a_kubeconfig_gives_a_plugin_as_an_argument_is_known(tmp_path, args):
+    """As people log in by OpenID Connect."""
+    (tmp_path / "config").write_text(f"users:\n- name: x\n  user:\n    exec:\n      command: x\n      args: {args}\n")
+    (tmp_path / "services").write_text("[ml]\nhost=db\npassword=s3rvice-file-pw\n")
+    credentials.learn({"KUBECONFIG": f"{tmp_path}/config", "PGSERVICEFILE": f"{tmp_path}/services"})
+    assert is_known("exec-s3cret-1")
+    assert is_known("s3rvice-file-pw")
+    assert not is_known("https://x.example.com/")
+
+
 def test_a_secret_in_a_file_of_another_step_is_known(tmp_path):
     """Its variable says where it is, and the step may come later."""
     (tmp_path / "password").write_text("mail-passw0rd\n")

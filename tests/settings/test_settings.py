@@ -5,7 +5,7 @@ import re
 import socket
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given
@@ -406,3 +406,45 @@ def test_the_nearest_name_is_offered_or_all():
     assert settings.nearest("zzz", ["b", "a"], listed=True) == ""
     assert settings.nearest("zzz", []) == ""
     assert os.environ.get("EXITKIT_PLAY_IT_TEXT") is None
+
+
+class Lists(BaseModel):
+    model_config = settings.STRICT
+
+    moods: list[Literal["calm", "loud"]] = Field(default_factory=list)
+    counts: list[int] = Field(default_factory=list)
+    words: Annotated[list[str], fields.WORDS] = Field(default_factory=list)
+    globs: list[str] = Field(default_factory=list)
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "members"),
+    [
+        ("moods", ["calm,loud"], ["calm", "loud"]),
+        ("moods", ["calm", "loud"], ["calm", "loud"]),
+        ("moods", ["calm, loud,"], ["calm", "loud"]),
+        ("counts", ["200,204", "301"], ["200", "204", "301"]),
+        ("words", ["pods,jobs.batch"], ["pods", "jobs.batch"]),
+        ("words", ["/data/a,b.log"], ["/data/a,b.log"]),
+        ("words", [","], [","]),
+        ("globs", ["a,b"], ["a,b"]),
+    ],
+)
+def test_a_list_of_words_may_be_typed_with_commas(name, typed, members):
+    """Where no member can have a comma in it; a name of a file or a glob can."""
+    assert settings.from_text(name, Lists.model_fields[name], typed) == members
+
+
+def test_every_list_of_words_in_a_command_takes_commas():
+    """Each action's list of choices or of numbers is read so; the others say that theirs are words."""
+    from exitkit.builtin import BUILTIN
+    from exitkit.plan import registry
+
+    seen = {
+        f"{name}.{key}"
+        for name in BUILTIN
+        for key, field in fields.keys(registry.find(name)).items()
+        if fields.shape(field) == "list" and fields.parts(field, "a,b") == ["a", "b"]
+    }
+    assert seen >= {"process.report.formats", "cleanup.s3.keep_on", "cleanup.kubernetes.kinds", "ship.loki.from"}
+    assert not seen & {"cleanup.s3.prefixes", "cleanup.files.paths", "cleanup.files.include", "cleanup.sql.tables"}

@@ -73,6 +73,19 @@ def test_a_busy_intake_is_asked_again(tmp_path, status):
         datadog(server, tmp_path).run(context())
 
 
+@pytest.mark.parametrize(("status", "left", "waits"), [(202, "0", True), (202, "1", False), (429, "0", True)])
+def test_the_end_of_a_period_is_waited_for(tmp_path, status, left, waits):
+    """Datadog says with each answer how much of a period is left, and when the next one begins: no request is wasted."""
+    (tmp_path / "log").write_text("a line\n" * 1500)
+    told = {"X-RateLimit-Remaining": left, "X-RateLimit-Reset": "37"}
+    step = context()
+    began = step.deadline.clock.monotonic()
+    steps = [answer(status, headers=told), *[answer(202)] * (1 + (status == 429))]
+    with ScriptedHTTP(steps) as server:
+        datadog(server, tmp_path, str(tmp_path / "log"), concurrency=1).run(step)
+    assert (step.deadline.clock.monotonic() - began >= 37) is waits
+
+
 @pytest.mark.parametrize(("status", "rejected"), [(400, True), (401, False), (403, False), (200, False), (404, False)])
 def test_what_is_no_success_is_none(tmp_path, status, rejected):
     """Bad entries are kept; a wrong key ends the run; and neither is told with the key."""

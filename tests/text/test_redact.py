@@ -86,6 +86,41 @@ def test_the_last_part_of_a_secret_url_is_known_alone():
     )
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://gw.example.com/hook/train-resnet50-x7k2p",
+        "https://gw.example.com/api/v1/ml-production-2/train-resnet50-x7k2p",
+        "https://gw.example.com/x?workflow=train-resnet50-x7k2p&ns=ml-production-2",
+    ],
+)
+def test_what_all_may_read_is_no_secret_for_standing_in_one(url):
+    """A webhook's URL that names the workflow takes its name out of no message; the URL as a whole stays secret."""
+    redact.publish(["train-resnet50-x7k2p", "ml-production-2", "train"])
+    redact.remember(url)
+    told = "train-resnet50-x7k2p failed in ml-production-2"
+    assert redact.redact(told) == told
+    assert redact.redact(f"POST {url}") == "POST ***"
+
+
+def test_a_key_beside_what_all_may_read_is_still_one():
+    """And a name that is a part of a longer word makes that no shorter."""
+    redact.publish(["train", "8"])
+    redact.remember("https://gw.example.com/train/8f3k-trainx-99aabbcc1?run=train")
+    for part in ("/train/8f3k-trainx-99aabbcc1", "8f3k-trainx-99aabbcc1"):
+        assert redact.redact(f"to {part}") == "to ***"
+
+
+def test_a_user_without_a_password_and_a_signing_key_are_known_alone():
+    """As trackers and git have a key for a user, and Standard Webhooks base64 behind whsec_."""
+    redact.remember("https://0a1b2c3d4e5f60718293@o1.ingest.example.com/42")
+    redact.remember("whsec_" + base64.b64encode(b"signing-key-of-ours").decode())
+    for part in ("0a1b2c3d4e5f60718293", "signing-key-of-ours", base64.b64encode(b"signing-key-of-ours").decode()):
+        assert redact.redact(f"it is {part}.") == "it is ***."
+    redact.remember("postgresql://cleaner@db.example.com/ml")
+    assert redact.redact("the user cleaner") == "the user cleaner"
+
+
 def test_a_line_of_a_secret_with_several_is_known_alone():
     """A log that breaks a key into lines gives none of them away."""
     redact.remember("first-line-of-the-key\nsecond-line-of-the-key\n")

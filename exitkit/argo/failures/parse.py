@@ -55,10 +55,16 @@ def read(text: str) -> Parsed:
 
 
 class _Odd(NamedTuple):
-    """How many values were no entries, and the first of them as text."""
+    """How many values were no entries, and as much of them as a note shows."""
 
     many: int = 0
-    first: str = ""
+    text: str = ""
+
+    def and_also(self, value: object) -> "_Odd":
+        if len(self.text) > _SHOWN:  # what comes now is not shown
+            return _Odd(self.many + 1, self.text)
+        text = loosejson.as_text(value)[: 16 * _SHOWN] or "null"
+        return _Odd(self.many + 1, f"{self.text}, {text}" if self.many else text)
 
 
 def _notes(*, truncated: bool, unread: str, odd: _Odd, too_many: bool, any_read: bool) -> tuple[str, ...]:
@@ -71,7 +77,7 @@ def _notes(*, truncated: bool, unread: str, odd: _Odd, too_many: bool, any_read:
     elif unread:
         notes.append(f"workflow.failures is no list of failed steps and was not understood: {_shown(unread)}")
     if odd.many:
-        notes.append(f"workflow.failures holds {odd.many} entries that are no failed steps: {odd.first}")
+        notes.append(f"workflow.failures holds {odd.many} entries that are no failed steps: {_shown(odd.text)}")
     if too_many:
         notes.append(f"workflow.failures holds more than {_MOST_ENTRIES} failed steps; the others were not read")
     return tuple(notes)
@@ -90,7 +96,7 @@ def _read_whole(text: str, start: int) -> tuple[list[dict[str, str]], _Odd, int]
     for value, end in loosejson.entries(text, start):  # noqa: B007 - its last value is the answer
         entry = _as_entry(value)
         if entry is None:
-            odd = _Odd(odd.many + 1, odd.first or _shown(loosejson.as_text(value) or "null"))
+            odd = odd.and_also(value)
         else:
             entries.append(entry)
         if len(entries) + odd.many > _MOST_ENTRIES:

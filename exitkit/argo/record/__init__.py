@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from exitkit.argo import nodenames
 from exitkit.argo.record import loose
 from exitkit.argo.record.node import FULFILLED, Node
+from exitkit.argo.record.uncollected import uncollected
 from exitkit.argo.timestamp import parse_moment
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ class WorkflowRecord:
     @cached_property
     def nodes(self) -> Mapping[str, Node]:
         """All nodes by id, handlers and hooks as well."""
-        return {key: Node(raw) for key, raw in self._nodes.items() if isinstance(raw, dict)}
+        with uncollected():
+            return {key: Node(raw) for key, raw in self._nodes.items() if isinstance(raw, dict)}
 
     @cached_property
     def by_name(self) -> Mapping[str, Node]:

@@ -22,7 +22,9 @@ def mappings(value: object) -> tuple[Mapping[str, Any], ...]:
 def text(holder: Mapping[str, Any], key: str) -> str:
     """The text under the key; "" where there is none, or something else."""
     value = holder.get(key)
-    return encodable(value) if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return value if value.isascii() and "\0" not in value else encodable(value)  # a call less, a hundred thousand times
 
 
 def texts(value: object) -> tuple[str, ...]:
@@ -47,9 +49,9 @@ def numbers(value: object) -> dict[str, float]:
     """The members that are numbers from 0 on."""
     kept: dict[str, float] = {}
     for key, item in mapping(value).items():
-        if (isinstance(item, str) and _NUMBER.fullmatch(item)) or (
-            isinstance(item, int | float) and not isinstance(item, bool) and 0 <= item < 10**18
-        ):
+        kind = type(item)
+        is_number = 0 <= item < 10**18 if kind is int or kind is float else kind is str and _NUMBER.fullmatch(item)
+        if is_number:
             kept[key] = float(item)
     return kept
 

@@ -6,6 +6,7 @@ it is as if it were not there.
 
 from collections.abc import Mapping
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final
 
 from exitkit.argo import nodenames
@@ -21,6 +22,9 @@ PARENTS: Final = frozenset({"Steps", "StepGroup", "DAG", "TaskGroup", "Retry"})
 _PENDING: Final = frozenset({"", "Pending", "Running"})
 
 
+_ALWAYS: Final = itemgetter("id", "name", "type", "phase")
+
+
 class Node:
     """The properties have Argo's names, "" or empty where Argo says nothing. Times are aware, durations seconds.
 
@@ -31,8 +35,20 @@ class Node:
 
     __slots__ = ("id", "name", "phase", "raw", "type")
 
+    id: str
+    name: str
+    type: str
+    phase: str
+
     def __init__(self, raw: Mapping[str, Any]) -> None:
         self.raw = raw
+        try:
+            self.id, self.name, self.type, self.phase = known = _ALWAYS(raw)
+            joined = "".join(known)
+            if joined.isascii() and "\0" not in joined:
+                return
+        except (KeyError, TypeError):  # one is not there, or is no text
+            pass
         self.id = loose.text(raw, "id")
         self.name = loose.text(raw, "name")
         self.type = loose.text(raw, "type")

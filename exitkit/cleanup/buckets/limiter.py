@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from exitkit.errors import Retryable
 from exitkit.retry.clock import Clock
 
-FIRST = 6
+FIRST = 4
 """Deletions that go at once before a server has said anything. What they and those after them find too much is refused."""
 
 

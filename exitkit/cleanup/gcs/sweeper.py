@@ -14,7 +14,7 @@ from exitkit.cleanup.buckets.limiter import FIRST, Limiter
 from exitkit.cleanup.buckets.listing import Span, parallel_listing
 from exitkit.cleanup.buckets.shards import Shard
 from exitkit.cleanup.engine.deletion import DeletionOutcome, delete_all
-from exitkit.cleanup.engine.reading import check_asked, read
+from exitkit.cleanup.engine.reading import check_asked, read, reading
 from exitkit.clients.deletion import Refusal
 from exitkit.clients.gcs import GCSBucket, Victim, name_of, under
 from exitkit.clients.gcs.batch import MOST_CALLS
@@ -23,7 +23,7 @@ from exitkit.clients.objects import Progress, in_bytes
 from exitkit.context import Context
 from exitkit.errors import ActionError, Exhausted, Unknown
 from exitkit.retry import Retry
-from exitkit.retry.throttle import Throttle
+from exitkit.retry.throttle import Throttle, throttled
 
 if TYPE_CHECKING:
     from exitkit.cleanup.gcs import GCS
@@ -93,8 +93,11 @@ class GCSSweeper:
     def still_there(self, batch: GCSBatch, context: Context, most: int) -> Collection[str]:
         """The names of the first so many of a batch that are listed still, in the same generation. Raises ActionError."""
         victims = [one for one in batch.victims[:most] if isinstance(one, Object)]
-        if len(victims) < most:
-            raise ActionError("managed folders are not looked at again")
+        if len(victims) < most:  # then all of them are folders
+            names = {one.name for one in batch.victims[:most]}
+            return names.intersection(
+                folder.name for page in self._pages_of_folders(batch.prefix, context.retry) for folder in page
+            )
         asked = {(one.name, one.generation): name_of(one) for one in victims}
         found: set[str] = set()
         for page in self._listed_again(victims, batch.prefix, context.retry):
@@ -130,10 +133,16 @@ class GCSSweeper:
 
     def _delete_folders(self, folders: Sequence[ManagedFolder], context: Context) -> DeletionOutcome:
         """One request for each. One that cannot go does not keep the others."""
-        refused, gone, unknown = list[Refusal](), list[str](), list[str]()
+        refused, gone, unknown, asked = list[Refusal](), list[str](), list[str](), set[ManagedFolder]()
+
+        def went(folder: ManagedFolder) -> bool:
+            is_again = folder in asked  # an earlier try, to which no answer came, may be what took it away
+            asked.add(folder)
+            return self.bucket.delete_folder(folder) or is_again
+
         for number, one in enumerate(folders):
             try:
-                if not self._asked(functools.partial(self.bucket.delete_folder, one), context.retry):
+                if not throttled(context.retry, self.throttle, functools.partial(went, one)):
                     gone.append(one.name)
             except Exhausted as error:
                 left = [folder.name for folder in folders[number:]]
@@ -192,22 +201,25 @@ class GCSSweeper:
 
     def _folders(self, prefix: str) -> Iterator[GCSBatch]:
         """Managed folders, the deepest first, once what was in them is gone."""
-        found: list[ManagedFolder] = []
-        what = f"listing managed folders of {self.bucket.name}"
-        token, more, progress = "", True, Progress(what)
-        while more:
-            some, token = read(functools.partial(self._asked, functools.partial(self.bucket.folders, prefix, token)))
-            check_asked([folder.name for folder in some], prefix, what)
-            progress.came(some[0].name if some else None)
-            found += [one for one in some if self.wanted.has(one.name, one.changed, prefix)]
-            more = bool(token)
-            if more:
-                progress.leads_to(token)
+        pages = reading(self._pages_of_folders(prefix, self.context.retry))
+        found = [one for page in pages for one in page if self.wanted.has(one.name, one.changed, prefix)]
         for _, level in groupby(sorted(found, key=_depth), key=_depth):
             self._wait()
             self._told += 1
             folders = list(level)
-            yield GCSBatch(folders, [0] * len(folders), self._place)
+            yield GCSBatch(folders, [0] * len(folders), self._place, prefix)
+
+    def _pages_of_folders(self, prefix: str, retry: Retry) -> Iterator[Sequence[ManagedFolder]]:
+        what = f"listing managed folders of {self.bucket.name}"
+        token, more, progress = "", True, Progress(what)
+        while more:
+            some, token = self._asked(functools.partial(self.bucket.folders, prefix, token), retry)
+            check_asked([folder.name for folder in some], prefix, what)
+            progress.came(some[0].name if some else None)
+            yield some
+            more = bool(token)
+            if more:
+                progress.leads_to(token)
 
     def _wait(self) -> None:
         """Until all that was told is deleted; in a dry run nothing is."""

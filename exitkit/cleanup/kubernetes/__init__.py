@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -15,14 +15,13 @@ from exitkit.cleanup import Cleanup
 from exitkit.cleanup.kubernetes import selectors
 from exitkit.cleanup.kubernetes.sweeper import KubernetesSweeper
 from exitkit.clients.kubernetes import Kube, discovery, find
+from exitkit.clients.kubernetes.namespace import check_namespace
 from exitkit.context import Context
 from exitkit.errors import ConfigError
+from exitkit.settings.fields import WORDS
 from exitkit.text.units import Bytes, Seconds
 
 _KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}(/[A-Za-z0-9.-]{1,253}){0,2}")
-_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-# https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/#initial-namespaces
-_PROTECTED = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 # https://argo-workflows.readthedocs.io/en/latest/workflow-concepts/
 _WORKFLOW_LABEL = "workflows.argoproj.io/workflow"
 
@@ -49,7 +48,7 @@ class Kubernetes(Cleanup):
           - {apiGroups: [argoproj.io], resources: [workflows], verbs: [get]}
     """
 
-    kinds: list[str] = Field(
+    kinds: Annotated[list[str], WORDS] = Field(
         min_length=1,
         description="What to delete, in this order: pods, pvc, Job, jobs.batch, batch/v1/jobs, "
         "sparkapplications.sparkoperator.k8s.io; the service account needs list and delete on each.",
@@ -135,7 +134,7 @@ class Kubernetes(Cleanup):
     def _is_a_namespace(cls, namespace: str | None) -> str | None:
         if namespace is not None:
             with _as_value_error():
-                _check_namespace(namespace)
+                check_namespace(namespace)
         return namespace
 
     @model_validator(mode="after")
@@ -184,17 +183,8 @@ class Kubernetes(Cleanup):
         namespace = context.workflow.namespace if self.in_namespace is None else self.in_namespace
         if not namespace:
             raise ConfigError("the workflow's namespace is not known here: give in_namespace")
-        _check_namespace(namespace)
+        check_namespace(namespace)
         return namespace
-
-
-def _check_namespace(namespace: str) -> None:
-    if not namespace.strip():
-        raise ConfigError("the namespace is empty: was a template filled in with nothing?")
-    if not _NAMESPACE.fullmatch(namespace):
-        raise ConfigError("the namespace is none: up to 63 small letters, digits and hyphens")
-    if namespace in _PROTECTED:
-        raise ConfigError(f"{namespace} is the cluster's own, and nothing in it is deleted")
 
 
 @contextlib.contextmanager

@@ -137,16 +137,15 @@ class S3Sweeper:
     def _listed_again(self, victims: Sequence[Victim], prefix: str, context: Context) -> Iterator[Sequence[Victim]]:
         """What there is from the first of them to the last, and perhaps a little more."""
         first, last = victims[0], in_bytes(key_of(victims[-1]))
-        if isinstance(first, Upload):
-            raise ActionError("uploads are not looked at again")
         if isinstance(first, str):
             keys = self._asked(functools.partial(self.bucket.page, first), context).keys  # the next begins after it
             check_asked(keys, first, f"listing {self.bucket.name}")
             yield keys
             yield from self._keys_again(prefix, first, last, context)
         else:
-            yield from self._versions_again(first.key, "", in_bytes(first.key), context)
-            yield from self._versions_again(prefix, first.key, last, context)
+            ask = self.bucket.uploads if isinstance(first, Upload) else self.bucket.versions
+            yield from self._marked_again(ask, first.key, "", in_bytes(first.key), context)
+            yield from self._marked_again(ask, prefix, first.key, last, context)
 
     def _keys_again(self, prefix: str, after: str, last: bytes, context: Context) -> Iterator[Sequence[str]]:
         token, more, progress = "", True, Progress(f"listing {self.bucket.name}")
@@ -158,11 +157,13 @@ class S3Sweeper:
             more = page.more
             after, token = (page.keys[-1], "") if page.keys else (after, page.token)
 
-    def _versions_again(self, prefix: str, key: str, last: bytes, context: Context) -> Iterator[Sequence[Victim]]:
-        at, more, progress = (key, ""), True, Progress(f"listing versions of {self.bucket.name}")
+    def _marked_again(
+        self, ask: Callable[[str, str, str], Marked], prefix: str, key: str, last: bytes, context: Context
+    ) -> Iterator[Sequence[Victim]]:
+        at, more, progress = (key, ""), True, Progress(f"listing {self.bucket.name}")
         while more:
-            page = self._asked(functools.partial(self.bucket.versions, prefix, *at), context)
-            check_asked([entry.key for entry in page.entries], prefix, f"listing versions of {self.bucket.name}")
+            page = self._asked(functools.partial(ask, prefix, *at), context)
+            check_asked([entry.key for entry in page.entries], prefix, f"listing {self.bucket.name}")
             progress.came(page.entries[0] if page.entries else None)
             yield page.entries
             at, more = (page.next_key, page.next_id), page.more

@@ -34,8 +34,8 @@ class SQL(Cleanup):
 
     Rows are the workflow's where a column of texts has its name, exactly: a column that is not in the table, or holds
     numbers, is refused, and what a collation takes for the same stays. Rows of other tables that go along by ON DELETE
-    CASCADE are counted, as far as the server shows the foreign keys: MySQL and MariaDB do for tables that the user has a
-    right to. A row that a foreign key keeps is left. What a trigger changes is not counted, so it is named in the report.
+    CASCADE are counted; MySQL and MariaDB do not show all foreign keys to every user, and then those that PROCESS or
+    information_schema tell of end the step, and that there may be others is noted. A row that a foreign key keeps is left. What a trigger changes is not counted, so it is named in the report.
 
     PostgreSQL and SQLite drop up to 100 tables in one transaction. MySQL and MariaDB commit each DROP by itself, so
     that a run which is cut has dropped what it counts. A schema goes with all that is in it, and stays if anything

@@ -1,5 +1,6 @@
 """Schemas and tables by pattern: listed, picked by their names, and dropped as far as nothing else needs them."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -19,6 +20,7 @@ from exitkit.context import Context
 # PostgreSQL has room for 64 locks times its connections, and a table takes one for itself and for each index.
 # https://www.postgresql.org/docs/current/runtime-config-locks.html
 _TOGETHER = 100
+_TOLD = 10  # of what goes along by CASCADE, by name
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class DropSweeper:
 
     def __init__(self, wanted: Dropping, database: Database) -> None:
         self.wanted, self.database = wanted, database
+        self.notes: list[str] = []
         self._again: list[Victim] = []
 
     def find(self, context: Context) -> Iterator[DropBatch | Refusal]:  # noqa: ARG002 - it is the database's own
@@ -160,7 +163,22 @@ class DropSweeper:
                 else:
                     found[one.names] = one
         counted = {one.path for one in found.values()}
-        return [_beside(one, counted) for one in found.values()], refused
+        victims = [_beside(one, counted) for one in found.values()]
+        return self._with_along(session, victims) if wanted.cascade and victims else victims, refused
+
+    def _with_along(self, session: Transaction, victims: list[Victim]) -> list[Victim]:
+        """The victims that hold what CASCADE takes along as well, from outside of them, each once."""
+        inside = {path for one in victims for path in (one.path, *one.parts)}
+        schemas = {one.path for one in victims}
+        along: dict[str, Victim] = {}
+        for victim, what, path in self.database.dialect.along(session, victims):
+            if path not in inside and path.partition("/")[0] not in schemas:
+                along.setdefault(what, victim)
+        if along:
+            told = ", ".join(list(along)[:_TOLD]) + (f" and {len(along) - _TOLD} more" if len(along) > _TOLD else "")
+            self.notes = [f"by cascade this goes along: {told}"]
+        more = Counter(one.names for one in along.values())
+        return [replace(one, holds=one.holds + more[one.names]) for one in victims]
 
     def _several(
         self, session: Transaction, victims: list[Victim], *, last: bool

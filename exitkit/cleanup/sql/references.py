@@ -34,7 +34,7 @@ class References:
     @property
     def holds(self) -> bool:
         """Whether anything can keep a row."""
-        return any(not key.cascades for keys in self.keys.values() for key in keys)
+        return any(not key.cascades and not key.sets for keys in self.keys.values() for key in keys)
 
     def along(self, session: Transaction) -> dict[Table, int]:
         """How many rows of which tables go along."""
@@ -43,6 +43,18 @@ class References:
             for table in self.cascades
             if (count := self._count(session, table, self._going(session, table)))
         }
+
+    def changed(self, session: Transaction) -> dict[Table, int]:
+        """How many rows of which tables stay and are changed, by ON DELETE SET NULL or SET DEFAULT."""
+        found: dict[Table, int] = {}
+        for parent, keys in self.keys.items():
+            for key in keys:
+                if key.sets:
+                    stay = self._by(session, key, self._going(session, parent))
+                    if key.table in (self.root, *self.cascades):
+                        stay += f" AND ({self._going(session, key.table)}) IS NOT TRUE"
+                    found[key.table] = found.get(key.table, 0) + self._count(session, key.table, stay)
+        return {table: count for table, count in found.items() if count}
 
     def held(self, session: Transaction) -> str:
         """The condition for rows that something keeps, or nothing where nothing can."""
@@ -82,6 +94,8 @@ class References:
     def _held(self, session: Transaction, table: Table) -> str:
         arms = ["1 = 0"]
         for key in self.keys.get(table, ()):
+            if key.sets:
+                continue
             if not key.cascades:
                 # What goes itself keeps nothing.
                 stays = (

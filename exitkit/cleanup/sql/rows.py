@@ -7,7 +7,7 @@ from typing import overload
 from exitkit.cleanup.engine.deletion import DeletionOutcome
 from exitkit.cleanup.engine.reading import read
 from exitkit.cleanup.sql.exact import exact
-from exitkit.cleanup.sql.references import Table, references
+from exitkit.cleanup.sql.references import References, Table, references
 from exitkit.clients.deletion import Refusal
 from exitkit.clients.sql.database import Database
 from exitkit.clients.sql.dialect import Rows
@@ -130,8 +130,25 @@ class RowSweeper:
         self._along, self._is_own = known.along(session), known.is_own
         tables = [known.root, *(table for table in known.cascades if table in self._along)]
         self.notes = [f"{told}, and what that changes is not counted" for told in dialect.triggers(session, tables)]
+        if told := dialect.unseen(session, [known.root, *known.cascades]):
+            self.notes.append(told)
+        self.notes += self._changed(session, known)
         self.rows = rows
         return self._count_of(session, rows)
+
+    def _changed(self, session: Transaction, known: References) -> list[str]:
+        """Notes on rows that stay and are changed; none where they may not be read."""
+        try:
+            with session.savepoint():
+                changed = known.changed(session)
+        except DatabaseFault as fault:
+            if fault.meaning != "denied":
+                raise
+            return ["what ON DELETE SET NULL changes in other tables may not be read, so it is not counted"]
+        return [
+            f"{count} rows of {shown(*table)} stay, and refer to nothing or to their default then, by their foreign key"
+            for table, count in changed.items()
+        ]
 
     def _count(self, session: Transaction) -> int:
         return self._count_of(session, self.rows)

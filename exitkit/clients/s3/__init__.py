@@ -87,11 +87,19 @@ class S3Bucket(S3Requests, Bucket):
             found = _joined(found, self._each(unclear))
         plain_keys = {one.key: one for one in victims if isinstance(one, Version) and one.id == "null"}
         unversioned = [plain_keys[one.key] for one in faults if is_unknown(one.code) and one.key in plain_keys]
-        if unversioned and not self.is_versioned():
-            names = {name_of(one) for one in unversioned}
-            left = [one for one in found.refused if one.name not in names]
-            return _joined(replace(found, refused=left), self._each(unversioned, by_key=True))
-        return found
+        return self._without_versions(found, unversioned) if unversioned else found
+
+    def _without_versions(self, found: PartialResult[Victim], unversioned: Sequence[Version]) -> PartialResult[Victim]:
+        """The same where some stayed because the bucket may have no versions: then they go by their keys."""
+        names = {name_of(one) for one in unversioned}
+        others = replace(found, refused=[one for one in found.refused if one.name not in names])
+        try:
+            versioned = self.is_versioned()
+        except Retryable as error:  # the others had their answer; of these it is known that they are there still
+            return _joined(others, _postponed(unversioned, error))
+        except ActionError:
+            return found
+        return found if versioned else _joined(others, self._each(unversioned, by_key=True))
 
     def is_versioned(self) -> bool:
         """Whether the bucket has versions, or had some before they were suspended."""
@@ -177,6 +185,12 @@ class S3Bucket(S3Requests, Bucket):
             raise problem
         if not xml.is_completion(data):
             raise Retryable(f"{what}: an empty or foreign answer: is this an S3 endpoint?", reason="server")
+
+
+def _postponed(victims: Sequence[Version], error: Retryable) -> PartialResult[Victim]:
+    """None of them went, and another request may find out how they can."""
+    why: dict[Victim, str] = {one: str(error) for one in victims}
+    return PartialResult(later=why, after=error.after, slow=error.reason == "rate")
 
 
 def _confirmed(response: Response, what: str) -> str:

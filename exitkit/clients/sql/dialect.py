@@ -61,7 +61,8 @@ class Rows:
 class ForeignKey:
     """Rows of a table, schema first, whose `columns` are those of another's row that they refer to, `parent`'s.
 
-    With `cascades` they go along with that row, and else they keep it. Where `parent` is but a part of the table that
+    With `cascades` they go along with that row; with `sets` they stay, and refer to nothing or to their default; and else
+    they keep it. Where `parent` is but a part of the table that
     was asked about, `alias` is what conditions call that.
     """
 
@@ -70,6 +71,7 @@ class ForeignKey:
     parent: tuple[str, ...]
     parent_columns: tuple[str, ...]
     cascades: bool
+    sets: bool = False
     alias: str = ""
 
 
@@ -102,6 +104,9 @@ class Dialect(Protocol):
     def drop(self, session: Transaction, victims: Sequence[Victim], *, cascade: bool) -> None:
         """Drop one schema, or tables with one statement where that is possible."""
 
+    def along(self, session: Transaction, victims: Sequence[Victim]) -> Sequence[tuple[Victim, str, str]]:
+        """What else a DROP with CASCADE takes: because of which victim, in words, and the path of what it is part of."""
+
     def drop_part(self, session: Transaction, schema: Victim, most: int, *, cascade: bool) -> int:
         """Drop so many tables of a schema, with what in it refers to them; how many it were."""
 
@@ -131,6 +136,12 @@ class Dialect(Protocol):
 
     def foreign_keys(self, session: Transaction, table: tuple[str, ...]) -> Sequence[ForeignKey]:
         """Those by which rows of other tables, or of the same, refer to its rows, and bear on their deletion."""
+
+    def unseen(self, session: Transaction, tables: Sequence[tuple[str, ...]]) -> str:
+        """What to tell where foreign keys to these may exist that the user cannot see.
+
+        Raises DatabaseFault where there is one by which rows would go along uncounted.
+        """
 
     def triggers(self, session: Transaction, tables: Sequence[tuple[str, ...]]) -> Sequence[str]:
         """What runs as rows of the first table go, and of the others along with them, such as `runs has the trigger t`."""

@@ -12,7 +12,9 @@ from exitkit.clients.sql.url import DatabaseAddress
 
 _SCHEMAS = f"""
 SELECT s.schema_name, s.schema_name = DATABASE(), (
-    SELECT count(*) FROM information_schema.tables t WHERE t.table_schema = s.schema_name), (
+    SELECT count(*) FROM information_schema.tables t WHERE t.table_schema = s.schema_name) + (
+    SELECT count(*) FROM information_schema.routines r WHERE r.routine_schema = s.schema_name) + (
+    SELECT count(*) FROM information_schema.events e WHERE e.event_schema = s.schema_name), (
     SELECT coalesce(sum(coalesce(t.data_length, 0) + coalesce(t.index_length, 0)), 0) FROM information_schema.tables t
     WHERE t.table_schema = s.schema_name)
 FROM information_schema.schemata s WHERE s.schema_name LIKE :name ESCAPE '{LIKE_ESCAPE}' ORDER BY 1
@@ -33,9 +35,26 @@ SELECT k.table_schema, k.table_name, k.constraint_name, r.delete_rule, k.column_
 FROM information_schema.key_column_usage k JOIN information_schema.referential_constraints r
     ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name
 WHERE k.referenced_table_schema = :schema AND k.referenced_table_name = :name
-    AND r.delete_rule IN ('CASCADE', 'RESTRICT', 'NO ACTION')
 ORDER BY 1, 2, 3, k.ordinal_position
 """
+
+# Tables whose reference to one is seen, and not what becomes of their rows: that takes a right on all of their schema.
+_UNRULED = """
+SELECT k.table_schema, k.table_name FROM information_schema.key_column_usage k
+LEFT JOIN information_schema.referential_constraints r
+    ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name
+WHERE k.referenced_table_schema = :schema AND k.referenced_table_name = :name AND r.constraint_name IS NULL
+ORDER BY 1, 2 LIMIT 1
+"""
+# Rights that each make the foreign keys of all tables visible, if they are held on *.*; SELECT does not.
+_SEES_ALL = """
+SELECT count(*) FROM information_schema.user_privileges WHERE grantee = :user
+    AND privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'CREATE', 'DROP', 'ALTER', 'INDEX', 'REFERENCES')
+"""
+# https://mariadb.com/kb/en/information-schema-innodb_sys_foreign-table/: needs PROCESS; of TYPE, 1 is ON DELETE CASCADE.
+# https://dev.mysql.com/doc/refman/8.4/en/information-schema-innodb-foreign-table.html
+_INNODB = "SELECT for_name FROM information_schema.{view} WHERE ref_name IN (:own, :encoded) AND type & 1"
+_INNODB_VIEWS = ("innodb_sys_foreign", "innodb_foreign")
 
 
 class MySQL:
@@ -87,6 +106,9 @@ class MySQL:
         for one in victims:
             what = "DATABASE" if len(one.names) == 1 else "TABLE"
             session.command(f"DROP {what} {session.quote(*one.names)}")
+
+    def along(self, session: Transaction, victims: Sequence[Victim]) -> Sequence[tuple[Victim, str, str]]:  # noqa: ARG002 - it has no CASCADE
+        return ()
 
     def drop_part(self, session: Transaction, schema: Victim, most: int, *, cascade: bool) -> int:  # noqa: ARG002 - a DROP DATABASE of it takes few locks
         return 0
@@ -151,9 +173,48 @@ class MySQL:
                 table,
                 tuple(theirs for _, theirs in pairs),
                 cascades=rule == "CASCADE",
+                sets=rule in ("SET NULL", "SET DEFAULT"),
             )
             for (schema, name, _, rule), pairs in found.items()
         ]
+
+    def unseen(self, session: Transaction, tables: Sequence[tuple[str, ...]]) -> str:
+        user, _, host = str(session.value("SELECT CURRENT_USER()")).rpartition("@")
+        if int(session.value(_SEES_ALL, user=f"'{user}'@'{host}'")):
+            return ""
+        for table in tables:
+            keys = self.foreign_keys(session, table)
+            seen = {name for key in keys for name in (_in_files(key.table), "/".join(key.table))}
+            known = self._known_to_innodb(session, table)
+            hidden = (
+                sorted(known - seen)
+                if known is not None
+                else ["/".join(map(str, row)) for row in session.rows(_UNRULED, schema=table[0], name=table[1])]
+            )
+            if hidden:
+                schema, _, name = hidden[0].partition("/")
+                raise DatabaseFault(
+                    "wrong",
+                    f"rows of {shown(schema, name)} may go along with those of {shown(*table)} by ON DELETE CASCADE, which "
+                    f"{user} may not see, so that they cannot be counted: grant it ALL on {schema}.*, or delete them first",
+                )
+            if known is None:
+                return (
+                    f"{user} sees no foreign keys of tables on which it has no right, and rows that go along by them are "
+                    "not counted: grant it PROCESS to have such refused"
+                )
+        return ""
+
+    def _known_to_innodb(self, session: Transaction, table: tuple[str, ...]) -> set[str] | None:
+        """Tables, as InnoDB names them, whose rows go along with those of one; None where the user may not ask."""
+        for view in _INNODB_VIEWS:
+            try:
+                with session.savepoint():
+                    found = session.rows(_INNODB.format(view=view), own="/".join(table), encoded=_in_files(table))
+            except DatabaseFault:
+                continue
+            return {str(name) for (name,) in found}
+        return None
 
     def triggers(self, session: Transaction, tables: Sequence[tuple[str, ...]]) -> Sequence[str]:
         # What goes along by a foreign key runs none. https://mariadb.com/kb/en/foreign-keys/
@@ -194,3 +255,12 @@ class MySQL:
         # FROM_UNIXTIME gives the session's zone, which is UTC.
         age = f"{session.embed(rows.age_column)} <= FROM_UNIXTIME(:before)"
         return f"{rows.where} AND {age}", {**rows.values, "before": rows.before}
+
+
+def _in_files(table: tuple[str, ...]) -> str:
+    """A table's name as that of its file: https://mariadb.com/kb/en/identifier-to-file-name-mapping/."""
+    parts = (
+        "".join(one if one.isascii() and (one.isalnum() or one == "_") else f"@{ord(one):04x}" for one in part)
+        for part in table
+    )
+    return "/".join(parts)

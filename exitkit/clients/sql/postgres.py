@@ -15,7 +15,11 @@ _LIKE = f"LIKE :{{}} ESCAPE '{LIKE_ESCAPE}'"
 _SCHEMAS = f"""
 SELECT n.oid::text, n.nspname, n.nspname = ANY(current_schemas(false)), (
     SELECT count(*) FROM pg_catalog.pg_class c
-    WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')), CASE WHEN :sized THEN (
+    WHERE c.relnamespace = n.oid AND (c.relkind IN ('r', 'p', 'v', 'm', 'f') OR (c.relkind = 'S' AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid
+            AND d.refclassid = d.classid AND d.deptype IN ('a', 'i'))))) + (
+    SELECT count(*) FROM pg_catalog.pg_proc p WHERE p.pronamespace = n.oid) + (
+    SELECT count(*) FROM pg_catalog.pg_type t WHERE t.typnamespace = n.oid AND t.typtype IN ('d', 'e', 'r')), CASE WHEN :sized THEN (
     SELECT coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0) FROM pg_catalog.pg_class c
     WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'm')) END
 FROM pg_catalog.pg_namespace n
@@ -55,6 +59,30 @@ CROSS JOIN LATERAL pg_catalog.pg_identify_object(r.classid, r.objid, 0) o
 WHERE o.schema NOT IN (quote_ident(CAST(:name AS text)), 'pg_toast') ORDER BY 1 LIMIT 1
 """
 
+# What CASCADE takes along: what depends on it, and what that is a part of, down to columns and foreign keys elsewhere.
+_ALONG = """
+WITH RECURSIVE reached(root, classid, objid, sub) AS (
+    SELECT CAST(v AS oid), CAST(CAST(:class AS text) AS regclass)::oid, CAST(v AS oid), 0
+    FROM unnest(CAST(:oids AS text[])) v
+    UNION
+    SELECT r.root, next.classid, next.objid, next.sub FROM reached r CROSS JOIN LATERAL (
+        SELECT d.classid, d.objid, d.objsubid FROM pg_catalog.pg_depend d
+        WHERE d.refclassid = r.classid AND d.refobjid = r.objid AND (r.sub = 0 OR d.refobjsubid = r.sub)
+        UNION ALL
+        SELECT d.refclassid, d.refobjid, d.refobjsubid FROM pg_catalog.pg_depend d
+        WHERE d.classid = r.classid AND d.objid = r.objid AND d.deptype = 'i'
+    ) next(classid, objid, sub) WHERE next.classid <> 'pg_catalog.pg_namespace'::regclass
+)
+SELECT DISTINCT r.root::text, n.nspname, c.relname, CASE WHEN k.oid IS NOT NULL THEN 'a foreign key of '
+    WHEN NOT EXISTS (SELECT FROM reached w WHERE w.root = r.root AND w.classid = r.classid AND w.objid = r.objid AND w.sub = 0)
+    THEN 'a column of ' WHEN c.relkind IN ('v', 'm') THEN 'view ' ELSE 'table ' END
+FROM reached r
+LEFT JOIN pg_catalog.pg_constraint k ON r.classid = 'pg_catalog.pg_constraint'::regclass AND k.oid = r.objid AND k.contype = 'f'
+JOIN pg_catalog.pg_class c ON c.oid = coalesce(k.conrelid, r.objid) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    AND (k.oid IS NOT NULL OR r.classid = 'pg_catalog.pg_class'::regclass)
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace ORDER BY 1, 4, 2, 3
+"""
+
 # A table, its partitions, and what inherits from it: a DELETE of the one takes rows of all.
 _TREE = """
 WITH RECURSIVE tree(oid) AS (
@@ -75,7 +103,7 @@ FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN tree t ON t.oid = k.confrelid JOIN pg_catalog.pg_class p ON p.oid = t.oid
 JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
-WHERE k.contype = 'f' AND k.confdeltype IN ('a', 'r', 'c') AND k.conparentid = 0
+WHERE k.contype = 'f' AND k.conparentid = 0
 """  # noqa: S608 - as above
 # https://www.postgresql.org/docs/current/catalog-pg-trigger.html: bit 3 of tgtype is DELETE, as in pg_trigger.h.
 _TRIGGERS = f"""
@@ -158,6 +186,14 @@ class Postgres:
         names = ", ".join(session.quote(*one.names) for one in victims)
         session.command(f"DROP TABLE {names} {'CASCADE' if cascade else 'RESTRICT'}")
 
+    def along(self, session: Transaction, victims: Sequence[Victim]) -> Sequence[tuple[Victim, str, str]]:
+        by_oid = {one.identity: one for one in victims}
+        kind = "pg_catalog.pg_namespace" if len(victims[0].names) == 1 else "pg_catalog.pg_class"
+        found = session.rows(_ALONG, **{"class": kind, "oids": list(by_oid)})
+        return [
+            (by_oid[root], f"{what}{shown(schema, name)}", f"{schema}/{name}") for root, schema, name, what in found
+        ]
+
     def drop_part(self, session: Transaction, schema: Victim, most: int, *, cascade: bool) -> int:
         self._check_outside(session, schema, cascade=cascade)
         found = session.rows(
@@ -188,6 +224,9 @@ class Postgres:
         if rule := session.value(_RULE, name=self._table(session, rows)):
             raise DatabaseFault("wrong", f"its rule {shown(rule)} makes something else of a deletion")
         return True
+
+    def unseen(self, session: Transaction, tables: Sequence[tuple[str, ...]]) -> str:  # noqa: ARG002 - its catalogue shows all
+        return ""
 
     def triggers(self, session: Transaction, tables: Sequence[tuple[str, ...]]) -> Sequence[str]:
         return [
@@ -234,6 +273,7 @@ class Postgres:
                 tuple(parent),
                 tuple(theirs),
                 cascades=action == "c",
+                sets=action in ("n", "d"),
                 alias=table[-1] if tuple(parent) != tuple(table) else "",
             )
             for *parent, schema, name, own, theirs, action in session.rows(_REFERRING, name=session.quote(*table))

@@ -83,6 +83,9 @@ class SQLite:
                     raise DatabaseFault("needed", f"rows of {table} would be changed")
             session.command(f"DROP TABLE {session.quote(*one.names)}")
 
+    def along(self, session: Transaction, victims: Sequence[Victim]) -> Sequence[tuple[Victim, str, str]]:  # noqa: ARG002 - it has no CASCADE
+        return ()
+
     def drop_part(self, session: Transaction, schema: Victim, most: int, *, cascade: bool) -> int:  # noqa: ARG002 - it has no schemas
         return 0
 
@@ -119,10 +122,19 @@ class SQLite:
 
     def foreign_keys(self, session: Transaction, table: tuple[str, ...]) -> Sequence[ForeignKey]:
         return [
-            ForeignKey(("main", name), own, table, theirs, cascades=action == "CASCADE")
+            ForeignKey(
+                ("main", name),
+                own,
+                table,
+                theirs,
+                cascades=action == "CASCADE",
+                sets=action not in (*_KEEPING, "CASCADE"),
+            )
             for name, own, theirs, action in self._referring(session, table[-1])
-            if action in (*_KEEPING, "CASCADE")
         ]
+
+    def unseen(self, session: Transaction, tables: Sequence[tuple[str, ...]]) -> str:  # noqa: ARG002 - its catalogue shows all
+        return ""
 
     def triggers(self, session: Transaction, tables: Sequence[tuple[str, ...]]) -> Sequence[str]:
         query = "SELECT name, sql FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = :name COLLATE NOCASE ORDER BY 1"

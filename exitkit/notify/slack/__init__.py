@@ -14,7 +14,7 @@ from exitkit.errors import ConfigError
 from exitkit.message import Level, Message
 from exitkit.notify import DRY_RUN_GIVES, Notify, Refused
 from exitkit.notify.slack import blocks, client
-from exitkit.settings.fields import ADDRESS
+from exitkit.settings.fields import ADDRESS, WORDS
 
 # Ids as Slack shows them under "Copy member ID"; U and W are users, S is a user group.
 _MENTION = r"^(here|channel|everyone|[UWS][A-Z0-9]{2,30})$"
@@ -78,7 +78,7 @@ class Slack(Notify):
     broadcast: bool = Field(
         False, description="Show an answer in a thread also in the channel; for the bot, and where thread_ts is given."
     )
-    mention: list[Annotated[str, Field(pattern=_MENTION)]] = Field(
+    mention: Annotated[list[Annotated[str, Field(pattern=_MENTION)]], WORDS] = Field(
         [],
         max_length=20,
         description="Whom to ping unless it succeeded: ids of users (U…) and groups (S…), or here, channel, everyone.",

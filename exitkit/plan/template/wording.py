@@ -5,7 +5,7 @@ import re
 from typing import get_args
 
 # What others write, and what is written here.
-_SIGNS = (("&&", "and"), ("||", "or"), ("===", "=="), ("?", "a if condition else b"), ("!", "not"))
+_SIGNS = (("&&", "and"), ("||", "or"), ("===", "=="), ("<>", "!="), ("?", "a if condition else b"), ("!", "not"))
 _WORDS = (
     (r"\bAND\b", "AND is not known here; write and"),
     (r"\bOR\b", "OR is not known here; write or"),
@@ -53,6 +53,8 @@ def words(told: str, source: str) -> str:
         return _none_named(found[1], found[2])
     if "nexpected end of template" in told:
         return "what {{ or {% begins does not end" if "{%" not in source else "a {% if %} or the like has no {% end… %}"
+    if "nexpected 'end of template'" in told or "got 'end of print statement'" in told:
+        return "the expression ends where more is expected: behind and, or, not, ==, or a parenthesis"
     if any(part in told for part in ("unexpected", "expected token", "chunk after expression")):
         return _of_others(told, source)
     return told
@@ -64,6 +66,8 @@ def _of_others(told: str, source: str) -> str:
         return "{{= is Argo's, which fills nothing in here; write {{ workflow.name }}"
     if re.search(r"\{\{-?\s*\.", source) and "unexpected '.'" in told:
         return "{{ .Name }} is Go's; write {{ workflow.name }}"
+    if "unexpected char '$'" in told:
+        return f"$ is not known here: {_NAMES['env']}"
     outside = re.sub(r"'[^']*'|\"[^\"]*\"", "''", source)  # a word in a text is not one of the language
     for sign, word in _SIGNS:
         if sign in outside.replace("!=", ""):

@@ -113,20 +113,20 @@ def _item(step: str, spans: Iterable[NodeSpan], prices: Prices, missing: set[str
     hours: dict[str, float] = defaultdict(float)
     cost = retries = seconds = 0.0
     pods = 0
+    rates: dict[str, tuple[float, float]] = {}
     for span in spans:
         own = 0.0
         for resource, amount in span.node.resources.items():
-            each = amount * _UNIT.get(resource, 1.0) / _HOUR
+            rate = rates.get(resource)
+            if rate is None:
+                price = prices.of(resource)
+                if price is None:
+                    missing.add(resource)
+                rate = rates[resource] = (_UNIT.get(resource, 1.0) / _HOUR, price or 0.0)
+            each = amount * rate[0]
             hours[resource] += each
-            price = prices.of(resource)
-            if price is None:
-                missing.add(resource)
-            else:
-                own += each * price
-        pods, cost, seconds = pods + 1, cost + own, seconds + span.seconds
-        retries += own if _was_in_vain(span) else 0.0
+            own += each * rate[1]
+        pods, cost, seconds = pods + 1, cost + own, seconds + (span.end - span.start)
+        if span.retried and span.failed:  # in vain
+            retries += own
     return Item(step, pods, cost, retries, seconds, dict(hours))
-
-
-def _was_in_vain(span: NodeSpan) -> bool:
-    return span.failed and span.retried

@@ -142,13 +142,13 @@ class Gathering:
                 if isinstance(document, str):
                     self._note(document)
                     continue
-                run = self._told(document)
+                run = self._told(*document)
                 count += run is not None
                 yield run
                 if count >= self.most:
                     break
 
-    def _told(self, document: Mapping[str, Any]) -> PastRun | None:
+    def _told(self, document: Mapping[str, Any], written: float) -> PastRun | None:
         """What a file holds; None for one that is no report of this series, such as another tool's."""
         if "status" in document and "metadata" in document:
             record: WorkflowRecord = read(document)
@@ -163,7 +163,7 @@ class Gathering:
             return None
         if not self.series.has(loose.words(workflow.get("labels")), loose.text(workflow, "namespace")):
             return None
-        return of_report(document, self.context.workflow.argo_url)
+        return of_report(document, self.context.workflow.argo_url, written)
 
     def _of_record(self, record: WorkflowRecord, source: str) -> PastRun | None:
         return of_record(record, self.prices, self.context.workflow.argo_url, source, self._used)

@@ -113,11 +113,13 @@ def of_record(
     finished = record.finished_at.timestamp() if record.finished_at else spans.end
     steps: defaultdict[str, PastStep] = defaultdict(PastStep)
     inputs = Inputs(record, spans)
-    for span in spans:
-        if span.does and not span.hook:
-            name = line(step_name(inputs.step(span)), _NAME)
-            digest = inputs.digest(span)
-            steps[name].add(span.seconds, digest, passed=span.phase == "Succeeded", failed=span.failed)
+    acting = [span for span in spans if span.does and not span.hook]
+    digests = inputs.digests(acting)
+    names: dict[str, str] = {}
+    for span in acting:
+        name = step_name(inputs.step(span))
+        known = names.get(name) or names.setdefault(name, line(name, _NAME))
+        steps[known].add(span.seconds, digests[span.id], passed=span.phase == "Succeeded", failed=span.failed)
     bill, first = course.bill, told.first
     return PastRun(
         line(record.name, _NAME),
@@ -139,8 +141,11 @@ def of_record(
     )
 
 
-def of_report(report: Mapping[str, Any], argo_url: str = "") -> PastRun | None:
-    """The run that a report.json tells of; None for one that has not ended. What is broken in it is as if it were not there."""
+def of_report(report: Mapping[str, Any], argo_url: str = "", written: float = 0.0) -> PastRun | None:
+    """The run that a report.json tells of; None for one that has not ended. What is broken in it is as if it were not there.
+
+    `written` is when that was, in Unix seconds, for one that tells no time.
+    """
     workflow = loose.mapping(report.get("workflow"))
     status = loose.text(workflow, "status")
     if status not in _ENDED:
@@ -151,13 +156,16 @@ def of_report(report: Mapping[str, Any], argo_url: str = "") -> PastRun | None:
     seconds = _number(report.get("seconds")) if "seconds" in report else _number(workflow.get("duration"))
     if finished is None and started is not None and seconds is not None:
         finished = started + seconds
+    if finished is None:
+        ends = [_moment(failure, "finishedAt") for failure in loose.mappings(report.get("failures"))]
+        finished = max((end for end in ends if end is not None), default=None)
     cause = loose.mapping(report.get("rootCause"))
     bill = loose.mapping(report.get("bill"))
     cost = _number(bill.get("cost"))
     return PastRun(
         name,
         status,
-        finished or 0.0,
+        finished or written,
         "report",
         uid=uid,
         started=started,

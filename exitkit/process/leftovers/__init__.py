@@ -1,6 +1,7 @@
 """What the workflow made and did not remove: in its namespace, in buckets and in a database, with the steps that would."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -10,6 +11,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from exitkit.action import Action, Result, Right
 from exitkit.clients import bucketurl
 from exitkit.clients.kubernetes import Kube, discovery, find
+from exitkit.clients.kubernetes.namespace import check_namespace
 from exitkit.clients.sql import url as sqlurl
 from exitkit.clients.sql.database import Database
 from exitkit.context import Context
@@ -18,7 +20,7 @@ from exitkit.process import destination
 from exitkit.process.leftovers import cluster, folders, schemas
 from exitkit.process.leftovers.bearing import Owners
 from exitkit.process.leftovers.inventory import Inventory
-from exitkit.settings.fields import ADDRESS
+from exitkit.settings.fields import ADDRESS, WORDS
 from exitkit.text.redact import printable
 
 # What a Role is made for where no kinds are named: what workflows make, without Secrets, whose list shows what is in them.
@@ -31,7 +33,7 @@ _USUAL = (
 class Leftovers(Action):
     """Find what the workflow made and did not remove, and write the cleanup steps that would.
 
-    In its namespace these are objects that have Argo's label or another one with the workflow's name or uid, and what
+    In its namespace, or by its uid in another one, these are objects that have Argo's label or another one with the workflow's name or uid, and what
     they or the workflow own, of every kind that the account may list; claims are told with their size. In buckets they are
     the prefixes, and in a database the schemas, and tables of the default schema, that bear the name or uid. A name that may
     be just a word, such as `train`, does not count but in Argo's label. Nothing is deleted, and what may not be listed is a
@@ -58,7 +60,7 @@ class Leftovers(Action):
     reads_lines: ClassVar[bool] = False
 
     kubernetes: bool = Field(True, description="Look into the workflow's namespace.")
-    kinds: list[str] = Field(
+    kinds: Annotated[list[str], WORDS] = Field(
         [], description="Only these kinds, such as pvc, jobs.batch; by default all that the account may list."
     )
     buckets: list[str] = Field(
@@ -171,11 +173,13 @@ class Leftovers(Action):
         namespace = context.workflow.namespace if self.in_namespace is None else self.in_namespace
         if not namespace:
             raise ActionError("the workflow's namespace is not known here: give in_namespace", reason="client")
+        check_namespace(namespace)
+        elsewhere = namespace if namespace != (context.workflow.namespace or namespace) else None
+        if elsewhere:  # it may have a workflow of the same name
+            owners = Owners(replace(context.workflow, name=""))
         path = str(self.kubeconfig) if self.kubeconfig else ""
         with Kube(partial(find.find, path, self.context, context.deadline.clock)) as kube:
-            inventory.take_cluster(
-                cluster.scan(kube, namespace, self.kinds, owners, context), namespace, self.in_namespace
-            )
+            inventory.take_cluster(cluster.scan(kube, namespace, self.kinds, owners, context), namespace, elsewhere)
 
     def _bucket(self, url: str, owners: Owners, context: Context, inventory: Inventory) -> None:
         location = bucketurl.parse(url)

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from exitkit.context import Context
 from exitkit.process.course import Course
+from exitkit.process.spans import HOLDERS
 
+_FAILED = frozenset({"Failed", "Error"})
 _MOST_TEMPLATES = 100
 """Templates that have a series of their own, the longest first."""
 
@@ -47,7 +49,7 @@ def _of_facts(context: Context, course: Course) -> Iterator[Family]:
 def _of_course(course: Course) -> Iterator[Family]:
     if not course.spans:
         return
-    did = [span for span in course.spans if span.does and not span.hook]
+    did = [span for span in course.spans if span.type not in HOLDERS and not span.hook]
     tries = sum(span.attempts - 1 for span in course.spans if span.attempts > 1)
     waits = sum(segment.seconds for segment in course.path if segment.kind != "run")
     yield _gauge("argo_run_steps", "Steps that ran in the last run, each try counted.", len(did))
@@ -59,11 +61,14 @@ def _of_course(course: Course) -> Iterator[Family]:
     failed: dict[str, set[str]] = defaultdict(set)
     used: dict[str, float] = defaultdict(float)
     for span in did:
-        longest[span.template] = max(longest[span.template], span.seconds)
-        if span.failed and not span.recovered:
+        seconds = span.end - span.start
+        if seconds > longest.get(span.template, -1.0):
+            longest[span.template] = seconds
+        if span.phase in _FAILED and not span.recovered:
             failed[span.template].add(span.parent if span.retried else span.id)  # all tries are of one step
-        for resource, amount in span.node.resources.items() if span.type == "Pod" else ():
-            used[resource] += amount
+        if span.type == "Pod":
+            for resource, amount in span.node.resources.items():
+                used[resource] += amount
     kept = sorted((name for name in longest if name), key=lambda name: -longest[name])[:_MOST_TEMPLATES]
     yield Family(
         "argo_run_step_duration_seconds",

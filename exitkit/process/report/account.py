@@ -1,5 +1,6 @@
 """The account of a finished workflow, as Markdown for people and as JSON for machines, from the facts alone."""
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from exitkit.message.severity import severity
 from exitkit.process.course import Course
 from exitkit.process.criticalpath import AT_THE_END, WAITS
 from exitkit.process.usage import display
+from exitkit.text import safejson
 from exitkit.text.excerpt import excerpt
 from exitkit.text.safe import clean, line, safe_values
 from exitkit.text.units import human_duration
@@ -327,6 +329,7 @@ def _failure(workflow: Workflow, one: Failure) -> dict[str, object]:
 def _entry(one: Entry) -> dict[str, object]:
     told: dict[str, object] = {"step": one.step, "uses": one.uses, "outcome": one.outcome}
     told |= {"summary": clean(one.summary, _LONGEST), "seconds": round(one.seconds, 3)}
+    told |= {"facts": json.loads(safejson.dumps(one.facts))} if one.facts else {}
     return told | ({"notes": [clean(note, _LONGEST) for note in one.notes]} if one.notes else {})
 
 

@@ -86,7 +86,7 @@ class Answer:
     """What the target said of a batch; each number is the place of a record in it.
 
     It took all but those it had already, those it refused for good and why, and those it wants `again`, with
-    the longest wait it asked for; `slow` says that they came too fast, which is no failure. `unplaced` were refused
+    the longest wait it asked for, which it may also do where it took all; `slow` says that they came too fast, which is no failure. `unplaced` were refused
     too, and it did not say which. Of the `unknown` it said nothing, and they may have been taken. With an `ack` it
     has what it took only once that acknowledgement has come.
     """

@@ -173,7 +173,7 @@ class Sending:
             self.taken = self.taken or kept > 0
             if kept > 0:
                 self.throttle.took(batch.size * kept // len(places), request)
-            if answer.again and slow is None:
+            if slow is None and (answer.again or answer.after):
                 self.throttle.pause(answer.after or _BREATH)
             places = [places[n] for n in sorted(answer.again)]
 

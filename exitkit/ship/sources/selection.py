@@ -2,11 +2,12 @@
 
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, field_validator
 
 from exitkit.action import Settings
+from exitkit.settings import fields
 from exitkit.text.units import Seconds
 
 WORDS = ("status", "pods", "archive", "stdin", "dead-letter")
@@ -18,7 +19,7 @@ class Selection(Settings):
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
-    from_: list[str] = Field(
+    from_: Annotated[list[str], fields.WORDS] = Field(
         ["status"],
         alias="from",
         min_length=1,
@@ -27,7 +28,9 @@ class Selection(Settings):
         "could not ship, an absolute path or glob the lines of files.",
     )
     only: Literal["all", "failed"] = Field("all", description="Whether the logs of all pods go or of failed ones.")
-    containers: list[str] = Field(["main"], description="The containers whose logs go; with none of all.")
+    containers: Annotated[list[str], fields.WORDS] = Field(
+        ["main"], description="The containers whose logs go; with none of all."
+    )
     tail: int = Field(0, ge=0, description="Only so many of the last lines of each log; 0 means all.")
     since: Seconds = Field(0.0, description="Only what pods wrote in the last so long; 0 means all.")
     archive: str = Field(

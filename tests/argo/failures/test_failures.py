@@ -196,7 +196,7 @@ def test_fields_of_the_wrong_type_become_text():
     ) == ("12", '["a",{"b":"NaN"}]', "", "true", None)
     assert len(numbered.pod_name) == 5000
     assert (doubled.display_name, doubled.message) == ("y", "\ufffd\ufffd")
-    assert failures.notes == ("workflow.failures holds 4 entries that are no failed steps: 5",)
+    assert failures.notes == ('workflow.failures holds 4 entries that are no failed steps: 5, null, {"other":"1"}, []',)
 
 
 @pytest.mark.parametrize("value", ["true", "42", "disk full", '"disk full"', "[tru", '{"a"', "[[[", "x" * 1000])
@@ -219,6 +219,13 @@ def test_what_cannot_be_read_is_shown_in_one_line():
     assert "\n" not in note
     assert "5, null" not in decode('[5, {"displayName":"a"}]').notes[0]
     assert decode('[5, {"displayName":"a"}]').notes[0].endswith("1 entries that are no failed steps: 5")
+
+
+def test_all_that_is_no_failed_step_is_shown_as_far_as_a_line_goes():
+    """Not the first alone, in a list of texts as in a million of them."""
+    assert decode('["disk full", "node lost"]').notes[0].endswith("no failed steps: disk full, node lost")
+    note = decode(json.dumps(["x" * 99] * 19_000)).notes[0]
+    assert (len(note) < 300, note.endswith("…")) == (True, True)
 
 
 def test_text_from_argv_that_is_no_utf8_can_be_sent_on():

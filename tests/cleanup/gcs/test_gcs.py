@@ -9,7 +9,7 @@ import pytest
 from exitkit.cleanup.engine.removal import Removal
 from exitkit.cleanup.gcs import GCS
 from exitkit.cli import run
-from exitkit.errors import ActionError, ConfigError, Exhausted, Skip
+from exitkit.errors import ActionError, ConfigError, Exhausted, Retryable, Skip
 from exitkit.plan.registry import prefix
 from exitkit.retry import RetryPolicy
 from exitkit.settings import SettingsError, load
@@ -700,3 +700,31 @@ def test_a_redirect_is_not_followed():
     with ScriptedHTTP(steps) as server:
         with pytest.raises(ActionError, match="correct endpoint_url"):
             GCS(bucket="models", prefixes=[HOME], endpoint_url=server.url, anonymous=True).run(context())
+
+
+def test_folders_are_looked_at_again(storage):
+    """A folder that went without an answer is deleted, and one that did not is there still."""
+    storage.add_folder(*(f"{HOME}{name}/" for name in "ab"))
+    step = context()
+    with gcs(storage, managed_folders=True).open(step) as sweeper:
+        (batch,) = sweeper.find(step)
+        assert sweeper.still_there(batch, step, 2) == {*batch.names}
+        sweeper.bucket.delete_folder(batch.victims[0])
+        assert sweeper.still_there(batch, step, 2) == {batch.names[1]}
+
+
+def test_a_folder_whose_answer_was_lost_is_deleted(storage):
+    """The second try finds nothing, because the first one took it away."""
+    storage.add_folder(f"{HOME}a/")
+    with gcs(storage, managed_folders=True).open(step := context()) as sweeper:
+        (batch,) = sweeper.find(step)
+        delete, tries = sweeper.bucket.delete_folder, []
+
+        def lost(folder):
+            tries.append(delete(folder))
+            if len(tries) == 1:
+                raise Retryable("reset", reason="network", doubt=True)
+            return tries[-1]
+
+        sweeper.bucket.delete_folder = lost
+        assert sweeper.delete(batch, step, 1).gone == []

@@ -491,3 +491,24 @@ def test_deletions_overlap(account):
     steps = by_method(get=[listing(1000, more=True), listing(1000, start=1000)], post=[together, together])
     with ScriptedHTTP(steps) as server:
         assert s3(endpoint_url=server.url).run(context()).facts["deleted"] == 2000
+
+
+def test_uploads_are_looked_at_again(account):
+    """One that went without an answer is deleted, and one that did not is there still."""
+
+    def uploads(*ids):
+        entries = "".join(
+            f"<Upload><Key>runs/{NAME}/{one}</Key><UploadId>{one}</UploadId>"
+            "<Initiated>2026-01-01T00:00:00Z</Initiated></Upload>"
+            for one in ids
+        )
+        return answer(200, f"<ListMultipartUploadsResult>{entries}</ListMultipartUploadsResult>")
+
+    steps = [answer(200, "<ListBucketResult/>"), uploads("u1", "u2"), uploads("u1"), uploads("u2")]
+    with ScriptedHTTP(steps) as server, s3(uploads=True, endpoint_url=server.url).open(step := context()) as sweeper:
+        (batch,) = sweeper.find(step)
+        assert sweeper.still_there(batch, step, 2) == {*batch.names}
+    with ScriptedHTTP([*steps[:2], uploads(), uploads("u2")]) as server:
+        with s3(uploads=True, endpoint_url=server.url).open(step := context()) as sweeper:
+            (batch,) = sweeper.find(step)
+            assert sweeper.still_there(batch, step, 2) == {batch.names[1]}

@@ -125,6 +125,26 @@ def test_a_bucket_that_has_versions_gets_no_delete_marker_instead(account):
         s3(server, versions=True).run(context())
 
 
+@pytest.mark.parametrize("failure", [answer(403, "<Error><Code>AccessDenied</Code></Error>"), answer(500)])
+def test_what_was_deleted_counts_where_it_cannot_be_asked_for_versions(account, failure):
+    """The deletion was answered before, and one key's refusal leaves the other's deletion what it is."""
+    unknown = errors(("a", "null", "InvalidArgument"))
+    with ScriptedHTTP([versions(("a", "null"), ("b", "1")), unknown, failure]) as server:
+        with pytest.raises(ActionError) as caught:
+            s3(server, versions=True).run(context(terms=RetryPolicy(attempts=1)))
+    facts = caught.value.facts
+    assert (facts["deleted"], sum(facts["refused"].values()), facts["unknown"]) == (1, 1, 0)
+
+
+def test_a_bucket_is_asked_for_versions_once_more(account):
+    """What stayed is tried again, alone, and the answer may come by then."""
+    unknown, unversioned = errors(("a", "null", "InvalidArgument")), answer(200, "<VersioningConfiguration/>")
+    steps = [versions(("a", "null"), ("b", "1")), unknown, answer(500), unknown, unversioned, answer(204)]
+    with ScriptedHTTP(steps) as server:
+        assert s3(server, versions=True).run(context()).facts["deleted"] == 2
+    assert b"versionId=1" not in server.requests[3].body
+
+
 def test_an_error_that_names_no_version_is_that_of_the_only_one(account):
     """As moto says which object is under lock."""
     steps = [versions(("a", "1"), ("b", "2")), errors(("b", "", "AccessDenied"))]

@@ -81,6 +81,34 @@ def test_rows_that_nothing_goes_along_with_need_no_room(database, tmp_path):
     assert step(tmp_path, limit=2).run(context()).facts["deleted"] == 2
 
 
+@pytest.mark.parametrize("action", ["SET NULL", "SET DEFAULT"])
+def test_rows_that_stay_and_are_changed_are_told(database, tmp_path, action):
+    """Somebody else's rows that referred to ours, with their number, before the first deletion and after it; also of what goes along."""
+    database(
+        "CREATE TABLE steps (id INTEGER PRIMARY KEY, run REFERENCES runs ON DELETE CASCADE)",
+        f"CREATE TABLE notes (run DEFAULT 3 REFERENCES runs (id) ON DELETE {action})",
+        f"CREATE TABLE marks (step REFERENCES steps (id) ON DELETE {action})",
+        "INSERT INTO steps VALUES (10, 1), (30, 3)",
+        "INSERT INTO notes VALUES (1), (2), (3), (NULL)",
+        "INSERT INTO marks VALUES (10), (10), (30)",
+    )
+    for dry_run in (True, False):
+        told = step(tmp_path).run(context(dry_run=dry_run)).notes
+        assert sorted(note.partition(" stay")[0] for note in told) == ["2 rows of main.marks", "2 rows of main.notes"]
+    assert count(database, "notes") == 4
+    assert step(tmp_path).run(context(dry_run=True)).notes == ()
+
+
+def test_rows_that_go_themselves_are_not_told_as_changed(database, tmp_path):
+    """A tree of the workflow's own, of which one is somebody else's."""
+    database(
+        "CREATE TABLE tree (id INTEGER PRIMARY KEY, workflow TEXT, up REFERENCES tree (id) ON DELETE SET NULL)",
+        f"INSERT INTO tree VALUES (1, '{NAME}', NULL), (2, '{NAME}', 1), (3, 'other', 1)",
+    )
+    assert step(tmp_path, rows="tree").run(context()).notes[0].startswith("1 rows of main.tree stay")
+    assert database("SELECT id, up FROM tree") == [(3, None)]
+
+
 def test_a_circle_that_takes_others_along_is_refused(database, tmp_path):
     """A row of somebody else's that refers to ours would go, and so on."""
     database("UPDATE runs SET parent = 1 WHERE id = 3")

@@ -100,6 +100,20 @@ def test_objects_in_a_bucket_are_read_as_files_are(gathered, aws, night):
     assert (runs, notes) == ([("a", OK, "report"), ("nightly-005", OK, "report")], [])
 
 
+def test_a_report_that_tells_no_time_has_that_of_its_failures_or_its_file(left):
+    """Of a run whose arguments told neither creation nor duration."""
+    untimed = {"version": 1, "workflow": {"name": "a", "namespace": "ml", "status": BAD}}
+    failed = {"failures": [{"finishedAt": "2026-11-03T03:00:00Z"}, {"finishedAt": "2026-11-03T03:05:00Z"}]}
+    for name, document in (
+        ("a.json", untimed),
+        ("b.json", {**untimed, **failed, "workflow": {"name": "b", "status": BAD}}),
+    ):
+        folder = left(name, document, 1_795_000_000)
+    context = Context(Workflow(namespace="ml"), Retry(deadline=Deadline(60, FakeClock())))
+    runs = Gathering(context, SERIES, 30, None).runs(["reports"], [str(folder)], "")
+    assert [(run.name, run.ended) for run in runs] == [("b", 1793675100.0), ("a", 1795000000.0)]
+
+
 def test_a_list_of_workflows_in_a_file_is_read(gathered, left, night):
     """As `kubectl get workflows -o json` writes it."""
     items = [night(number, LOADED) for number in (1, 2)] + [night(3, LOADED, cron="weekly")]

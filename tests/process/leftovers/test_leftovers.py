@@ -122,6 +122,17 @@ def test_what_an_earlier_workflow_of_the_same_name_made_is_not_proposed(cluster)
     assert any("made before it" in note for note in result.notes)
 
 
+def test_in_another_namespace_only_the_uid_counts(cluster, tmp_path, capsys):
+    """There may be a workflow of the same name; what is proposed says where it is, and the cleanup takes it."""
+    cluster.add("configmaps", "by-name", namespace="shared", labels=MINE, created=AFTER)
+    cluster.add("configmaps", "by-uid", namespace="shared", labels={"run": UID}, created=AFTER)
+    facts = look(in_namespace="shared").facts
+    assert [one["name"] for one in facts["objects"]] == ["by-uid"]
+    assert would_delete(facts["plan"], tmp_path, capsys) == ["shared/configmaps/by-uid"]
+    with pytest.raises(ConfigError, match="cluster's own"):
+        look(in_namespace="kube-system")
+
+
 def test_a_name_that_may_be_a_word_counts_in_argos_label_alone(cluster):
     """`app: train` is many a deployment's."""
     cluster.add("deployments", "train", namespace=SPACE, labels={"app": "train"}, created=AFTER)

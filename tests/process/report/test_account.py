@@ -155,6 +155,21 @@ def test_what_earlier_steps_did_is_told():
     assert (told["outcome"], told["summary"], told["seconds"]) == ("failed", "no such channel", 2.2)
 
 
+def test_what_an_earlier_step_found_is_in_the_json():
+    """As templates read it, whatever its values are, and without a secret."""
+    redact.remember("s3cr3t-of-a-step")
+    facts = {
+        "count": 2,
+        "text": "left over: 2 pods",
+        "kinds": {"pods": 2},
+        "key": "s3cr3t-of-a-step",
+        "odd": float("nan"),
+    }
+    told = as_json(context(entries=(Entry("left", "process.leftovers", "ok", "2 pods", facts=facts),)))["steps"]
+    assert told[0]["facts"] == {**facts, "key": redact.MASK, "odd": None}
+    assert "facts" not in as_json(context(entries=(Entry("a", "notify.console", "ok", "told"),)))["steps"][0]
+
+
 def test_degraded_facts_and_fallbacks_are_noted():
     """What is missing, and why this ran at all."""
     text = as_markdown(context(notes=("duration was no number",), because="ship.loki failed"))

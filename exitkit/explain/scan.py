@@ -15,6 +15,9 @@ _AHEAD: Final = 60  # lines after a line that are looked at with it, so that a t
 _BEHIND: Final = 12
 _FREE: Final = 1500  # lines that are looked at closely wherever they stand
 _EACH: Final = 24  # after those, so many of each block
+_DENSE: Final = 2 * _EACH  # new lines in a block, from which on the log is one in which lines differ by ids
+_DENSELY: Final = 8  # blocks that are then told apart without hex digits alone, before one is looked at wholly again
+_FEW: Final = 8  # lines of a block that are looked for one by one
 _KEPT: Final = 3000  # of those looked at, so many are kept
 _SEEN: Final = 150_000  # shapes of this log that are remembered; then it begins anew
 _TRACEBACK: Final = b"Traceback (most recent call last)"
@@ -123,6 +126,7 @@ class _Scanner:
         self.loose: set[int] = set()
         self.by_key: dict[int, Candidate] = {}
         self.looked = 0
+        self.dense = 0  # blocks for which lines are still told apart without hex digits alone
         self.inside = 0  # number of the line up to which everything belongs to a trace that is known
         self.between: set[int] = set()  # but for these, which others wrote in between
 
@@ -135,14 +139,20 @@ class _Scanner:
         if not said and not self.against.runs:
             found.ending.extend((number, line) for number, line in window.last(ENDING) if line.strip())
             return
-        new = self._new(text, said=said)
+        if self.dense and window.ahead is not None:  # the end of a log is looked at wholly
+            self.dense -= 1
+            found.ending.extend((number, line) for number, line in window.last(ENDING) if line.strip())
+            new = self._rare(window, said=said)
+        else:
+            new = self._new(text, said=said)
+            each = ((window.first + place, window.lines[len(window.behind) + place]) for place in new[-ENDING:])
+            found.ending.extend((number, line) for number, line in each if line.strip())
+            if self.looked > _FREE and len(new) > _EACH:
+                self.dense = _DENSELY if len(new) > _DENSE else 0
+                new = _unlike(text, new, self.loose)
         if not new and not (said and _TRACEBACK in text):
             return
         lines, behind = window.lines, len(window.behind)
-        each = ((window.first + place, lines[behind + place]) for place in new[-ENDING:])
-        found.ending.extend((number, line) for number, line in each if line.strip())
-        if self.looked > _FREE and len(new) > _EACH:
-            new = _unlike(text, new, self.loose)
         marked = [place for place in new if search(lines[behind + place]) is not None] if said else []
         if said and _TRACEBACK in text:
             marked = sorted({*marked, *_tracebacks(text)})
@@ -171,6 +181,24 @@ class _Scanner:
                 new.append(place)
         seen.update(keys[place] for place in new)
         return new
+
+    def _rare(self, window: _Window, *, said: bool) -> list[int]:
+        """Those that are new also without the hex digits that ids are made of, found without a look at the others."""
+        keys = shapes.loose(window.text)
+        if len(self.loose) > _SEEN:
+            self.loose.clear()
+        fresh = set(keys).difference(self.loose)
+        self.loose |= fresh
+        if len(fresh) > _FEW:
+            first = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
+            new = sorted(first[key] for key in fresh)
+        else:
+            new = sorted(map(keys.index, fresh))
+        lines = [window.lines[len(window.behind) + place] for place in new]
+        coarse = shapes.coarse(b"\n".join(lines), codes=said) if new else []
+        unknown = [key not in self.seen and key not in self.against.runs for key in coarse]
+        self.seen.update(coarse)
+        return [place for place, is_unknown in zip(new, unknown, strict=True) if is_unknown]
 
     def _drop(self) -> None:
         """Of too many candidates the first and the last stay, and between them the strongest."""

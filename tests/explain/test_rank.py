@@ -101,6 +101,16 @@ def test_a_million_kinds_of_error_take_bounded_memory(monkeypatch):
     assert rank([log, b"\nfatal: no space left on device\n"], top=1)[0].number == 30_001
 
 
+@pytest.mark.parametrize("at", [1_500, 20_011, 39_000, 39_999])
+def test_among_lines_that_differ_by_ids_another_one_is_found(at):
+    """Wherever it stands, also where all others are alarming and new."""
+    lines = [f"ERROR cannot store row {n} id={(n * 0x9E3779B97F4A7C15) % 2**64:016x}" for n in range(40_000)]
+    known = learn([("\n".join(lines[:2_000]) + "\n").encode()])
+    lines[at] = "ValueError: negative price"
+    found = rank([("\n".join(lines) + "\n").encode()], known, top=1)
+    assert [(line.number, line.text) for line in found] == [(at + 1, "ValueError: negative price")]
+
+
 def test_secrets_are_cut_out():
     """Those that are known, and what looks like one."""
     redact.remember("hunter2-hunter2")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Final
 
+from exitkit.message.severity import BAD
 from exitkit.process.history.pastrun import PastRun
 from exitkit.process.html import text
 from exitkit.text.units import human_duration
@@ -71,7 +72,7 @@ def _bars(runs: Sequence[PastRun], longest: float) -> Iterator[str]:
         )
         if run.failed:  # for those who do not see the colour
             middle = number * wide + wide / 2
-            yield f'<text class="mark" x="{middle:.2f}%" y="{max(12.0, top - 4):.1f}" text-anchor="middle">✗</text>'
+            yield f'<text class="mark" x="{middle:.2f}%" y="{max(12.0, top - 4):.1f}" text-anchor="middle">{BAD.sign}</text>'
 
 
 def _days(runs: Sequence[PastRun], height: int) -> Iterator[str]:

@@ -81,7 +81,7 @@ soak: .venv/.dev ## kill a thousand runs for each store, and run fifty pairs at 
 .PHONY: test-argo
 test-argo: .venv/.dev ## run the tests against Argo's own controller, where Go can build it
 	@sh .ci/prepare-argo
-	@XDG_CONFIG_HOME="$(CACHE)/config" .venv/bin/python -m pytest tests/integration/argo -rs $(ARGS)
+	@XDG_CONFIG_HOME="$(CACHE)/config" WHEELS="$(WHEELS)" .venv/bin/python -m pytest tests/integration/argo -rs $(ARGS)
 
 .PHONY: lint
 lint: .venv/.dev ## check style and format

@@ -76,6 +76,8 @@ def action_page(name: str) -> str:
         f"```console\n$ {command_of(name, action, example)}\n```\n",
         "## Settings\n",
         settings_table(name, action),
+        "## Facts\n",
+        facts_table(action),
         "[How settings are given](../README.md#settings) · [All actions](../README.md)\n",
     ]
     return "\n".join(part for part in parts if part)
@@ -126,6 +128,17 @@ def settings_table(name: str, action: type[Action]) -> str:
             ]
         )
     return _table(["key", "type", "default", "variable", "meaning"], rows)
+
+
+def facts_table(action: type[Action]) -> str:
+    """What later steps can read of it; every step has the first two."""
+    named = {
+        "outcome": "`ok`, `skipped`, `failed`, `unknown` or `duplicate`",
+        "summary": "what became of it, in a line",
+        **(action.gives or {}),
+    }
+    rows = [[f"`steps.<id>.{name}`", meaning] for name, meaning in named.items()]
+    return "What later steps can read of it; what there is nothing of is not there.\n\n" + _table(["fact", "is"], rows)
 
 
 def actions_page() -> str:

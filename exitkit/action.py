@@ -75,6 +75,12 @@ class Action(Settings, ABC):
     notifies: ClassVar[bool] = False
     """Whether it tells people how the workflow ended, so that it is one of those that `exitkit notify` means."""
 
+    gives: ClassVar[Mapping[str, str] | None] = None
+    """What later steps can read of it as `steps.<id>.<fact>`: the name of each fact that it may give, with what it is.
+
+    None says nothing, so that `exitkit check` takes any name. What is given without being named here is kept, and noted.
+    """
+
     @classmethod
     def wants_record(cls, given: Mapping[str, object]) -> bool:  # noqa: ARG003 - most need no more than the arguments
         """Whether the workflow's record and the failed steps' logs make it better, for settings as a plan gives them.

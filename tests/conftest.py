@@ -10,6 +10,10 @@ import urllib.request
 import hypothesis
 import pytest
 
+from exitkit.action import Action
+from exitkit.builtin import BUILTIN
+from exitkit.errors import ActionError
+from exitkit.plan import registry
 from exitkit.text import redact
 
 # Derandomised, so that a run says the same thing twice; no deadline, because the machine is shared.
@@ -47,6 +51,35 @@ def _nothing_remembered():
     """A secret of one test, such as a row of x, would be cut out of what another test ships."""
     with redact.forget_all():
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _only_named_facts():
+    """Whatever a built-in action gives in any test, by a result or an error, its class says that it may."""
+    with pytest.MonkeyPatch.context() as patch:
+        owners = {owner for name in BUILTIN for owner in registry.find(name).__mro__ if "run" in vars(owner)}
+        for owner in owners - {Action}:
+            patch.setattr(owner, "run", _checking_facts(owner.run))
+        yield
+
+
+def _checking_facts(run):
+    @functools.wraps(run)
+    def checked(self, context):
+        try:
+            result = run(self, context)
+        except ActionError as error:
+            _are_named(type(self), error.facts)
+            raise
+        _are_named(type(self), result.facts)
+        return result
+
+    return checked
+
+
+def _are_named(action, facts):
+    unnamed = set() if action.gives is None else set(facts) - set(action.gives)
+    assert not unnamed, f"{action.__module__}: its `gives` does not name {unnamed}"
 
 
 @pytest.fixture(scope="session", autouse=True)

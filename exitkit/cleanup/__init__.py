@@ -31,6 +31,18 @@ class Cleanup(Action):
     A leaf says what its `targets` are, and opens the Sweeper that finds and deletes them.
     """
 
+    gives: ClassVar[Mapping[str, str] | None] = {
+        "found": "how many were found",
+        "deleted": "how many were deleted",
+        "gone": "how many were gone already",
+        "unknown": "how many may have gone, as no answer came",
+        "inside": "how many went because they were in what was deleted",
+        "refused": "how many were refused, by the reason",
+        "bytes": "the size of what went, or in a dry run would go, in bytes",
+        "examples": "some of their names",
+        "complete": "whether all was looked at",
+    }
+
     older_than: Seconds = Field(0.0, description="Only what was last changed at least so long ago.")
     include: list[str] = Field(
         [],

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
 from pydantic import Field
@@ -14,6 +15,10 @@ from exitkit.message import LEVELS, Level, Message, build
 from exitkit.notify.delivery import PartialDelivery, deliver
 
 _SECOND = "this may be a second copy: an earlier try may have arrived"
+
+
+DRY_RUN_GIVES: Mapping[str, str] = MappingProxyType({"payload": "in a dry run what would be sent"})
+"""The fact of every channel."""
 
 
 class Refused(ActionError):

@@ -1,7 +1,8 @@
 """The message as text on the console: the channel that needs nothing."""
 
 import sys
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -10,11 +11,13 @@ from exitkit.action import Result
 from exitkit.context import Context
 from exitkit.errors import ActionError
 from exitkit.message import Level, Message
-from exitkit.notify import Notify
+from exitkit.notify import DRY_RUN_GIVES, Notify
 
 
 class Console(Notify):
     """Print the message on the console."""
+
+    gives: ClassVar[Mapping[str, str] | None] = DRY_RUN_GIVES
 
     stream: Literal["auto", "stdout", "stderr"] = Field(
         "auto", description="Where to print; auto is stdout on a terminal, else stderr, as stdout carries the report."

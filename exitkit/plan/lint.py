@@ -20,7 +20,7 @@ def lint(plan: Plan, environ: Mapping[str, str]) -> list[Problem]:
     """All that would be wrong, beyond what `check` finds."""
     found: list[Problem] = []
     for path, step, before in _with_earlier(plan):
-        around = misread.Around(step.id, _ids(plan), before)
+        around = misread.Around(step.id, _given(plan), before)
         for inner, text, expression in _templates(step):
             found += [
                 Problem((*path, *inner), words)
@@ -35,15 +35,24 @@ def lint(plan: Plan, environ: Mapping[str, str]) -> list[Problem]:
 
 def never(plan: Plan, step: Step, environ: Mapping[str, str]) -> Iterator[str]:
     """What keeps the step from being done whatever the workflow is, for one that could not be made ready."""
-    around = next(misread.Around(step.id, _ids(plan), before) for _, one, before in _with_earlier(plan) if one is step)
+    around = next(
+        misread.Around(step.id, _given(plan), before) for _, one, before in _with_earlier(plan) if one is step
+    )
     for _, text, expression in _templates(step):
         yield from misread.misread(text, around, expression=expression, missing=False)
     yield from _condition(step)
     yield from guarded.refusals(step, registry.find(step.uses), environ)
 
 
-def _ids(plan: Plan) -> list[str]:
-    return [one.id for one in plan.each()]
+def _given(plan: Plan) -> dict[str, Mapping[str, str] | None]:
+    """What each step may give to later ones, None where its action does not say."""
+    given: dict[str, Mapping[str, str] | None] = {}
+    for step in plan.each():
+        try:
+            given[step.id] = registry.facts_of(step.uses)
+        except ConfigError:  # which has been told
+            given[step.id] = None
+    return given
 
 
 def _condition(step: Step) -> Iterator[str]:

@@ -62,10 +62,13 @@ class Open(dict[str, Any]):
 
 
 class Around(NamedTuple):
-    """Where a template stands: its step's id, the ids of all steps, and of those that have ended before it."""
+    """Where a template stands: its step's id, all steps, and the ids of those that have ended before it.
+
+    `steps` has by the id of each the facts that it may give, None where that is not known.
+    """
 
     step: str
-    ids: list[str]
+    steps: Mapping[str, Mapping[str, str] | None]
     before: list[str]
 
 
@@ -103,7 +106,7 @@ def _of_step(reading: Reading, around: Around) -> Iterator[str]:
     path = reading.path
     if len(path) < 2:
         return
-    name, ids = str(path[1]), around.ids
+    name, ids = str(path[1]), list(around.steps)
     if name not in ids:
         whole = next((one for one in ids if one == ".".join(map(str, path[1 : 1 + one.count(".") + 1]))), "")
         meant = (
@@ -116,13 +119,25 @@ def _of_step(reading: Reading, around: Around) -> Iterator[str]:
         yield f"the step {name!r} comes later, so that nothing is known of it here"
     if len(path) < 3:
         return
-    where = template.dotted(path[:2])
-    if path[2] in ("status", "phase", "outputs", "result"):  # Argo's own words
-        yield f"a step has no {path[2]!r} here; write {where}.outcome, or a fact of its own, such as {where}.path"
-    elif path[2] not in STEP_FACTS and (meant := settings.nearest(str(path[2]), tuple(STEP_FACTS), listed=True)):
-        yield f"there is no {template.dotted(path[:3])}{meant}"
+    yield from _of_fact(path, around.steps.get(name))
     if path[2] == "outcome" and len(path) == 3:
         yield from _never(reading.words, "outcome", _OUTCOMES)
+
+
+def _of_fact(path: Path, gives: Mapping[str, str] | None) -> Iterator[str]:
+    """What is wrong with the fact of a step that is read, of which its action says what it gives, or None."""
+    fact, where = str(path[2]), template.dotted(path[:2])
+    known = [*(gives or ()), *STEP_FACTS]
+    if fact in known or _is_method({}, fact):
+        return
+    if fact in ("status", "phase", "outputs", "result"):  # Argo's own words
+        such = next(iter(gives), "") if gives else "path" if gives is None else ""
+        own = f", or a fact of its own, such as {where}.{such}" if such else ""
+        yield f"a step has no {fact!r} here; write {where}.outcome{own}"
+    elif gives is not None:
+        yield f"there is no {template.dotted(path[:3])}{settings.nearest(fact, known)}"
+    elif meant := settings.nearest(fact, tuple(STEP_FACTS), listed=True):
+        yield f"there is no {template.dotted(path[:3])}{meant}"
 
 
 def _of_workflow(reading: Reading, known: dict[str, Any], *, missing: bool) -> Iterator[str]:

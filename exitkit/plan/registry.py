@@ -4,6 +4,7 @@ import importlib
 import inspect
 import logging
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,15 @@ def find(name: str) -> type[Action]:
         givers = ", ".join(sorted(_giver(one) for one in points))
         raise ConfigError(f"{name}: given by more than one plugin ({givers}); uninstall all but one")
     return _load(name, points[0].value, _giver(points[0]))
+
+
+def facts_of(name: str) -> Mapping[str, str] | None:
+    """What a step of this action may give to later ones, by the fact's name; None where its class does not say.
+
+    A plugin's class that only inherits what its kind gives may give more. Raises ConfigError as `find` does.
+    """
+    action = find(name)
+    return action.gives if name in BUILTIN or "gives" in vars(action) else None
 
 
 def check_unique(name: str) -> None:

@@ -3,7 +3,7 @@
 import logging
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from typing import NamedTuple
 from exitkit.action import Result
 from exitkit.context import Context, Entry, StepOutcome
 from exitkit.errors import ActionError, ConfigError, Reason, Skip, Unknown
+from exitkit.plan import registry
 from exitkit.plan.check import Parallel, Plan, Step
 from exitkit.retry import GRACE, Retry
 from exitkit.retry.clock import Deadline
@@ -262,7 +263,17 @@ class _Run:
             known = settled.error(error)
             known.notes = (*known.notes, *left_out)
             raise known from error.__cause__
-        return None if result is None else replace(result, notes=(*result.notes, *left_out))
+        if result is None:
+            return None
+        return replace(result, notes=(*result.notes, *left_out, *_unnamed(step.uses, result)))
+
+
+def _unnamed(uses: str, result: Result) -> Iterator[str]:
+    """That a fact is given of which the action says nothing, so that `check` refuses whoever reads it."""
+    gives = registry.facts_of(uses)
+    if gives is not None:
+        for name in sorted(set(result.facts) - set(gives)):
+            yield f"bug in {uses}: it does not say that it gives {redact.redact(name)!r}"
 
 
 def _half_telling(seconds: float) -> float:

@@ -1,6 +1,7 @@
 """What every target shares: what is shipped, and the limits within which it goes."""
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from pydantic import model_validator
 
@@ -17,6 +18,27 @@ from exitkit.ship.sources.selection import Selection
 
 class Ship(Target, Selection, Action):
     """A target. It encodes records and posts batches of them, within its limits."""
+
+    gives: ClassVar[Mapping[str, str] | None] = {
+        "target": "where it went",
+        "idempotent": "whether a second arrival is known there",
+        "read": "how many records were read",
+        "accepted": "how many were taken",
+        "duplicate": "how many were there already",
+        "rejected": "how many were refused",
+        "unknown": "how many have no answer",
+        "left": "how many were not sent",
+        "complete": "whether every record read was taken",
+        "redacted": "how many secrets were cut out",
+        "sources": "the counts of each source",
+        "bytes": "what was sent, in bytes",
+        "batches": "in how many requests",
+        "deadLetters": "how many records are kept, as they were refused",
+        "deadLetterFile": "the file in which",
+        "deadLettersLost": "how many of them could not be kept",
+        "kinds": "in a dry run how many records of each kind",
+        "example": "in a dry run one of the records",
+    }
 
     @classmethod
     def wants_record(cls, given: Mapping[str, object]) -> bool:

@@ -5,12 +5,16 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.parse
 import urllib.request
 from pathlib import Path
 
 import pytest
+
+# The modules beside this one are the tests' own; tests are folders and no packages.
+sys.path.insert(0, str(Path(__file__).parent))
 
 from exitkit.testing.certificates import certificate_file
 

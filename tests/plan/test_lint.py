@@ -1,11 +1,16 @@
 """`exitkit check` says beforehand what a run would do wrong, and what to write instead; a run takes the plan all the same."""
 
 import json
+from pathlib import Path
 
 import pytest
+import yaml
 
+from exitkit.builtin import BUILTIN
 from exitkit.errors import ConfigError
-from exitkit.plan import check, samples
+from exitkit.plan import check, registry, samples
+
+CHECKOUT = Path(__file__).parents[2]
 
 SLACK = "  - uses: notify.slack\n    with: {token_file: /etc/slack/token, channel: ops, VALUE}\n"
 
@@ -98,6 +103,42 @@ def test_what_is_read_and_is_not_there_is_told(text, words):
     assert words in problems[0]
     if "step" not in words and "dash" not in problems[0]:
         assert check.read(with_text(text).replace("token_file: /etc/slack/token", "token: xoxb-1"), "p", {})
+
+
+@pytest.mark.parametrize(
+    ("uses", "read", "words"),
+    [
+        ("process.report", "steps.r.pth", "there is no steps.r.pth; did you mean 'path'?"),
+        ("process.report", "steps.r['Path']", "did you mean 'path'?"),
+        ("process.report", "steps.r.pth | default('x')", "did you mean 'path'?"),
+        ("process.report", "steps.r.sumary", "did you mean 'summary'?"),
+        ("process.report", "steps.r.result", "or a fact of its own, such as steps.r.path"),
+        ("notify.slack", "steps.r.url", "there is no steps.r.url; there are channel, outcome, payload, summary, ts"),
+        ("notify.console", "steps.r.outcom", "did you mean 'outcome'?"),
+        ("cleanup.s3", "steps.r.delted", "did you mean 'deleted'?"),
+        ("ship.loki", "steps.r.acepted", "did you mean 'accepted'?"),
+        ("process.query", "steps.r.row[0].n", "did you mean 'rows'?"),
+    ],
+)
+def test_a_fact_that_no_run_of_a_step_gives_is_told(uses, read, words):
+    """With the one that was meant, or those that there are; in a condition and in a setting."""
+    first = (CHECKOUT / "docs" / "examples" / f"{uses}.yaml").read_text()
+    given = next(step for step in yaml.safe_load(first)["steps"] if step.get("uses") == uses)
+    for last in ({"with": {"text": f"{{{{ {read} }}}}"}}, {"if": f"{read} == 'x'"}):
+        plan = {"steps": [{**given, "id": "r", "fallback": []}, {"uses": "notify.console", **last}]}
+        problems = [line for line in told(yaml.safe_dump(plan)) if line.startswith("steps[1]")]
+        assert len(problems) == 1, problems
+        assert words in problems[0]
+
+
+@pytest.mark.parametrize("name", BUILTIN)
+def test_every_fact_that_an_action_names_can_be_read(name):
+    """And what each step has; a method of a mapping is no fact."""
+    action = registry.find(name)
+    assert action.gives is not None, f"{name} does not say what it gives"
+    read = " ".join(f"{{{{ steps.r.{fact} }}}}" for fact in (*action.gives, "outcome", "summary", "get('x', 1)"))
+    plan = {"steps": [{"uses": name, "id": "r"}, {"uses": "notify.console", "with": {"text": read}}]}
+    assert [line for line in told(yaml.safe_dump(plan)) if line.startswith("steps[1]")] == []
 
 
 @pytest.mark.parametrize(
@@ -324,7 +365,7 @@ def test_what_a_guard_will_refuse_is_told_before(uses, settings):
 )
 def test_what_bears_the_workflows_name_is_not_refused(uses, settings):
     """Nor what only an earlier step, or the workflow's outputs, can say."""
-    assert told(f"steps:\n  - {{uses: notify.console, id: made}}\n  - uses: {uses}\n    with: {settings}\n") == []
+    assert told(f"steps:\n  - {{uses: process.report, id: made}}\n  - uses: {uses}\n    with: {settings}\n") == []
 
 
 @pytest.mark.parametrize("sample", samples.SAMPLES)

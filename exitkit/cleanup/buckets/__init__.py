@@ -2,7 +2,7 @@
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import ClassVar, Protocol, Self
 
@@ -43,6 +43,11 @@ class BucketCleanup(Cleanup):
         0, ge=0, le=1000, description="Delete nothing, and print a list of so many ranges of like size for --shard."
     )
     shard: str = Field("", description="Delete only one of the ranges that --shards prints.")
+
+    gives: ClassVar[Mapping[str, str] | None] = {
+        **(Cleanup.gives or {}),
+        "shards": "the ranges, where those are asked for",
+    }
 
     reads_in_dry_run: ClassVar[bool] = True
     looks_again: ClassVar[bool] = True

@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -61,6 +61,11 @@ class GCS(BucketCleanup):
     )
     user_project: str = Field("", description="The project that pays, where the bucket lets the requester pay.")
     ca_file: Path | None = Field(None, description="The authorities that the server's certificate is checked with.")
+    gives: ClassVar[Mapping[str, str] | None] = {
+        **(BucketCleanup.gives or {}),
+        "soft_delete_seconds": "how long soft delete keeps and bills what went, where it does",
+    }
+
     scheme: ClassVar[str] = "gs"
     whole: ClassVar[tuple[str, ...]] = ("versions", "managed_folders")
 

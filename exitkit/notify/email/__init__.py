@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator, model_va
 from exitkit.action import Result
 from exitkit.context import Context
 from exitkit.message import Level, Message
-from exitkit.notify import Notify
+from exitkit.notify import DRY_RUN_GIVES, Notify
 from exitkit.notify.email import mail
 from exitkit.notify.email.addresses import parse_address, parse_addresses
 from exitkit.notify.email.posting import MailPosting, recipients
@@ -31,6 +31,13 @@ class Email(Notify):
     many mailboxes show a second arrival only once; but no server promises it, so that what is in doubt is sent again
     only where `retry.resend` says so. A mail taken for some recipients is a success that names the others.
     """
+
+    gives: ClassVar[Mapping[str, str] | None] = {
+        **DRY_RUN_GIVES,
+        "message_id": "the Message-ID",
+        "recipients": "the addresses that the server took",
+        "refused": "why, by address, for those that it did not take",
+    }
 
     spare: ClassVar[Mapping[str, Callable[[str], object]]] = {
         "to": parse_addresses,

@@ -12,7 +12,7 @@ from exitkit.clients import http
 from exitkit.context import Context
 from exitkit.errors import ConfigError
 from exitkit.message import Level, Message
-from exitkit.notify import Notify, Refused
+from exitkit.notify import DRY_RUN_GIVES, Notify, Refused
 from exitkit.notify.slack import blocks, client
 from exitkit.settings.fields import ADDRESS, WORDS
 
@@ -51,6 +51,12 @@ def _check_thread(text: str) -> None:
 
 class Slack(Notify):
     """Post to a Slack channel, by an incoming webhook or as a bot."""
+
+    gives: ClassVar[Mapping[str, str] | None] = {
+        **DRY_RUN_GIVES,
+        "ts": "the message's time stamp, which names it; as a bot only",
+        "channel": "the channel's id; as a bot only",
+    }
 
     spare: ClassVar[Mapping[str, Callable[[str], object]]] = {
         "channel": _check_channel,

@@ -1,6 +1,7 @@
 """Any HTTP endpoint: our own JSON, a CloudEvent, or a body of the user's."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -12,7 +13,7 @@ from exitkit.clients.url import place
 from exitkit.context import Context
 from exitkit.errors import ActionError, ConfigError
 from exitkit.message import Level, Message
-from exitkit.notify import Notify, Refused
+from exitkit.notify import DRY_RUN_GIVES, Notify, Refused
 from exitkit.notify.webhook import event
 from exitkit.settings.fields import ADDRESS, Headers
 
@@ -37,6 +38,12 @@ class Webhook(Notify):
 
     The headers `webhook-id` and `Idempotency-Key` hold the same id in every run for the same end of the same workflow.
     """
+
+    gives: ClassVar[Mapping[str, str] | None] = {
+        **DRY_RUN_GIVES,
+        "status": "the HTTP status of the answer",
+        "id": "the id of what was sent, the same in every run for the same end",
+    }
 
     sends_again: ClassVar[bool] = False  # who takes it is a program, which may do something for each arrival
 

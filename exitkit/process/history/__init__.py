@@ -38,6 +38,19 @@ class History(Watched, Action):
     `failuresInARow`, `usual`, `flaky`, `cost` and `fits`.
     """
 
+    gives: ClassVar[Mapping[str, str] | None] = {
+        "path": "the file or object, the first one where there are several",
+        "paths": "all of them",
+        "runs": "how many runs are known",
+        "failed": "how many of them failed",
+        "failuresInARow": "how many failed one after the other up to now",
+        "usual": "how long a run takes, the median in seconds",
+        "flaky": "the names of steps that failed and then passed on the same inputs",
+        "fits": "which steps asked for too much or too little, with prometheus",
+        "cost": "what the runs cost, with prices",
+        "currency": "of which currency that is",
+    }
+
     reads_lines: ClassVar[bool] = False
 
     series: str = Field(
@@ -121,7 +134,7 @@ class History(Watched, Action):
         scope = _scope(runs, self.since)
         files = {place: _rendered(form, series, summary, notes, scope) for place, form in self._forms().items()}
         said = f"{' and '.join(files)} ({human_size(sum(map(len, files.values())))})"
-        facts = {"paths": list(files), **_facts(summary)}
+        facts = {"path": next(iter(files)), "paths": list(files), **_facts(summary)}
         if context.dry_run:
             return Result(f"would write {said}", facts, notes)
         for place, content in files.items():

@@ -43,6 +43,19 @@ class Leftovers(Action):
     `steps.<id>.count`, `bytes`, `text`, `kinds`, `objects`, `prefixes`, `schemas`, `tables`, and `plan`, which is the steps.
     """
 
+    gives: ClassVar[Mapping[str, str] | None] = {
+        "count": "how many things are left",
+        "bytes": "their size in bytes, as far as it is known",
+        "text": "all of it in one line",
+        "kinds": "how many objects of each kind",
+        "objects": "the objects: kind, name, namespace, created, why, bytes, terminating",
+        "prefixes": "places in buckets: place, objects, bytes, more",
+        "schemas": "the schemas of the database",
+        "tables": "its tables",
+        "lookedAt": "the kinds that were listed",
+        "plan": "the steps that would remove it, in YAML",
+    }
+
     reads_in_dry_run: ClassVar[bool] = True  # it does nothing else
     reads_lines: ClassVar[bool] = False
 

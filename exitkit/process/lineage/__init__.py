@@ -1,7 +1,8 @@
 """The run as OpenLineage tells of runs: what ran, how it ended, and which data it read and wrote."""
 
 import json
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
@@ -21,6 +22,12 @@ class Lineage(Endpoint, Action):
     id is the workflow's uid, its job the CronWorkflow or WorkflowTemplate. Datasets are the artifacts of its steps in S3 and
     Google Cloud Storage, where the workflow's record can be read, and those that the plan names.
     """
+
+    gives: ClassVar[Mapping[str, str] | None] = {
+        "events": "which events were sent",
+        "inputs": "how many datasets were read",
+        "outputs": "how many were written",
+    }
 
     path: Annotated[destination.Place, ADDRESS] = Field(
         "", description="A file or object for the events, a line each, instead of a url."

@@ -1,6 +1,7 @@
 """Numbers of a run for Prometheus and for OpenTelemetry collectors."""
 
 import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import quote
@@ -34,6 +35,12 @@ class Metrics(Endpoint, Action):
     requested. The labels are the namespace and the CronWorkflow or WorkflowTemplate, never the workflow's name or uid:
     each run would make series that nobody removes. `examples/grafana` has a dashboard.
     """
+
+    gives: ClassVar[Mapping[str, str] | None] = {
+        "samples": "how many samples were sent",
+        "labels": "the labels that all of them have",
+        "text": "in a dry run all of it as Prometheus reads it",
+    }
 
     reads_lines: ClassVar[bool] = False  # numbers and times alone
 

@@ -13,7 +13,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, ClassVar, cast
 
 from pydantic import Field, field_validator
 
@@ -37,6 +37,17 @@ _TABLE_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,62}"
 
 class Query(Action):
     """Ask the files that the workflow has left with SQL, and fail where the answer is not as expected."""
+
+    gives: ClassVar[Mapping[str, str] | None] = {
+        "count": "how many rows there are",
+        "columns": "their names",
+        "rows": "the rows, at most as many as rows says, as objects",
+        "table": "the rows as a table of Markdown",
+        "path": "the file that was written",
+        "bytes": "its size in bytes",
+        "offenders": "count, columns, rows and table of what is not as expected",
+        "files": "in a dry run the files that would be asked",
+    }
 
     files: dict[str, str | list[str]] = Field(
         min_length=1,

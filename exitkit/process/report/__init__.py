@@ -38,9 +38,21 @@ class Report(Watched, Action):
 
     What failed and why comes first. Where the workflow's record can be read there follow a timeline, the critical path,
     the slowest steps, artifacts, and with `prices` the bill. The page needs no script and no other address. Templates of
-    later steps read `steps.<id>.paths`, `seconds`, `criticalPath` and `cost`; with `prometheus` also
-    `fits`, which says of each step that asks for too much or too little what it used.
+    later steps read `steps.<id>.path`; with `prometheus` also `fits`, which says of each step that asks for too much or too
+    little what it used.
     """
+
+    gives: ClassVar[Mapping[str, str] | None] = {
+        "path": "the file or object, the first one where there are several",
+        "paths": "all of them",
+        "failed": "how many steps failed",
+        "bytes": "their size in bytes",
+        "seconds": "how long the workflow ran, from its record",
+        "criticalPath": "the names of the steps on the critical path, at most 50",
+        "fits": "which steps asked for too much or too little, and what they used, with prometheus",
+        "cost": "what the resources cost, with prices",
+        "currency": "of which currency that is",
+    }
 
     compares: ClassVar[bool] = True
 
@@ -99,7 +111,13 @@ class Report(Watched, Action):
             forms = {destination.below(self.folder, _NAMES[form]): form for form in dict.fromkeys(self.formats)}
         files = {place: self._rendered(form, context, course) for place, form in forms.items()}
         size = sum(map(len, files.values()))
-        facts = {"paths": list(files), "failed": len(context.workflow.failures), "bytes": size, **_facts(course)}
+        facts = {
+            "path": next(iter(files)),
+            "paths": list(files),
+            "failed": len(context.workflow.failures),
+            "bytes": size,
+            **_facts(course),
+        }
         said = f"{' and '.join(files)} ({human_size(size)})"
         if context.dry_run:
             return Result(f"would write {said}", facts, tuple(notes))

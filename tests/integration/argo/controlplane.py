@@ -108,7 +108,7 @@ class ControlPlane:
         token = self.admin.token_of("argo", "argo")
         (self.folder / "kubeconfig").write_text(yaml.safe_dump(kubeconfig(self.url, token)))
         environ = {**os.environ, "LEADER_ELECTION_DISABLE": "true", "DEFAULT_REQUEUE_TIME": "100ms"}
-        words = ["--executor-image", "argoexec", "--qps", "500", "--burst", "1000", "--namespace", "argo"]
+        words = ["--executor-image", "argoexec:1", "--qps", "500", "--burst", "1000", "--namespace", "argo"]
         self._run("workflow-controller", "--kubeconfig", str(self.folder / "kubeconfig"), *words, env=environ)
 
     def start_api(self):

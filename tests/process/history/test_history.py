@@ -40,7 +40,7 @@ def test_all_forms_are_written_and_told(folder, context, tmp_path):
     result = History(series="cron/nightly", reports=[folder], folder=out, prices={"cpu": 2}).run(context)
     paths = [str(out / name) for name in ("history.html", "history.md", "history.json")]
     assert result.facts == {
-        "paths": paths, "runs": 3, "failed": 1, "failuresInARow": 1, "usual": 30.5, "flaky": [], "cost": 6.0, "currency": "USD",
+        "path": paths[0], "paths": paths, "runs": 3, "failed": 1, "failuresInARow": 1, "usual": 30.5, "flaky": [], "cost": 6.0, "currency": "USD",
     }  # fmt: skip
     assert result.summary.startswith(f"3 runs, 1 failed: wrote {paths[0]} and ")
     assert json.loads((out / "history.json").read_text("utf-8"))["title"] == "nightly: 2 of 3 runs succeeded"

@@ -64,7 +64,8 @@ class Retryable(ActionError):
     """Failed, and nothing happened at the other end; another attempt may do better.
 
     With `doubt` it may have happened, and may happen twice: no answer came to what does no harm if it arrives again.
-    `after` is how many seconds the server asked to be left alone, or None. `later` says that there is somebody who
+    `after` is how many seconds the server asked to be left alone, or None; with `resets` a
+    period of it ends then, in which it takes so much, and the next begins. `later` says that there is somebody who
     will answer, only not yet: busy, asking for patience, restarting. That is waited for as long as there is time;
     what is merely unlucky is tried a few times.
     """
@@ -75,6 +76,7 @@ class Retryable(ActionError):
         *,
         reason: Reason = "network",
         after: float | None = None,
+        resets: bool = False,
         later: bool = False,
         doubt: bool = False,
         facts: Mapping[str, object] | None = None,
@@ -82,6 +84,7 @@ class Retryable(ActionError):
     ) -> None:
         super().__init__(message, reason=reason, facts=facts, notes=notes)
         self.after = after
+        self.resets = resets
         self.later = later or bool(after)
         self.doubt = doubt
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 from exitkit.errors import Exhausted, Retryable, Unknown
 from exitkit.retry import Retry
 from exitkit.retry.clock import Deadline
+from exitkit.retry.period import Period
 
 T = TypeVar("T")
 
@@ -50,9 +51,11 @@ class Throttle:
         self._space = 0.0  # seconds between two requests while there is no rate
         self._hold = _FIRST
         self._refusal: Retryable | None = None
+        self._is_slow = False  # whether a word has come that was not of a period that it ended
         self._requests = self._refused_at = 0
         self._sent: dict[int, tuple[float, int]] = {}  # what is under way: when it left, and how much it is
         self._queue: list[tuple[threading.Event, int]] = []  # who waits, in order, and for how much
+        self._period = Period()
 
     def wait(self, size: int) -> int:
         """Wait until so much may go; the number of the request. Raises Exhausted, at once, if that is too late."""
@@ -79,7 +82,8 @@ class Throttle:
         with self._lock:
             left, _ = self._sent.pop(request, (self._now(), 0))
             self._hold, self._all = _FIRST, self._all + size
-            if self._refusal is None:  # all that is under way together would be refused together
+            self._period.took(request, self._now() - left)
+            if not self._is_slow:  # all that is under way together would be refused together
                 self._space = (self._now() - left) / (_AHEAD * (len(self._sent) + 1))
             elif not (self._taken or self._measured) and (self.rate is None or request <= self._refused_at):
                 self.rate = self._guess(self._word)
@@ -99,6 +103,10 @@ class Throttle:
             now = self._now()
             left, size = self._sent.pop(request, (now, 0))
             self._refusal = refusal
+            if refusal.resets:
+                self._ended(now, refusal.after or 0.0)
+                return
+            self._is_slow = True
             hold = 0.0
             if request > self._refused_at:
                 hold = self._learnt(now, left, size, request)
@@ -115,6 +123,17 @@ class Throttle:
         with self._lock:
             self._free = max(self._free, self._now() + seconds)
             self._refused_at = self._requests
+
+    def ends(self, seconds: float) -> None:
+        """Send nothing for so long, as nothing is left of the target's period, which then begins anew."""
+        with self._lock:
+            self._ended(self._now(), seconds)
+
+    def _ended(self, now: float, seconds: float) -> None:
+        """It is no word about a rate: all of a period may be taken at once, and nothing then until its end."""
+        if not self._period.ended(now + seconds) or not seconds:  # the target's clock, or its rounding, is ahead
+            seconds = max(seconds, self._held())
+        self._free = max(self._free, now + seconds)
 
     def _learnt(self, now: float, left: float, size: int, request: int) -> float:
         """The rate, from what was taken until this word that it was too much; the seconds to hold still.
@@ -173,13 +192,12 @@ class Throttle:
             if self._began is None:
                 self._began = now
             rate = self._rate(now)
-            unknown = (
-                self._space if self._refusal is None else self._hold
-            )  # where nothing was ever taken, one at a time
+            unknown = self._hold if self._is_slow else self._space  # where nothing was ever taken, one at a time
             space = size / rate if rate is not None else unknown
             late = space * (_LATE if rate is not None else 1)
             self._free = max(self._free, now - late) + space
             self._requests += 1
+            self._free += self._period.began(self._requests, now)
             self._sent[self._requests] = now, size
             if len(self._sent) > _KEPT:
                 del self._sent[min(self._sent)]

@@ -20,6 +20,7 @@ from exitkit.ship.posting import HTTPShip, refused
 # https://docs.datadoghq.com/api/latest/logs/#send-logs: what may be sent again.
 _AGAIN = frozenset({408, 429, 500, 503})
 _STATUS = {"info": "info", "warning": "warn", "error": "error"}
+_SHORT = 5  # seconds of a period, below which a rounding of one is too much
 _OLDEST = 18 * 3600 - 300  # seconds, with five minutes for the way
 
 
@@ -98,6 +99,7 @@ class Datadog(HTTPShip):
             http.check(response, what, ok=())
         except Retryable as error:
             if response.status in _AGAIN:
+                error.resets = reset is not None and not error.after
                 error.after = error.after or reset
                 raise
             raise ActionError(str(error), reason=error.reason) from None
@@ -105,7 +107,14 @@ class Datadog(HTTPShip):
 
 
 def _reset(response: http.Response) -> float | None:
-    """Seconds until more is taken, where nothing is left of a period: https://docs.datadoghq.com/api/latest/rate-limits/."""
-    if response.status != 429 and response.headers.get("x-ratelimit-remaining", "").strip() != "0":
+    """Seconds until more is taken, where nothing is left of a period: https://docs.datadoghq.com/api/latest/rate-limits/.
+
+    None for a period so short that the whole seconds in which its end is told say little: its rate is learnt.
+    """
+    headers = response.headers
+    if response.status != 429 and headers.get("x-ratelimit-remaining", "").strip() != "0":
         return None
-    return parse_retry_after(response.headers.get("x-ratelimit-reset"), 0.0)
+    period = parse_retry_after(headers.get("x-ratelimit-period"), 0.0)
+    if period is not None and period < _SHORT:
+        return None
+    return parse_retry_after(headers.get("x-ratelimit-reset"), 0.0)

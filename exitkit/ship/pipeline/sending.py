@@ -173,8 +173,10 @@ class Sending:
             self.taken = self.taken or kept > 0
             if kept > 0:
                 self.throttle.took(batch.size * kept // len(places), request)
-            if slow is None and (answer.again or answer.after):
+            if slow is None and answer.again:
                 self.throttle.pause(answer.after or _BREATH)
+            elif slow is None and answer.after:
+                self.throttle.ends(answer.after)
             places = [places[n] for n in sorted(answer.again)]
 
 

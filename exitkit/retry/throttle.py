@@ -56,6 +56,7 @@ class Throttle:
         self._sent: dict[int, tuple[float, int]] = {}  # what is under way: when it left, and how much it is
         self._queue: list[tuple[threading.Event, int]] = []  # who waits, in order, and for how much
         self._period = Period()
+        self._before: tuple[float, int] | None = None  # when what was measured at the last word began, and how much it took
 
     def wait(self, size: int) -> int:
         """Wait until so much may go; the number of the request. Raises Exhausted, at once, if that is too late."""
@@ -150,20 +151,31 @@ class Throttle:
             return 0.0
         elapsed = max(left - self._since, _SHORTEST)
         if not self._taken:
-            hold = self._held()
-            self._measure(left, request)
-            if hold < 1:  # else it takes nothing for a while, whatever the rate
-                self.rate = rate * _LESS
-            return max(hold, size / rate)
+            return max(self._again(left, size, request, rate), size / rate)
         # It takes less than it was sent, and no less than it took: that may have been too little to find out.
         least = math.sqrt(max(0, self._taken - size) / elapsed * rate)
         most = math.sqrt(min(rate, (self._taken + size) / elapsed) * rate)
         self.rate = min(max(_LESS * rate, least), most)
         self._turn = max(_TURN, _TURN_REQUESTS * size / self.rate)
+        self._before = (self._since, self._taken) if self._measured else None
         if not self._measured or (elapsed >= _WINDOW and self._count >= _MANY):
             self._measure(left, request)
         self._measured = True
         return size / self.rate
+
+    def _again(self, left: float, size: int, request: int, rate: float) -> float:
+        """The seconds to hold still where nothing was taken since the last word: its reserve is empty for longer.
+
+        So what was taken before the first of these words is what it takes until now, as in a period that is used up.
+        """
+        hold = self._held()
+        if self._before is not None:
+            since, taken = self._before
+            self.rate = min(rate, (taken + size) / max(left - since, _SHORTEST))
+        else:
+            self.rate = min(rate * (_LESS if hold < 1 else 1), self._guess(left))
+        self._measure(left, request)
+        return hold
 
     def _guess(self, now: float) -> float:
         """A rate by which all that was taken before the first word came, with what the target had in reserve."""

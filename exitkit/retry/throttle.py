@@ -52,7 +52,7 @@ class Throttle:
         self._hold = _FIRST
         self._refusal: Retryable | None = None
         self._is_slow = False  # whether a word has come that was not of a period that it ended
-        self._requests = self._refused_at = 0
+        self._requests = self._refused_at = self._still_at = 0
         self._sent: dict[int, tuple[float, int]] = {}  # what is under way: when it left, and how much it is
         self._queue: list[tuple[threading.Event, int]] = []  # who waits, in order, and for how much
         self._period = Period()
@@ -113,6 +113,9 @@ class Throttle:
                 hold = self._learnt(now, left, size, request)
                 self._refused_at = self._requests
             self._free = max(self._free, now + max(refusal.after or 0.0, hold, _BREATH))
+            if refusal.after and request > self._still_at:  # what it takes while nothing is sent cannot be measured
+                self._since += refusal.after
+                self._still_at = self._requests
 
     def excused(self) -> None:
         """What it said was too much may be more than it ever takes at a time: what is smaller may go at once."""

@@ -159,7 +159,8 @@ class Throttle:
         least = math.sqrt(max(0, self._taken - size) / elapsed * rate)
         most = math.sqrt(min(rate, (self._taken + size) / elapsed) * rate)
         self.rate = min(max(_LESS * rate, least), most)
-        self._turn = max(_TURN, _TURN_REQUESTS * size / self.rate)
+        certain = min(1.0, self._taken / elapsed / rate)  # the rate may have been too low for most of the time
+        self._turn = max(_TURN * certain, _TURN_REQUESTS * size / self.rate)
         self._before = (self._since, self._taken) if self._measured else None
         if not self._measured or (elapsed >= _WINDOW and self._count >= _MANY):
             self._measure(left, request)

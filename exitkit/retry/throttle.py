@@ -43,6 +43,7 @@ class Throttle:
         self._free = self._since = self._now()  # when the next request may go, and when the measuring began
         self._begin = 0  # the request with which it began
         self._taken = self._count = 0  # since then, and in how many requests
+        self._guessing = False  # whether the rate is a guess by what left before the first word
         self._measured = False  # whether the rate is more than a first guess
         self._all = 0  # taken since the first request, which left then:
         self._began: float | None = None
@@ -86,13 +87,14 @@ class Throttle:
             self._period.took(request, self._now() - left)
             if not self._is_slow:  # all that is under way together would be refused together
                 self._space = (self._now() - left) / (_AHEAD * (len(self._sent) + 1))
-            elif not (self._taken or self._measured) and (self.rate is None or request <= self._refused_at):
-                self.rate = self._guess(self._word)
+            elif self._guessing and (self.rate is None or request <= self._refused_at):
+                self.rate = self._guess(self._word) or None
             if request <= self._begin:  # it says nothing of the time after that
                 return
             self._taken += size
             self._count += 1
             if self.rate is not None and not self._measured and request > self._refused_at:
+                self._guessing = False
                 self.rate *= 1 + min(_SEARCH, _SEARCH_SECOND * size / self.rate)
 
     def refused(self, refusal: Retryable, request: int) -> None:
@@ -112,6 +114,8 @@ class Throttle:
             if request > self._refused_at:
                 hold = self._learnt(now, left, size, request)
                 self._refused_at = self._requests
+            elif self._guessing:
+                self.rate = self._guess(self._word) or None
             self._free = max(self._free, now + max(refusal.after or 0.0, hold, _BREATH))
             if refusal.after and request > self._still_at:  # what it takes while nothing is sent cannot be measured
                 self._since += refusal.after
@@ -147,11 +151,10 @@ class Throttle:
         """
         rate, self._word = self._rate(now), now
         if rate is None:
-            if not self._all:
-                return self._held()
-            self.rate = self._guess(now)
             self._measure(left, request)
-            return 0.0
+            self._guessing, self._refused_at = True, self._requests
+            self.rate = self._guess(now) or None
+            return self._held() if self.rate is None else 0.0
         elapsed = max(left - self._since, _SHORTEST)
         if not self._taken:
             return max(self._again(left, size, request, rate), size / rate)
@@ -182,8 +185,12 @@ class Throttle:
         return hold
 
     def _guess(self, now: float) -> float:
-        """A rate by which all that was taken before the first word came, with what the target had in reserve."""
-        return self._all / (now - (self._began or 0.0) + _RESERVE)
+        """A rate by which all that left before the first word came, with what the target had in reserve.
+
+        What has no answer yet counts as taken until it has one, as one that was taken is often told later.
+        """
+        under_way = sum(size for request, (_, size) in self._sent.items() if request <= self._refused_at)
+        return (self._all + under_way) / (now - (self._began or 0.0) + _RESERVE)
 
     def _held(self) -> float:
         hold, self._hold = self._hold, min(_LONGEST, self._hold * 2)
@@ -210,6 +217,8 @@ class Throttle:
             rate = self._rate(now)
             unknown = self._hold if self._is_slow else self._space  # where nothing was ever taken, one at a time
             space = size / rate if rate is not None else unknown
+            if not self._measured:
+                space = min(space, _LONGEST)
             late = space * (_LATE if rate is not None else 1)
             self._free = max(self._free, now - late) + space
             self._requests += 1

@@ -29,6 +29,7 @@ _LESS = 0.8  # what of a rate that was too much is left of it where little has b
 _DIP, _TURN, _TURN_REQUESTS, _TURNS = 0.05, 10.0, 15, 4
 _LATE = 0.5  # what of the time between two requests is made good where a thread wakes too late; without a rate, all
 _AHEAD = 1.3  # before any such word, how much faster than what comes back new requests go
+_ROUNDED = 0.5  # seconds by which a wait that is asked for in whole seconds is too long, as a rule
 _KEPT = 256  # requests under way of which it is known when they left; those that nobody waits for are forgotten
 
 
@@ -118,7 +119,7 @@ class Throttle:
                 self.rate = self._guess(self._word) or None
             self._free = max(self._free, now + max(refusal.after or 0.0, hold, _BREATH))
             if refusal.after and request > self._still_at:  # what it takes while nothing is sent cannot be measured
-                self._since += refusal.after
+                self._since += max(0.0, refusal.after - _ROUNDED)
                 self._still_at = self._requests
 
     def excused(self) -> None:

@@ -44,6 +44,7 @@ class Throttle:
         self._free = self._since = self._now()  # when the next request may go, and when the measuring began
         self._begin = 0  # the request with which it began
         self._taken = self._count = 0  # since then, and in how many requests
+        self._is_taking = False  # whether it took anything that left after the last word
         self._guessing = False  # whether the rate is a guess by what left before the first word
         self._measured = False  # whether the rate is more than a first guess
         self._all = 0  # taken since the first request, which left then:
@@ -86,6 +87,7 @@ class Throttle:
             left, _ = self._sent.pop(request, (self._now(), 0))
             self._hold, self._all = _FIRST, self._all + size
             self._period.took(request, self._now() - left)
+            self._is_taking |= request > self._refused_at
             if not self._is_slow:  # all that is under way together would be refused together
                 self._space = (self._now() - left) / (_AHEAD * (len(self._sent) + 1))
             elif self._guessing and (self.rate is None or request <= self._refused_at):
@@ -154,16 +156,18 @@ class Throttle:
         if rate is None:
             self._measure(left, request)
             self._guessing, self._refused_at = True, self._requests
+            self._is_taking = False
             self.rate = self._guess(now) or None
             return self._held() if self.rate is None else 0.0
         elapsed = max(left - self._since, _SHORTEST)
-        if not self._taken:
+        if not self._is_taking:
             return max(self._again(left, size, request, rate), size / rate)
         # It takes less than it was sent, and no less than it took: that may have been too little to find out.
         least = math.sqrt(max(0, self._taken - size) / elapsed * rate)
         most = math.sqrt(min(rate, (self._taken + size) / elapsed) * rate)
         self.rate = min(max(_LESS * rate, least), most)
         certain = min(1.0, self._taken / elapsed / rate)  # the rate may have been too low for most of the time
+        self._is_taking = False
         self._turn = max(_TURN * certain, _TURN_REQUESTS * size / self.rate)
         self._before = (self._since, self._taken) if self._measured else None
         if not self._measured or (elapsed >= _WINDOW and self._count >= _MANY):
@@ -177,12 +181,13 @@ class Throttle:
         So what was taken before the first of these words is what it takes until now, as in a period that is used up.
         """
         hold = self._held()
-        if self._before is not None:
-            since, taken = self._before
+        since, taken = (self._since, self._taken) if self._taken else self._before or (0.0, 0)
+        if taken:
             self.rate = min(rate, (taken + size) / max(left - since, _SHORTEST))
         else:
             self.rate = min(rate * (_LESS if hold < 1 else 1), self._guess(left))
-        self._measure(left, request)
+        if not self._taken:
+            self._measure(left, request)
         return hold
 
     def _guess(self, now: float) -> float:

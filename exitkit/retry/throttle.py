@@ -169,8 +169,9 @@ class Throttle:
         certain = min(1.0, self._taken / elapsed / rate)  # the rate may have been too low for most of the time
         self._is_taking = False
         self._turn = max(_TURN * certain, _TURN_REQUESTS * size / self.rate)
-        self._before = (self._since, self._taken) if self._measured else None
+        self._before = None
         if not self._measured or (elapsed >= _WINDOW and self._count >= _MANY):
+            self._before = self._since, self._taken
             self._measure(left, request)
         self._measured = True
         return size / self.rate
@@ -181,12 +182,12 @@ class Throttle:
         So what was taken before the first of these words is what it takes until now, as in a period that is used up.
         """
         hold = self._held()
-        since, taken = (self._since, self._taken) if self._taken else self._before or (0.0, 0)
-        if taken:
-            self.rate = min(rate, (taken + size) / max(left - since, _SHORTEST))
+        if self._measured:
+            since, taken = self._before or (self._since, self._taken)
+            self.rate = math.sqrt(min(rate, (taken + size) / max(left - since, _SHORTEST)) * rate)
         else:
             self.rate = min(rate * (_LESS if hold < 1 else 1), self._guess(left))
-        if not self._taken:
+        if self._before or not self._measured:
             self._measure(left, request)
         return hold
 

@@ -89,7 +89,8 @@ class Throttle:
             self._period.took(request, self._now() - left)
             self._is_taking |= request > self._refused_at
             if not self._is_slow:  # all that is under way together would be refused together
-                self._space = (self._now() - left) / (_AHEAD * (len(self._sent) + 1))
+                space = (self._now() - left) / (_AHEAD * (len(self._sent) + 1))
+                self._space = min(self._space or space, space)
             elif self._guessing and (self.rate is None or request <= self._refused_at):
                 self.rate = self._guess(self._word) or None
             if request <= self._begin:  # it says nothing of the time after that

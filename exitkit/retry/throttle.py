@@ -59,7 +59,9 @@ class Throttle:
         self._sent: dict[int, tuple[float, int]] = {}  # what is under way: when it left, and how much it is
         self._queue: list[tuple[threading.Event, int]] = []  # who waits, in order, and for how much
         self._period = Period()
-        self._before: tuple[float, int] | None = None  # when what was measured at the last word began, and how much it took
+        self._before: tuple[float, int] | None = (
+            None  # when what was measured at the last word began, and how much it took
+        )
 
     def wait(self, size: int) -> int:
         """Wait until so much may go; the number of the request. Raises Exhausted, at once, if that is too late."""

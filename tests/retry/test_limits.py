@@ -24,7 +24,7 @@ class Wire(Clock):
     def monotonic(self):
         return self.now
 
-    def sleep(self, seconds, woken=None):  # noqa: ARG002 - a Clock's
+    def sleep(self, seconds, woken=None):
         self.until(self.now + max(seconds, 1e-6))
         return False
 
@@ -64,7 +64,7 @@ class Window:
         self.used += 1
         return size, (end if self.told == "reset" and self.used == self.most else None), 0
 
-    def ideal(self, count, size, together, cost):  # noqa: ARG002 - each limit's own
+    def ideal(self, count, size, together, cost):
         full = (count - 1) // self.most
         return full * self.period + (count - full * self.most) / together * cost
 
@@ -83,7 +83,7 @@ class Bucket:
         self.tokens -= part
         return part, None if part == size else Retryable("429", reason="rate", after=self.after), 0
 
-    def ideal(self, count, size, together, cost):  # noqa: ARG002 - each limit's own
+    def ideal(self, count, size, together, cost):
         return (count * size - self.burst) / self.rate
 
 
@@ -103,13 +103,13 @@ class Queue:
         self.ends.append(end)
         return size, None, end - now
 
-    def ideal(self, count, size, together, cost):  # noqa: ARG002 - each limit's own
+    def ideal(self, count, size, together, cost):
         return count * self.seconds / len(self.free)
 
 
 def sent(limit, size, count, together, cost, seed):
     """How long it takes, what part was refused, and the ideal seconds; answers vary by a third."""
-    wire, varies = Wire(), random.Random(seed)  # noqa: S311 - no secret
+    wire, varies = Wire(), random.Random(seed)
     throttle = Throttle(Deadline(1e9, wire))
     left, under_way, counts = [size] * count, set(), [0, 0]
 
@@ -152,15 +152,18 @@ LIMITS = {
     "100 in 10 s, Retry-After": (lambda: Window(100, 10, "after"), 1, 500, 6),
     "3000 a minute, Retry-After": (lambda: Window(3000, 60, "after"), 1, 10_000, 6),
     "3000 a minute, not told": (lambda: Window(3000, 60, None), 1, 10_000, 6),
+    "100 in 10 s, not told": (lambda: Window(100, 10, None), 1, 2000, 6),
     "10 a second, not told": (lambda: Window(10, 1, None), 1, 600, 6),
     "S3": (lambda: Bucket(3500, 3500), 1000, 100, 6),
     "S3, key by key": (lambda: Bucket(3500, 3500, parts=True), 1000, 200, 6),
     "Google Cloud Storage": (lambda: Bucket(1000, 1000), 100, 200, 6),
+    "Google Cloud Storage, 40 at a time": (lambda: Bucket(1000, 1000), 100, 400, 40),
     "Google Cloud Storage, in part": (lambda: Bucket(1000, 1000, parts=True), 100, 400, 6),
     "Loki": (lambda: Bucket(4e6, 6e6), MIB, 300, 6),
     "CloudWatch": (lambda: Bucket(5, 5), 1, 150, 6),
     "Kubernetes": (lambda: Bucket(100, 100, after=1), 1, 2000, 8),
     "Elasticsearch": (lambda: Bucket(20_000, 20_000, parts=True), 5000, 300, 6),
+    "large requests, in part": (lambda: Bucket(20_000, 20_000, parts=True), 10_000, 300, 6),
     "Elasticsearch's queue": (lambda: Queue(2, 0.2, 2), 5000, 300, 6),
     "Elasticsearch's larger queue": (lambda: Queue(4, 0.1, 16), 5000, 600, 20),
 }
@@ -174,3 +177,42 @@ def test_any_limit_costs_a_tenth_at_most(name, cost):
     seconds, refused, ideal = sent(make(), size, count, together, cost, seed=7)
     assert seconds <= 1.1 * ideal
     assert refused <= 0.1
+
+
+@pytest.mark.parametrize("together", [1, 6, 44])
+def test_a_target_without_a_limit_is_not_held_up(together):
+    """Answers that vary by a third make nobody slower than a few hundredths."""
+    seconds, refused, ideal = sent(Bucket(1e12, 1e12), 1, 1000, together, 0.05, seed=7)
+    assert seconds <= 1.03 * ideal
+    assert refused == 0
+
+
+def test_a_part_that_is_told_first_says_nothing_of_what_is_under_way():
+    """A few records of one of six requests were taken, and that was known before the others' answers."""
+    clock = Wire()
+    throttle = Throttle(Deadline(1000, clock))
+    requests = [throttle.wait(10_000) for _ in range(6)]
+    for request in requests[2:]:
+        throttle.took(3, request)
+        throttle.refused(Retryable("429", reason="rate"), request)
+    for request in requests[:2]:
+        throttle.took(10_000, request)
+    throttle.wait(10_000)
+    throttle.wait(10_000)
+    assert clock.monotonic() < 5
+
+
+def test_an_end_that_was_told_too_early_is_asked_for_less_and_less():
+    """Its seconds are rounded down, or its clock is ahead; what a period takes is not forgotten over it."""
+    clock, window = Wire(), Window(100, 10, "reset")
+    throttle, asked = Throttle(Deadline(1000, clock)), 0
+    for _ in range(300):
+        while True:
+            request, asked = throttle.wait(1), asked + 1
+            part, word, _ = window.ask(clock.monotonic(), 1)
+            if part:
+                throttle.took(1, request)
+                break
+            throttle.refused(Retryable("429", reason="rate", after=word.after - 1, resets=True), request)
+    assert asked <= 310
+    assert clock.monotonic() <= 22

@@ -1,17 +1,17 @@
 """The account of the finished workflow: a page for people, Markdown for GitHub and Argo, JSON for scripts."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from exitkit.action import Action, Result
+from exitkit.action import Action, Result, Right
 from exitkit.argo.record import WorkflowRecord
 from exitkit.context import Context
 from exitkit.message import markup
-from exitkit.process import destination
+from exitkit.process import destination, podphases
 from exitkit.process.bill import Prices, chosen
 from exitkit.process.course import Course
 from exitkit.process.report import account, page, picture
@@ -77,6 +77,11 @@ class Report(Watched, Action):
         max_length=20,
         description="More links for its head, by what they say, such as {All runs: https://reports.example/nightly.html}.",
     )
+    pods: bool = Field(
+        False,
+        description="Ask Kubernetes for the workflow's pods, in one list, to tell how long each was pending and "
+        "initialising; what Argo keeps does not say that. Of pods that are gone nothing is known.",
+    )
     prices: str | Prices | None = Field(
         None,
         description="What resources cost, for the bill: a sample (aws-fargate, gke-autopilot, azure-container-instances) "
@@ -100,6 +105,10 @@ class Report(Watched, Action):
     def wants_record(cls, given: Mapping[str, object]) -> bool:  # noqa: ARG003 - whatever is set
         return True
 
+    @classmethod
+    def rights(cls, given: Mapping[str, object]) -> Sequence[Right]:
+        return (Right("", "pods", ("list",)),) if given.get("pods") in (True, "true") else ()
+
     def check_extras(self) -> None:
         if "png" in self._forms().values():
             picture.check()
@@ -113,7 +122,10 @@ class Report(Watched, Action):
             notes.extend([note] if note else [])
             return advices
 
-        course = Course(context.record(), prices, watched if self.prometheus else None)
+        record = context.record()
+        pods, note = podphases.asked(record, context) if self.pods else ({}, "")
+        notes.extend([note] if note else [])
+        course = Course(record, prices, watched if self.prometheus else None, pods)
         files = {place: self._rendered(form, context, course) for place, form in self._forms().items()}
         size = sum(map(len, files.values()))
         facts = {

@@ -34,7 +34,7 @@ def check() -> None:
 
 def svg(course: Course, title: str) -> str:
     """The picture below its title. Without spans it says why it is empty."""
-    body, height = timeline.drawn(course.spans, course.path, LIMITS)
+    body, height = timeline.drawn(course.spans, course.path, LIMITS, course.phases)
     if not body:
         body, height = (timeline.text(0, 16, _EMPTY, "faint"),), 24
     whole = _TITLE + height + 2 * _MARGIN

@@ -11,12 +11,16 @@ from html import escape
 from typing import Final, NamedTuple
 
 from exitkit.process.criticalpath import Segment
+from exitkit.process.podphases import PodPhases
 from exitkit.process.spans import NodeSpan, Spans
 from exitkit.text.safe import line
 from exitkit.text.units import human_duration
 
 MOST_ROWS: Final = 300
 """Rows that are drawn; of more, items of one template below one node become one row, then the shortest go."""
+
+
+Phases = Mapping[str, PodPhases]
 
 
 class Limits(NamedTuple):
@@ -44,6 +48,7 @@ paint-order:stroke;stroke:var(--page,#fff);stroke-width:3px}
 .tl .tried{fill:none;stroke:var(--bad,#c62828);stroke-dasharray:3 2}
 .tl .holds{fill:var(--line,#d9dee3)}.tl .hook{fill:var(--hook,#6e4fb3)}
 .tl .path{fill:var(--ink,#1f2328)}.tl .waits{fill:var(--wait,#b58900);opacity:.55}
+.tl .pending,.tl .init{fill:var(--page,#fff)}.tl .pending{opacity:.8}.tl .init{opacity:.5}
 """
 """The colours are variables of the page, with those of a light one as their defaults."""
 
@@ -63,9 +68,9 @@ class Row(NamedTuple):
         return max(span.end for span in self.spans)
 
 
-def svg(spans: Spans, path: Sequence[Segment], limits: Limits = PAGE) -> str:
-    """The whole picture, as wide as there is room; "" without spans."""
-    body, height = drawn(spans, path, limits)
+def svg(spans: Spans, path: Sequence[Segment], phases: Phases | None = None) -> str:
+    """The whole picture, as wide as there is room; "" without spans. `phases` are by the ids of nodes."""
+    body, height = drawn(spans, path, PAGE, phases)
     if not body:
         return ""
     told = f"Timeline of {len(spans):,} steps over {human_duration(spans.seconds)}; the same as a table below"
@@ -75,7 +80,9 @@ def svg(spans: Spans, path: Sequence[Segment], limits: Limits = PAGE) -> str:
     )
 
 
-def drawn(spans: Spans, path: Sequence[Segment], limits: Limits) -> tuple[Sequence[str], int]:
+def drawn(
+    spans: Spans, path: Sequence[Segment], limits: Limits, phases: Phases | None = None
+) -> tuple[Sequence[str], int]:
     """The elements of the picture, and its height in pixels; none without spans."""
     rows, hidden = folded(spans, limits.rows)
     if not rows or not spans:
@@ -86,7 +93,7 @@ def drawn(spans: Spans, path: Sequence[Segment], limits: Limits) -> tuple[Sequen
     for segment in path:
         if segment.span:
             on_path[segment.span.id].append(segment)
-    canvas = _Canvas(spans.start, whole, on_path, limits)
+    canvas = _Canvas(spans.start, whole, on_path, phases or {}, limits)
     body = [*_axis(whole, height)]
     for number, row in enumerate(rows):
         body += canvas.row(row, _HEAD + _ROW * number)
@@ -131,13 +138,16 @@ class _Canvas:
     zero: float
     whole: float
     on_path: Mapping[str, Sequence[Segment]]
+    phases: Phases
     limits: Limits
 
     def row(self, row: Row, top: int) -> Iterator[str]:
         label = label_of(row, self.limits.name)
         y = top + 18
         yield "<g>"
-        yield f"<title>{escape(label)}</title>"
+        alone = row.spans[0] if len(row.spans) == 1 else None
+        phases = self.phases.get(alone.id) if alone else None
+        yield f"<title>{escape(label)}{escape(f': {phases}') if phases else ''}</title>"
         yield text(min(row.depth, _DEEPEST) * _INDENT, top + 14, label, "")
         for span in self._chosen(row.spans):
             for segment in self.on_path.get(span.id, ()):
@@ -145,10 +155,21 @@ class _Canvas:
                     yield self._bar("waits", segment.start, segment.end, y + 3, _BAR - 6)
             thin = 0 if span.does else _BAR // 2 - 1
             yield self._bar(_class(span), span.start, span.end, y + thin, _BAR - thin)
+            if phases:
+                yield from self._lighter(phases, y)
             for segment in self.on_path.get(span.id, ()):
                 if segment.kind == "run":
                     yield self._bar("path", segment.start, segment.end, y + _BAR + 1, 2)
         yield "</g>"
+
+    def _lighter(self, phases: PodPhases, y: int) -> Iterator[str]:
+        """What lies over a bar where its pod did not run yet."""
+        for kind, start, end in (
+            ("pending", phases.start, phases.initialising),
+            ("init", phases.initialising, phases.running),
+        ):
+            if end > start:
+                yield self._bar(kind, start, end, y + 1, _BAR - 2)
 
     def _chosen(self, spans: Sequence[NodeSpan]) -> Sequence[NodeSpan]:
         """Those of a row that get a bar: of too many what stands out, above some of the rest from its whole length."""

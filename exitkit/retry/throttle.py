@@ -28,7 +28,7 @@ _LESS = 0.8  # what of a rate that was too much is left of it where little has b
 # requests, lingers, and goes on faster and faster, up to so many turns, to find out whether more is taken by now.
 _DIP, _TURN, _TURN_REQUESTS, _TURNS = 0.05, 10.0, 15, 4
 _LATE = 0.5  # what of the time between two requests is made good where a thread wakes too late; without a rate, all
-_AHEAD = 1.3  # before any such word, how much faster than what comes back new requests go
+_AHEAD = 1.22  # before any such word, how much faster than what comes back new requests go
 _ROUNDED = 0.5  # seconds by which a wait that is asked for in whole seconds is too long, as a rule
 _KEPT = 256  # requests under way of which it is known when they left; those that nobody waits for are forgotten
 

@@ -26,7 +26,12 @@ from exitkit.store.bounded import BoundedStore, StoreFailure
 _SLUG = re.compile(r"[^A-Za-z0-9]+")
 _LONGEST = 20.0  # seconds, for the ends of many runs that ended at once
 _PATIENCE = 0.5  # seconds for which a message waits, which can do without
-_APART = 6.0  # seconds, at most, that a run waits after another was first, so that of hundreds not all write at once
+_APART = 6.0  # seconds up to which a run waits after another was first, so that of hundreds not all write at once
+_SPREAD = 40
+"""Times as long as others held a write up: how long a run waits at most where writes collide. So about five of two hundred
+write at a time, whether a write takes milliseconds or, on a server that is given little of its machine, a second."""
+
+_ROOMY = 1024  # bytes of an end beside the history, above which only the first few have what they were made from
 _SOME = 10  # ends that are taken in by a run that had no need of them
 
 _ENDED = ("Succeeded", "Failed", "Error")
@@ -194,25 +199,38 @@ class History:
         if not this.failed:
             success = Success(this.at, this.id, this.name, self._provenance(workflow, record))
 
-        def add(store: Store) -> None:
+        def take_in(store: Store) -> float | None:
+            """None where it is in the history now; where another was first, for how many seconds others held this up."""
             there = self._seen or self._read(store, _SOME)
             ends = self._together(there)
             if ends.has(this) and not there.beside:
-                return  # by an earlier run of this handler, or by another step's
-            if self._put(store, encode(ends.with_end(this).with_success(success), self.series), there.main):
-                for name in there.beside:
-                    store.delete(name)
-                return
-            self._seen = None
-            # Of many at once, not all again at once; within what a store may take of the time.
-            deadline.pause(deadline.clock.jitter(min(_APART, deadline.remaining() / 20)))
-            alone = Ends().with_end(this).with_success(success)
-            store.put_if_absent(f"{self._name}.{this.id}", encode(alone, self.series))
+                return None  # by an earlier run of this handler, or by another step's
+            began = deadline.clock.monotonic()
+            if not self._put(store, encode(ends.with_end(this).with_success(success), self.series), there.main):
+                self._seen = None
+                return deadline.clock.monotonic() - began if store.collides else 0.0
+            for name in there.beside:
+                store.delete(name)
+            return None
 
         try:
-            self.store.ask(deadline, add, longest=_LONGEST)
+            held_up = self.store.ask(deadline, take_in, longest=_LONGEST)
+            if held_up is not None:
+                # Of many at once, not all again at once.
+                apart = min(max(_APART, _SPREAD * held_up), deadline.remaining() / (6 if held_up else 20))
+                deadline.pause(deadline.clock.jitter(apart))
+                alone = Ends().with_end(this).with_success(success)
+                self.store.ask(deadline, lambda store: self._put_beside(store, alone), longest=2 * _LONGEST, apart=apart)
         except StoreFailure as failure:
             self._note(f"this end is not remembered: {failure}")
+
+    def _put_beside(self, store: Store, alone: Ends) -> None:
+        """Write this end alone, under a name of its own."""
+        data = encode(alone, self.series)
+        if len(data) > _ROOMY and len(store.list(self._name)) > _SOME:
+            # Of that many at once the others say what a success was made from; a ConfigMap has no room for all.
+            data = encode(replace(alone, success=None), self.series)
+        store.put_if_absent(f"{self._name}.{alone.each[0].id}", data)
 
     def _read(self, store: Store, most: int | None = None) -> "_Stored":
         names = store.list(self._name)

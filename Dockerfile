@@ -14,7 +14,7 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=igno
     PYTHONDONTWRITEBYTECODE=1 PYTHONHASHSEED=0 SOURCE_DATE_EPOCH=315532800
 
 # First what changes seldom: the dependencies, each with its hash, and none built from source.
-# LOCK=full has DuckDB as well, for process.query.
+# LOCK=full has DuckDB as well, for process.query, and resvg, for timelines as PNG.
 ARG LOCK=core
 COPY requirements/${LOCK}.lock requirements/build.lock requirements/
 RUN python -m venv --without-pip /opt/exitkit \

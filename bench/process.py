@@ -21,7 +21,7 @@ from exitkit.argo.workflow import Workflow
 from exitkit.context import Context
 from exitkit.process.bill import sample
 from exitkit.process.course import Course
-from exitkit.process.report import account, page, timeline
+from exitkit.process.report import account, page, picture
 from exitkit.process.metrics import exposition
 from exitkit.process.metrics.families import families
 
@@ -32,14 +32,15 @@ forms = {
     "html": lambda course: page.as_html(context, course),
     "markdown": lambda course: account.as_markdown(context, course),
     "json": lambda course: json.dumps(account.as_json(context) | course.as_json(), default=str),
-    "svg": lambda course: timeline.svg(course.spans, course.path),
+    "svg": lambda course: picture.svg(course, read.name),
+    "png": lambda course: picture.png(course, read.name),
     "metrics": lambda course: exposition.as_text(families(context, course), {"namespace": "ml"}),
 }
 page.as_html(context, Course(None, prices))
 gc.freeze()
 began = time.process_time()
 whole = forms[sys.argv[2]](Course(read, prices))
-print(json.dumps([time.process_time() - began, len(whole.encode())]))
+print(json.dumps([time.process_time() - began, len(whole.encode() if isinstance(whole, str) else whole)]))
 """
 
 
@@ -50,7 +51,7 @@ def main():
         path = Path(folder, "workflow.json")
         for nodes in (1000, 20_000):
             path.write_text(json.dumps(workflow(nodes)))
-            for form in ("html", "markdown", "json", "svg", "metrics"):
+            for form in ("html", "markdown", "json", "svg", "png", "metrics"):
                 runs = [_ran(environ, MADE, str(path), form) for _ in range(ROUNDS)]
                 cpu, size = statistics.median(run[0] for run in runs), runs[0][1]
                 print(f"| {nodes:,} nodes, {form} | {cpu * 1000:.0f} ms | {size / 1e6:.2f} MB |")

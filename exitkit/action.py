@@ -89,6 +89,9 @@ class Action(Settings, ABC):
         """
         return False
 
+    def check_extras(self) -> None:
+        """Raises MissingExtra where its settings ask for what a library does that is not installed."""
+
     def guard(self, context: "Context") -> None:
         """Refuse, before it runs, what must not be done whatever the plan says. Raises ConfigError."""
 

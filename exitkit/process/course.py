@@ -1,7 +1,7 @@
 """The course of a run, worked out once: its spans, critical path and bill, for every form in which it is told."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -9,9 +9,11 @@ from typing import Any
 from exitkit.argo.record import WorkflowRecord
 from exitkit.argo.record.uncollected import uncollected
 from exitkit.argo.timestamp import write_moment
+from exitkit.clients.kubernetes.podtimes import PodTimes
 from exitkit.process.bill import Bill, Prices, bill
 from exitkit.process.criticalpath import Segment, critical_path
 from exitkit.process.inputs import Inputs
+from exitkit.process.podphases import PodPhases, phases_of
 from exitkit.process.spans import NodeSpan, Spans
 from exitkit.process.usage import display
 from exitkit.process.usage.advice import Advice, patch
@@ -29,6 +31,8 @@ class Course:
     prices: Prices | None = None
     watched: Callable[[WorkflowRecord | None, Spans], tuple[Advice, ...]] | None = None
     """What tells what the steps used, and what they should ask for."""
+    pods: Mapping[str, PodTimes] = field(default_factory=dict)
+    """The pods by the ids of their nodes, as far as they are known."""
 
     @cached_property
     def spans(self) -> Spans:
@@ -53,6 +57,13 @@ class Course:
         return self.watched(self.record, self.spans) if self.watched else ()
 
     @cached_property
+    def phases(self) -> Mapping[str, PodPhases]:
+        """Those of the pods that are known, by the ids of their nodes."""
+        nodes = self.spans.nodes
+        known = ((nodes[key], pod) for key, pod in self.pods.items() if key in nodes and nodes[key].type == "Pod")
+        return {span.id: phases_of(span, pod) for span, pod in known}
+
+    @cached_property
     def slowest(self) -> tuple[NodeSpan, ...]:
         """What did something itself, hooks aside, the longest first."""
         return tuple(
@@ -69,7 +80,7 @@ class Course:
             "startedAt": _moment(self.spans.start),
             "finishedAt": _moment(self.spans.end),
             "seconds": self.spans.seconds,
-            "timeline": [_span(span, inputs.get(span.id, "")) for span in told],
+            "timeline": [_span(span, inputs.get(span.id, ""), self.phases.get(span.id)) for span in told],
             "timelineTotal": len(self.spans),
             "criticalPath": [_segment(segment) for segment in self.path],
         }
@@ -88,7 +99,7 @@ def _moment(seconds: float) -> str | None:
     return write_moment(datetime.fromtimestamp(seconds, UTC))
 
 
-def _span(span: NodeSpan, inputs: str) -> dict[str, Any]:
+def _span(span: NodeSpan, inputs: str, phases: PodPhases | None) -> dict[str, Any]:
     node = span.node
     facts = {
         "id": node.id,
@@ -100,6 +111,7 @@ def _span(span: NodeSpan, inputs: str) -> dict[str, Any]:
         "startedAt": _moment(span.start),
         "finishedAt": _moment(span.end) if node.finished_at else "",
         "seconds": span.seconds,
+        "phases": phases.seconds() if phases else None,
         "attempts": span.attempts if span.attempts > 1 else 0,
         "exitCode": node.exit_code,
         "host": line(node.host, _NAME),

@@ -17,6 +17,7 @@ _TYPES = {
     ".md": "text/markdown; charset=utf-8",
     ".json": "application/json",
     ".svg": "image/svg+xml",
+    ".png": "image/png",
     ".txt": "text/plain; charset=utf-8",
     ".prom": "text/plain; version=0.0.4",
 }

@@ -82,6 +82,7 @@ def bind(step: Step, context: Context, environ: Mapping[str, str]) -> tuple[Acti
     registry.check_extra(step.uses)
     action = registry.find(step.uses)
     made, notes = _made(step, action, context, environ)
+    made.check_extras()
     made.guard(context)
     guard_origin: Callable[[Context, Action | None, Workflow], None] | None = getattr(made, "guard_origin", None)
     if guard_origin is not None:

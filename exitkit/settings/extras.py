@@ -6,7 +6,14 @@ from types import MappingProxyType
 from exitkit.errors import MissingExtra
 
 EXTRAS = MappingProxyType(
-    {"aws": "botocore", "gcp": "google.auth", "kubernetes": "lightkube", "query": "duckdb", "sql": "sqlalchemy"}
+    {
+        "aws": "botocore",
+        "gcp": "google.auth",
+        "kubernetes": "lightkube",
+        "png": "resvg_py",
+        "query": "duckdb",
+        "sql": "sqlalchemy",
+    }
 )
 """A package that each extra brings."""
 

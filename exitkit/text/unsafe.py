@@ -31,6 +31,9 @@ NO_WIDTH = "\u200b\u2060"
 SURROGATES = "\ud800-\udfff"
 """Halves of characters, which no encoder takes."""
 
+NOBODYS = "\ufffe\uffff"
+"""What stands for no character, and makes a document of XML none."""
+
 TAGS = "\U000e0000-\U000e007f"
 """Invisible letters."""
 

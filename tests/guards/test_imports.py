@@ -8,6 +8,7 @@ OUTWARD = {
     "boto3": "exitkit.clients.aws",
     "botocore": "exitkit.clients.aws",
     "duckdb": "exitkit.process.query",
+    "resvg_py": "exitkit.process.report.picture",
     "google": "exitkit.clients.gcp",
     "http.client": "exitkit.clients.http",
     "lightkube": "exitkit.clients.kubernetes.kubeconfig",

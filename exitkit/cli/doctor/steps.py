@@ -43,7 +43,9 @@ def _made(step: Step, known: Mapping[str, Any], environ: Mapping[str, str]) -> A
         given = template.render(step.with_, {"workflow": known, "steps": {}}, lenient=kind.lenient)
     except ConfigError:
         return None
-    return settings.load(kind, given, environ, registry.prefix(step.uses))
+    action = settings.load(kind, given, environ, registry.prefix(step.uses))
+    action.check_extras()
+    return action
 
 
 def _servers(name: str, action: Action) -> Iterator[Finding]:

@@ -1,20 +1,20 @@
 """The account of the finished workflow: a page for people, Markdown for GitHub and Argo, JSON for scripts."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from exitkit.action import Action, Result
+from exitkit.action import Action, Result, Right
 from exitkit.argo.record import WorkflowRecord
 from exitkit.context import Context
 from exitkit.message import markup
-from exitkit.process import destination
+from exitkit.process import destination, podphases
 from exitkit.process.bill import Prices, chosen
 from exitkit.process.course import Course
-from exitkit.process.report import account, page, timeline
+from exitkit.process.report import account, page, picture
 from exitkit.process.spans import Spans
 from exitkit.process.usage.advice import Advice
 from exitkit.process.usage.prometheus import Watched
@@ -22,15 +22,16 @@ from exitkit.settings.fields import ADDRESS
 from exitkit.text.safe import line
 from exitkit.text.units import human_size
 
-Format = Literal["html", "markdown", "json", "svg"]
+Format = Literal["html", "markdown", "json", "svg", "png"]
 
 _NAMES: dict[Format, str] = {
     "html": "report.html",
     "markdown": "report.md",
     "json": "report.json",
     "svg": "timeline.svg",
+    "png": "timeline.png",
 }
-_SUFFIXES: dict[str, Format] = {".html": "html", ".md": "markdown", ".json": "json", ".svg": "svg"}
+_SUFFIXES: dict[str, Format] = {".html": "html", ".md": "markdown", ".json": "json", ".svg": "svg", ".png": "png"}
 
 
 class Report(Watched, Action):
@@ -61,16 +62,25 @@ class Report(Watched, Action):
         description="Where the files are put, a folder, s3://bucket/prefix or gs://bucket/prefix; it is made if it is "
         "not there.",
     )
-    formats: list[Format] = Field(["markdown", "json"], min_length=1, description="What to write.")
+    formats: list[Format] = Field(
+        ["markdown", "json"],
+        min_length=1,
+        description="What to write. svg and png are the timeline alone, small enough for a message; png needs the extra png.",
+    )
     path: Annotated[destination.Place, ADDRESS] = Field(
         "",
-        description="One file or object instead of the folder, in the form that its ending tells: .html, .md, .json or "
-        ".svg, which is the timeline alone.",
+        description="One file or object instead of the folder, in the form that its ending tells: .html, .md, .json, "
+        ".svg or .png.",
     )
     links: dict[str, str] = Field(
         {},
         max_length=20,
         description="More links for its head, by what they say, such as {All runs: https://reports.example/nightly.html}.",
+    )
+    pods: bool = Field(
+        False,
+        description="Ask Kubernetes for the workflow's pods, in one list, to tell how long each was pending and "
+        "initialising; what Argo keeps does not say that. Of pods that are gone nothing is known.",
     )
     prices: str | Prices | None = Field(
         None,
@@ -95,6 +105,14 @@ class Report(Watched, Action):
     def wants_record(cls, given: Mapping[str, object]) -> bool:  # noqa: ARG003 - whatever is set
         return True
 
+    @classmethod
+    def rights(cls, given: Mapping[str, object]) -> Sequence[Right]:
+        return (Right("", "pods", ("list",)),) if given.get("pods") in (True, "true") else ()
+
+    def check_extras(self) -> None:
+        if "png" in self._forms().values():
+            picture.check()
+
     def run(self, context: Context) -> Result:
         prices = chosen(self.prices)
         notes: list[str] = []
@@ -104,12 +122,11 @@ class Report(Watched, Action):
             notes.extend([note] if note else [])
             return advices
 
-        course = Course(context.record(), prices, watched if self.prometheus else None)
-        if self.path:
-            forms: dict[str, Format] = {self.path: _SUFFIXES[PurePosixPath(self.path).suffix]}
-        else:
-            forms = {destination.below(self.folder, _NAMES[form]): form for form in dict.fromkeys(self.formats)}
-        files = {place: self._rendered(form, context, course) for place, form in forms.items()}
+        record = context.record()
+        pods, note = podphases.asked(record, context) if self.pods else ({}, "")
+        notes.extend([note] if note else [])
+        course = Course(record, prices, watched if self.prometheus else None, pods)
+        files = {place: self._rendered(form, context, course) for place, form in self._forms().items()}
         size = sum(map(len, files.values()))
         facts = {
             "path": next(iter(files)),
@@ -125,11 +142,19 @@ class Report(Watched, Action):
             destination.write(place, content, context)
         return Result(f"wrote {said}", facts, tuple(notes))
 
+    def _forms(self) -> dict[str, Format]:
+        """The forms by where they are written."""
+        if self.path:
+            return {self.path: _SUFFIXES[PurePosixPath(self.path).suffix]}
+        return {destination.below(self.folder, _NAMES[form]): form for form in dict.fromkeys(self.formats)}
+
     def _rendered(self, form: Format, context: Context, course: Course) -> bytes:
+        if form == "png":
+            return picture.png(course, account.shown(context).title)
         if form == "html":
             text = page.as_html(context, course, self.links)
         elif form == "svg":
-            text = timeline.svg(course.spans, course.path, width="800") + "\n"
+            text = picture.svg(course, account.shown(context).title)
         elif form == "markdown":
             text = account.as_markdown(context, course, self.links)
         else:

@@ -41,7 +41,7 @@ def _sections(context: Context, workflow: Workflow, course: Course) -> Iterator[
     if changed := _changed(context):
         yield changed
     if course.spans:
-        yield section("Timeline", f"{timeline.svg(course.spans, course.path)}{_KEY}")
+        yield section("Timeline", f"{timeline.svg(course.spans, course.path, course.phases)}{_key(course)}")
         yield section("The critical path", _path(course))
         yield section("Slowest steps", _steps(course.slowest[:_SLOWEST], "Slowest steps", course))
     if course.bill:
@@ -72,6 +72,14 @@ _KEY = (
     '<span><i style="background:var(--wait);opacity:.6"></i>waiting on the critical path</span>'
     '<span><i style="background:var(--ink);height:.2rem"></i>the critical path</span></p>'
 )
+_PODS_KEY = (
+    '<p class="key faint"><span><i style="background:var(--ok);opacity:.3"></i>lighter: its pod was pending</span>'
+    '<span><i style="background:var(--ok);opacity:.6"></i>then initialising</span></p>'
+)
+
+
+def _key(course: Course) -> str:
+    return _KEY + (_PODS_KEY if course.phases else "")
 
 
 _TOLD_BY_SPANS = frozenset({"Status", "Duration", "Started", "Finished"})
@@ -196,7 +204,7 @@ def _steps(spans: Sequence[NodeSpan], caption: str, course: Course, *, is_all: b
             template,
             phase,
             _moment(span.start),
-            human_duration(span.seconds),
+            f"{human_duration(span.seconds)}{_phases(span, course)}",
             str(span.attempts) if span.attempts > 1 else "",
             "" if span.node.exit_code in (None, 0) else str(span.node.exit_code),
             host,
@@ -208,6 +216,12 @@ def _steps(spans: Sequence[NodeSpan], caption: str, course: Course, *, is_all: b
     hidden = len(course.spans) - len(spans) if is_all else 0
     more = f"<p>And {hidden:,} more.</p>" if hidden else ""
     return table(head, rows, caption=caption, numbers=(4, 5, 6)) + more
+
+
+def _phases(span: NodeSpan, course: Course) -> str:
+    """What the timeline shows by shades, in words."""
+    known = course.phases.get(span.id)
+    return f" ({text(str(known))})" if known and known.running > known.start else ""
 
 
 def _bill(bill: Bill) -> str:

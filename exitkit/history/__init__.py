@@ -220,7 +220,9 @@ class History:
                 apart = min(max(_APART, _SPREAD * held_up), deadline.remaining() / (6 if held_up else 20))
                 deadline.pause(deadline.clock.jitter(apart))
                 alone = Ends().with_end(this).with_success(success)
-                self.store.ask(deadline, lambda store: self._put_beside(store, alone), longest=2 * _LONGEST, apart=apart)
+                self.store.ask(
+                    deadline, lambda store: self._put_beside(store, alone), longest=2 * _LONGEST, apart=apart
+                )
         except StoreFailure as failure:
             self._note(f"this end is not remembered: {failure}")
 

@@ -27,10 +27,7 @@ _SLUG = re.compile(r"[^A-Za-z0-9]+")
 _LONGEST = 20.0  # seconds, for the ends of many runs that ended at once
 _PATIENCE = 0.5  # seconds for which a message waits, which can do without
 _APART = 6.0  # seconds up to which a run waits after another was first, so that of hundreds not all write at once
-_SPREAD = 40
-"""Times as long as others held a write up: how long a run waits at most where writes collide. So about five of two hundred
-write at a time, whether a write takes milliseconds or, on a server that is given little of its machine, a second."""
-
+_AGAIN = 6  # part of its time for which it waits at most where many write at a time and hold each other up
 _ROOMY = 1024  # bytes of an end beside the history, above which only the first few have what they were made from
 _SOME = 10  # ends that are taken in by a run that had no need of them
 
@@ -199,32 +196,42 @@ class History:
         if not this.failed:
             success = Success(this.at, this.id, this.name, self._provenance(workflow, record))
 
-        def take_in(store: Store) -> float | None:
-            """None where it is in the history now; where another was first, for how many seconds others held this up."""
-            there = self._seen or self._read(store, _SOME)
-            ends = self._together(there)
-            if ends.has(this) and not there.beside:
-                return None  # by an earlier run of this handler, or by another step's
-            began = deadline.clock.monotonic()
-            if not self._put(store, encode(ends.with_end(this).with_success(success), self.series), there.main):
-                self._seen = None
-                return deadline.clock.monotonic() - began if store.collides else 0.0
-            for name in there.beside:
-                store.delete(name)
-            return None
-
         try:
-            held_up = self.store.ask(deadline, take_in, longest=_LONGEST)
-            if held_up is not None:
-                # Of many at once, not all again at once.
-                apart = min(max(_APART, _SPREAD * held_up), deadline.remaining() / (6 if held_up else 20))
-                deadline.pause(deadline.clock.jitter(apart))
-                alone = Ends().with_end(this).with_success(success)
-                self.store.ask(
-                    deadline, lambda store: self._put_beside(store, alone), longest=2 * _LONGEST, apart=apart
-                )
+            if not self.store.ask(deadline, lambda store: self._take_in(store, this, success), longest=_LONGEST):
+                self._keep_beside(Ends().with_end(this).with_success(success), deadline)
         except StoreFailure as failure:
             self._note(f"this end is not remembered: {failure}")
+
+    def _take_in(self, store: Store, this: End, success: Success | None) -> bool:
+        """Whether it is in the history now; not where another was first."""
+        there = self._seen or self._read(store, _SOME)
+        ends = self._together(there)
+        if ends.has(this) and not there.beside:
+            return True  # by an earlier run of this handler, or by another step's
+        if not self._put(store, encode(ends.with_end(this).with_success(success), self.series), there.main):
+            self._seen = None
+            return False
+        for name in there.beside:
+            store.delete(name)
+        return True
+
+    def _keep_beside(self, alone: Ends, deadline: Deadline) -> None:
+        """Put this end beside the history, of many at once not all again at once. Raises StoreFailure."""
+
+        def put_once(store: Store) -> bool:
+            """Whether it got through where writes hold each other up, of which more tries soon would make more."""
+            try:
+                self._put_beside(store, alone)
+            except Retryable:
+                if not store.collides:
+                    raise
+                return False
+            return True
+
+        deadline.pause(deadline.clock.jitter(min(_APART, deadline.remaining() / 20)))
+        if not self.store.ask(deadline, put_once, longest=_LONGEST):
+            deadline.pause(deadline.clock.jitter(deadline.remaining() / _AGAIN))
+            self.store.ask(deadline, lambda store: self._put_beside(store, alone), longest=_LONGEST, apart=_LONGEST / 2)
 
     def _put_beside(self, store: Store, alone: Ends) -> None:
         """Write this end alone, under a name of its own."""

@@ -53,6 +53,11 @@ class API:
             raise refusal(answer.status, answer.data.decode(errors="replace")[:2000])
         return json.loads(answer.data)
 
+    def is_ready(self):
+        """Whether all is there that comes with a start, such as the roles that every account has."""
+        answer = self._pool.request("GET", f"{self.url}/readyz", headers={"Authorization": f"Bearer {self.token}"})
+        return answer.status == 200
+
     def get(self, version, plural, namespace="", name=""):
         return self.call("GET", path_of(version, plural, namespace, name))
 
@@ -188,7 +193,7 @@ class ControlPlane:
 
     def _is_ready(self):
         self.admin.get("v1", "namespaces", name="default")
-        return True
+        return self.admin.is_ready()
 
     def _wait(self, ready, process, name):
         for _ in range(1200):

@@ -26,7 +26,9 @@ from exitkit.store.bounded import BoundedStore, StoreFailure
 _SLUG = re.compile(r"[^A-Za-z0-9]+")
 _LONGEST = 20.0  # seconds, for the ends of many runs that ended at once
 _PATIENCE = 0.5  # seconds for which a message waits, which can do without
-_APART = 6.0  # seconds, at most, that a run waits after another was first, so that of hundreds not all write at once
+_APART = 6.0  # seconds up to which a run waits after another was first, so that of hundreds not all write at once
+_AGAIN = 6  # part of its time for which it waits at most where many write at a time and hold each other up
+_ROOMY = 1024  # bytes of an end beside the history, above which only the first few have what they were made from
 _SOME = 10  # ends that are taken in by a run that had no need of them
 
 _ENDED = ("Succeeded", "Failed", "Error")
@@ -194,25 +196,50 @@ class History:
         if not this.failed:
             success = Success(this.at, this.id, this.name, self._provenance(workflow, record))
 
-        def add(store: Store) -> None:
-            there = self._seen or self._read(store, _SOME)
-            ends = self._together(there)
-            if ends.has(this) and not there.beside:
-                return  # by an earlier run of this handler, or by another step's
-            if self._put(store, encode(ends.with_end(this).with_success(success), self.series), there.main):
-                for name in there.beside:
-                    store.delete(name)
-                return
-            self._seen = None
-            # Of many at once, not all again at once; within what a store may take of the time.
-            deadline.pause(deadline.clock.jitter(min(_APART, deadline.remaining() / 20)))
-            alone = Ends().with_end(this).with_success(success)
-            store.put_if_absent(f"{self._name}.{this.id}", encode(alone, self.series))
-
         try:
-            self.store.ask(deadline, add, longest=_LONGEST)
+            if not self.store.ask(deadline, lambda store: self._take_in(store, this, success), longest=_LONGEST):
+                self._keep_beside(Ends().with_end(this).with_success(success), deadline)
         except StoreFailure as failure:
             self._note(f"this end is not remembered: {failure}")
+
+    def _take_in(self, store: Store, this: End, success: Success | None) -> bool:
+        """Whether it is in the history now; not where another was first."""
+        there = self._seen or self._read(store, _SOME)
+        ends = self._together(there)
+        if ends.has(this) and not there.beside:
+            return True  # by an earlier run of this handler, or by another step's
+        if not self._put(store, encode(ends.with_end(this).with_success(success), self.series), there.main):
+            self._seen = None
+            return False
+        for name in there.beside:
+            store.delete(name)
+        return True
+
+    def _keep_beside(self, alone: Ends, deadline: Deadline) -> None:
+        """Put this end beside the history, of many at once not all again at once. Raises StoreFailure."""
+
+        def put_once(store: Store) -> bool:
+            """Whether it got through where writes hold each other up, of which more tries soon would make more."""
+            try:
+                self._put_beside(store, alone)
+            except Retryable:
+                if not store.collides:
+                    raise
+                return False
+            return True
+
+        deadline.pause(deadline.clock.jitter(min(_APART, deadline.remaining() / 20)))
+        if not self.store.ask(deadline, put_once, longest=_LONGEST):
+            deadline.pause(deadline.clock.jitter(deadline.remaining() / _AGAIN))
+            self.store.ask(deadline, lambda store: self._put_beside(store, alone), longest=_LONGEST, apart=_LONGEST / 2)
+
+    def _put_beside(self, store: Store, alone: Ends) -> None:
+        """Write this end alone, under a name of its own."""
+        data = encode(alone, self.series)
+        if len(data) > _ROOMY and len(store.list(self._name)) > _SOME:
+            # Of that many at once the others say what a success was made from; a ConfigMap has no room for all.
+            data = encode(replace(alone, success=None), self.series)
+        store.put_if_absent(f"{self._name}.{alone.each[0].id}", data)
 
     def _read(self, store: Store, most: int | None = None) -> "_Stored":
         names = store.list(self._name)

@@ -29,11 +29,13 @@ class Store(ABC):
 
     Each method sends a request or two, and tries nothing again; what another try sends a second time does no harm.
     They raise OSError, Retryable, ActionError, and ConfigError for a configuration that cannot be used. A version is
-    never empty. `where` names it for people; `lacks` says what it cannot promise, as far as that is known.
+    never empty. `where` names it for people; `lacks` says what it cannot promise, as far as that is known; `collides` that
+    writes hold each other up although they are of different values.
     """
 
     where: str
     lacks: str = ""
+    collides: bool = False
 
     @abstractmethod
     def get(self, name: str) -> Value | None:

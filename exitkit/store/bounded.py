@@ -47,13 +47,20 @@ class BoundedStore:
         """Whether what is not needed should be left out."""
         return self._spent > self._limit / 2
 
-    def ask(self, deadline: Deadline, question: "Callable[[Store], T]", *, longest: float = _LONGEST) -> T:
-        """What the store answers, within so many seconds at the longest. Raises StoreFailure."""
+    def ask(
+        self, deadline: Deadline, question: "Callable[[Store], T]", *, longest: float = _LONGEST, apart: float = 0.0
+    ) -> T:
+        """What the store answers, within so many seconds at the longest. Raises StoreFailure.
+
+        Before each further try it waits at random, for `apart` seconds at most; 0 means that it begins with little.
+        """
         clock = deadline.clock
         seconds = self._seconds(deadline, longest)
         # Others that write at the same time are no bad luck: the time alone bounds how often it is tried.
         limit = longest / 2 if longest == _LONGEST else longest  # one that hangs leaves time for another
-        terms = RetryPolicy.model_construct(attempts=100, wait=0.1, max_wait=1.0, attempt_timeout=min(limit, seconds))
+        terms = RetryPolicy.model_construct(
+            attempts=100, wait=apart or 0.1, max_wait=apart or 1.0, attempt_timeout=min(limit, seconds)
+        )
         retry = Retry(terms, deadline.within(seconds))
         began = clock.monotonic()
         try:

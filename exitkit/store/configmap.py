@@ -24,6 +24,11 @@ _PLAIN = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) not in "%<
 """What stands as it is. The API server compares texts as JSON has them written, and Go writes others in its own way."""
 
 _WHERE = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)/([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)")
+_GIVEN_UP = 3
+"""Seconds after which the API server gives a patch up. Where patches of one object collide it applies them anew by itself,
+for a minute, also for a client that has gone; of very many none gets on then. `timeout` is a parameter of every request:
+https://kubernetes.io/docs/reference/using-api/api-concepts/."""
+
 _ANSWER = 8 << 20  # bytes: the ConfigMap, in which JSON quotes JSON
 
 
@@ -33,6 +38,8 @@ class ConfigMapStore(Store):
     A value's first line is the time at which it was written, by which the oldest are dropped once there is no room.
     It needs the verbs get, create and patch.
     """
+
+    collides = True
 
     def __init__(self, where: str) -> None:
         match = _WHERE.fullmatch(where)
@@ -109,7 +116,7 @@ class ConfigMapStore(Store):
         what = f"writing to {self.where}"
         response = self._kube.send(
             "PATCH",
-            _CONFIG_MAPS.path(self.namespace, self.name),
+            f"{_CONFIG_MAPS.path(self.namespace, self.name)}?timeout={_GIVEN_UP}s",
             what=what,
             body=json.dumps(list(operations)).encode(),
             kind="application/json-patch+json",

@@ -197,7 +197,7 @@ def _wrong_settings(step: Step, environ: Mapping[str, str], *, care: Care) -> li
         return [*found, Problem(("uses",), str(error))]
     templated = set()
     secrets = fields.secrets_of(action)
-    for path, text in _texts(step.with_, ()):
+    for path, text in template.texts(step.with_):
         try:
             _known(text)
         except ConfigError as error:
@@ -238,16 +238,6 @@ def _inside(path: KeyPath, templated: set[KeyPath]) -> bool:
     if not path:
         return bool(templated)  # a rule about several fields, one of which is not known yet
     return any(one[: len(path)] == path or path[: len(one)] == one for one in templated)
-
-
-def _texts(value: Any, path: KeyPath) -> list[tuple[KeyPath, str]]:
-    if isinstance(value, str):
-        return [(path, value)]
-    if isinstance(value, dict):
-        return [found for key, one in value.items() for found in _texts(one, (*path, key))]
-    if isinstance(value, list):
-        return [found for index, one in enumerate(value) for found in _texts(one, (*path, index))]
-    return []
 
 
 def _paths(plan: Plan) -> list[tuple[KeyPath, Step]]:

@@ -78,7 +78,7 @@ def _wrong(step: Step, environ: Mapping[str, str]) -> Iterator[Problem]:
     yield from secretless.in_plain_text(action, step.with_, prefix)
     yield from _unusable(action, step.with_)
     yield from (Problem((), words) for words in guarded.refusals(step, action, environ))
-    if not any(template.is_template(text) for _, text in _texts(step.with_)):
+    if not any(template.is_template(text) for _, text in template.texts(step.with_)):
         return
     told: list[str] = []
     for sample in ("failed", "succeeded"):
@@ -102,7 +102,7 @@ def _without_secrets(step: Step, action: type[Action]) -> dict[str, Any]:
 
 def _is_sure(given: Mapping[str, Any], path: KeyPath) -> bool:
     """Whether a template there reads nothing but what every workflow has, and a sample has as well."""
-    found = [text for inner, text in _texts(given) if _overlap(inner, path) and template.is_template(text)]
+    found = [text for inner, text in template.texts(given) if _overlap(inner, path) and template.is_template(text)]
     return bool(found) and all(reading.path in _ALWAYS for text in found for reading in template.readings(text)[0])
 
 
@@ -157,17 +157,6 @@ def _with_earlier(plan: Plan) -> Iterator[tuple[KeyPath, Step, list[str]]]:
 def _templates(step: Step) -> Iterator[tuple[KeyPath, str, bool]]:
     if step.if_:
         yield ("if",), step.if_, True
-    for path, text in _texts(step.with_):
+    for path, text in template.texts(step.with_):
         if template.is_template(text):
             yield ("with", *path), text, False
-
-
-def _texts(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, Mapping):
-        for key, one in value.items():
-            yield from _texts(one, (*path, key))
-    elif isinstance(value, list | tuple):
-        for index, one in enumerate(value):
-            yield from _texts(one, (*path, index))

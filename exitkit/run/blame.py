@@ -79,17 +79,6 @@ def _readings(step: Step) -> "Iterator[Reading]":
     """The facts that its condition and its settings read."""
     if step.if_:
         yield from template.readings(step.if_, expression=True)[0]
-    for text in _texts(step.with_):
+    for _, text in template.texts(step.with_):
         if template.is_template(text):
             yield from template.readings(text)[0]
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _texts(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _texts(inner)

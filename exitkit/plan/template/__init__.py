@@ -3,7 +3,7 @@
 A plan's text is rendered once; what it inserts is never rendered again.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from exitkit.errors import ConfigError
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from exitkit.plan.template.reading import Dashed, Reading
     from exitkit.plan.template.values import Gaps
 
-__all__ = ["LONGEST", "check", "dotted", "evaluate", "fill", "is_template", "names_in", "readings", "render"]
+__all__ = ["LONGEST", "check", "dotted", "evaluate", "fill", "is_template", "names_in", "readings", "render", "texts"]
 
 LONGEST = 1 << 16
 """Characters that a template itself may have; it takes a second to compile one of these."""
@@ -22,6 +22,18 @@ LONGEST = 1 << 16
 
 def is_template(text: str) -> bool:
     return "{{" in text or "{%" in text or "{#" in text
+
+
+def texts(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Every text in a value, at any depth, and by which keys it is reached."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from texts(one, (*path, key))
+    elif isinstance(value, list | tuple):
+        for index, one in enumerate(value):
+            yield from texts(one, (*path, index))
 
 
 def render(value: Any, facts: Mapping[str, Any], *, lenient: bool = False, addresses: Collection[str] = ()) -> Any:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -11,21 +10,20 @@ from exitkit.action import Action, Result, Right
 from exitkit.context import Context
 from exitkit.errors import ActionError, Skip
 from exitkit.process import destination
+from exitkit.process.accountfiles import AccountFiles
 from exitkit.process.bill import Prices, chosen
 from exitkit.process.history import account, page, words
 from exitkit.process.history.gather import Gathering, Series, Source
 from exitkit.process.history.summary import Summary
+from exitkit.process.usage.advice import unfit
 from exitkit.process.usage.prometheus import Watched
 from exitkit.settings.fields import ADDRESS
 from exitkit.text.units import Seconds, human_duration, human_size
 
 Format = Literal["html", "markdown", "json"]
 
-_NAMES: dict[Format, str] = {"html": "history.html", "markdown": "history.md", "json": "history.json"}
-_SUFFIXES: dict[str, Format] = {".html": "html", ".md": "markdown", ".json": "json"}
 
-
-class History(Watched, Action):
+class History(Watched, AccountFiles, Action):
     """Gather the last runs of a series into one page.
 
     It shows outcomes and causes, durations, flaky steps, the slowest ones, and the bill.
@@ -37,6 +35,8 @@ class History(Watched, Action):
     failed and then passed on the same inputs. Templates of later steps read `steps.<id>.paths`, `runs`, `failed`,
     `failuresInARow`, `usual`, `flaky`, `cost` and `fits`.
     """
+
+    names: ClassVar[Mapping[Format, str]] = {"html": "history.html", "markdown": "history.md", "json": "history.json"}
 
     gives: ClassVar[Mapping[str, str] | None] = {
         "path": "the file or object, the first one where there are several",
@@ -75,11 +75,6 @@ class History(Watched, Action):
     selector: str = Field(
         "", max_length=1000, description="Label selector of the workflows, where the series tells no label: team=etl,env=prod."
     )  # fmt: skip
-    folder: Annotated[destination.Place, ADDRESS] = Field(
-        "/tmp/exitkit",  # noqa: S108 - the pod's own folder; files in it are replaced, never followed
-        description="Where the files are put, a folder, s3://bucket/prefix or gs://bucket/prefix; it is made if it is "
-        "not there.",
-    )
     formats: list[Format] = Field(["html", "markdown", "json"], min_length=1, description="What to write.")
     path: Annotated[destination.Place, ADDRESS] = Field(
         "",
@@ -91,23 +86,10 @@ class History(Watched, Action):
         "azure-container-instances) or prices of an hour: currency, date, cpu, memory (of a GiB), and others by their names.",
     )
 
-    @field_validator("folder")
-    @classmethod
-    def _stays_below(cls, folder: str) -> str:
-        """A name that a template put into the path must not lead out of it."""
-        return destination.check(folder)
-
     @field_validator("reports")
     @classmethod
     def _are_places(cls, reports: list[str]) -> list[str]:
         return [destination.check(place) for place in reports]
-
-    @field_validator("path")
-    @classmethod
-    def _has_a_form(cls, path: str) -> str:
-        if path and PurePosixPath(destination.check(path)).suffix not in _SUFFIXES:
-            raise ValueError(f"ends in one of {', '.join(_SUFFIXES)}")
-        return path
 
     @classmethod
     def wants_record(cls, given: Mapping[str, object]) -> bool:  # noqa: ARG003 - whatever is set
@@ -132,7 +114,9 @@ class History(Watched, Action):
             raise Skip(_nothing(series, self.since))
         summary, notes = Summary(runs, self.margin), tuple(gathering.notes)
         scope = _scope(runs, self.since)
-        files = {place: _rendered(form, series, summary, notes, scope) for place, form in self._forms().items()}
+        files = {
+            place: _rendered(form, series, summary, notes, scope) for place, form in self.forms(self.formats).items()
+        }
         said = f"{' and '.join(files)} ({human_size(sum(map(len, files.values())))})"
         facts = {"path": next(iter(files)), "paths": list(files), **_facts(summary)}
         if context.dry_run:
@@ -142,11 +126,6 @@ class History(Watched, Action):
         return Result(
             f"{len(runs)} {'runs' if len(runs) != 1 else 'run'}, {summary.failed} failed: wrote {said}", facts, notes
         )
-
-    def _forms(self) -> dict[str, Format]:
-        if self.path:
-            return {self.path: _SUFFIXES[PurePosixPath(self.path).suffix]}
-        return {destination.below(self.folder, _NAMES[form]): form for form in dict.fromkeys(self.formats)}
 
 
 def _nothing(series: Series, since: float | None) -> str:
@@ -169,7 +148,7 @@ def _facts(summary: Summary) -> dict[str, object]:
         "flaky": [step.name for step in summary.flaky[:20]],
     }
     if summary.advices:
-        facts["fits"] = [advice.said for advice in summary.advices if advice.requests or advice.limits][:20]
+        facts["fits"] = unfit(summary.advices)
     if bills := summary.bills:
         facts |= {"cost": round(bills[0].cost, 6), "currency": bills[0].currency}
     return facts

@@ -2,21 +2,21 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from exitkit.action import Action, Result, Right
 from exitkit.argo.record import WorkflowRecord
 from exitkit.context import Context
 from exitkit.message import markup
 from exitkit.process import destination, podphases
+from exitkit.process.accountfiles import AccountFiles
 from exitkit.process.bill import Prices, chosen
 from exitkit.process.course import Course
 from exitkit.process.report import account, page, picture
 from exitkit.process.spans import Spans
-from exitkit.process.usage.advice import Advice
+from exitkit.process.usage.advice import Advice, unfit
 from exitkit.process.usage.prometheus import Watched
 from exitkit.settings.fields import ADDRESS
 from exitkit.text.safe import line
@@ -24,17 +24,8 @@ from exitkit.text.units import human_size
 
 Format = Literal["html", "markdown", "json", "svg", "png"]
 
-_NAMES: dict[Format, str] = {
-    "html": "report.html",
-    "markdown": "report.md",
-    "json": "report.json",
-    "svg": "timeline.svg",
-    "png": "timeline.png",
-}
-_SUFFIXES: dict[str, Format] = {".html": "html", ".md": "markdown", ".json": "json", ".svg": "svg", ".png": "png"}
 
-
-class Report(Watched, Action):
+class Report(Watched, AccountFiles, Action):
     """Write a report of the finished workflow: as a page of HTML, as Markdown and as JSON.
 
     What failed and why comes first. Where the workflow's record can be read there follow a timeline, the critical path,
@@ -42,6 +33,14 @@ class Report(Watched, Action):
     later steps read `steps.<id>.path`; with `prometheus` also `fits`, which says of each step that asks for too much or too
     little what it used.
     """
+
+    names: ClassVar[Mapping[Format, str]] = {
+        "html": "report.html",
+        "markdown": "report.md",
+        "json": "report.json",
+        "svg": "timeline.svg",
+        "png": "timeline.png",
+    }
 
     gives: ClassVar[Mapping[str, str] | None] = {
         "path": "the file or object, the first one where there are several",
@@ -57,11 +56,6 @@ class Report(Watched, Action):
 
     compares: ClassVar[bool] = True
 
-    folder: Annotated[destination.Place, ADDRESS] = Field(
-        "/tmp/exitkit",  # noqa: S108 - the pod's own folder; files in it are replaced, never followed
-        description="Where the files are put, a folder, s3://bucket/prefix or gs://bucket/prefix; it is made if it is "
-        "not there.",
-    )
     formats: list[Format] = Field(
         ["markdown", "json"],
         min_length=1,
@@ -88,19 +82,6 @@ class Report(Watched, Action):
         "or prices of an hour: currency, date, cpu, memory (of a GiB), and others by their names.",
     )
 
-    @field_validator("folder")
-    @classmethod
-    def _stays_below(cls, folder: str) -> str:
-        """A name that a template put into the path must not lead out of it."""
-        return destination.check(folder)
-
-    @field_validator("path")
-    @classmethod
-    def _has_a_form(cls, path: str) -> str:
-        if path and PurePosixPath(destination.check(path)).suffix not in _SUFFIXES:
-            raise ValueError(f"ends in one of {', '.join(_SUFFIXES)}")
-        return path
-
     @classmethod
     def wants_record(cls, given: Mapping[str, object]) -> bool:  # noqa: ARG003 - whatever is set
         return True
@@ -110,7 +91,7 @@ class Report(Watched, Action):
         return (Right("", "pods", ("list",)),) if given.get("pods") in (True, "true") else ()
 
     def check_extras(self) -> None:
-        if "png" in self._forms().values():
+        if "png" in self.forms(self.formats).values():
             picture.check()
 
     def run(self, context: Context) -> Result:
@@ -126,7 +107,7 @@ class Report(Watched, Action):
         pods, note = podphases.asked(record, context) if self.pods else ({}, "")
         notes.extend([note] if note else [])
         course = Course(record, prices, watched if self.prometheus else None, pods)
-        files = {place: self._rendered(form, context, course) for place, form in self._forms().items()}
+        files = {place: self._rendered(form, context, course) for place, form in self.forms(self.formats).items()}
         size = sum(map(len, files.values()))
         facts = {
             "path": next(iter(files)),
@@ -141,12 +122,6 @@ class Report(Watched, Action):
         for place, content in files.items():
             destination.write(place, content, context)
         return Result(f"wrote {said}", facts, tuple(notes))
-
-    def _forms(self) -> dict[str, Format]:
-        """The forms by where they are written."""
-        if self.path:
-            return {self.path: _SUFFIXES[PurePosixPath(self.path).suffix]}
-        return {destination.below(self.folder, _NAMES[form]): form for form in dict.fromkeys(self.formats)}
 
     def _rendered(self, form: Format, context: Context, course: Course) -> bytes:
         if form == "png":
@@ -170,7 +145,7 @@ def _facts(course: Course) -> dict[str, object]:
     path = [segment.span.node.display_name for segment in course.path if segment.span and segment.kind == "run"]
     facts: dict[str, object] = {"seconds": course.spans.seconds, "criticalPath": path[:50]}
     if course.advices:
-        facts["fits"] = [advice.said for advice in course.advices if advice.requests or advice.limits][:20]
+        facts["fits"] = unfit(course.advices)
     if course.bill:
         facts |= {"cost": round(course.bill.cost, 6), "currency": course.bill.currency}
     return facts

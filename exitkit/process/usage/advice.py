@@ -1,6 +1,6 @@
 """What a step should ask for, by what it used: never less than its peak and a margin, more after it ran out of memory."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,6 +40,11 @@ class Advice:
             if parts
             else f"{usage.step}: Prometheus knew none of its pods"
         )
+
+
+def unfit(advices: Sequence[Advice]) -> list[str]:
+    """What is told of the steps that should ask for something else, at most 20 of them."""
+    return [advice.said for advice in advices if advice.requests or advice.limits][:20]
 
 
 def advise(usage: StepUsage, margin: float = MARGIN) -> Advice:

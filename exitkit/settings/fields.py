@@ -1,10 +1,14 @@
 """What the fields of a model are called, and how each is written as text."""
 
+import contextlib
 import types
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
+
+from exitkit.errors import ConfigError
 
 
 class Address:
@@ -100,3 +104,12 @@ def _plain(annotation: Any) -> bool:
         if get_origin(one) is not None or one is Any or (isinstance(one, type) and issubclass(one, BaseModel)):
             return False
     return True
+
+
+@contextlib.contextmanager
+def as_value_error() -> Iterator[None]:
+    """A ConfigError inside becomes a ValueError, as pydantic wants it of a validator."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ValueError(str(error)) from None

@@ -18,7 +18,7 @@ from exitkit.clients.kubernetes import Kube, discovery, find
 from exitkit.clients.kubernetes.namespace import check_namespace
 from exitkit.context import Context
 from exitkit.errors import ConfigError
-from exitkit.settings.fields import WORDS
+from exitkit.settings.fields import WORDS, as_value_error
 from exitkit.text.units import Bytes, Seconds
 
 _KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}(/[A-Za-z0-9.-]{1,253}){0,2}")
@@ -110,14 +110,14 @@ class Kubernetes(Cleanup):
                 raise ValueError("a kind is empty: was a template filled in with nothing?")
             if not _KIND.fullmatch(one):
                 raise ValueError("a kind is such as pods, jobs.batch or batch/v1/jobs")
-            with _as_value_error():
+            with as_value_error():
                 discovery.check(one)
         return kinds
 
     @field_validator("selector")
     @classmethod
     def _is_a_selector(cls, selector: str) -> str:
-        with _as_value_error():
+        with as_value_error():
             selectors.parse(selector)
         return selector
 
@@ -125,7 +125,7 @@ class Kubernetes(Cleanup):
     @classmethod
     def _is_a_field_selector(cls, selector: str) -> str:
         if selector:
-            with _as_value_error():
+            with as_value_error():
                 selectors.check_fields(selector)
         return selector
 
@@ -133,7 +133,7 @@ class Kubernetes(Cleanup):
     @classmethod
     def _is_a_namespace(cls, namespace: str | None) -> str | None:
         if namespace is not None:
-            with _as_value_error():
+            with as_value_error():
                 check_namespace(namespace)
         return namespace
 
@@ -185,12 +185,3 @@ class Kubernetes(Cleanup):
             raise ConfigError("the workflow's namespace is not known here: give in_namespace")
         check_namespace(namespace)
         return namespace
-
-
-@contextlib.contextmanager
-def _as_value_error() -> Iterator[None]:
-    """As pydantic wants it of a validator."""
-    try:
-        yield
-    except ConfigError as error:
-        raise ValueError(str(error)) from None

@@ -7,8 +7,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
 from exitkit.clients.http import check_url
-from exitkit.errors import ConfigError
-from exitkit.settings.fields import ADDRESS, Headers
+from exitkit.settings.fields import ADDRESS, Headers, as_value_error
 
 
 class EndpointSettings(BaseModel):
@@ -31,10 +30,8 @@ class EndpointSettings(BaseModel):
     def _reachable(cls, url: str) -> str:
         if not url and not cls.needs_url:
             return url
-        try:
+        with as_value_error():
             check_url(url)
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
         if "@" in url.partition("://")[2].partition("/")[0]:
             raise ValueError("holds a name or password: give username and password by themselves")
         return url

@@ -10,11 +10,10 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from exitkit.action import Result
 from exitkit.clients import http
 from exitkit.context import Context
-from exitkit.errors import ConfigError
 from exitkit.message import Level, Message
 from exitkit.notify import DRY_RUN_GIVES, Notify, Refused
 from exitkit.notify.slack import blocks, client
-from exitkit.settings.fields import ADDRESS, WORDS
+from exitkit.settings.fields import ADDRESS, WORDS, as_value_error
 
 # Ids as Slack shows them under "Copy member ID"; U and W are users, S is a user group.
 _MENTION = r"^(here|channel|everyone|[UWS][A-Z0-9]{2,30})$"
@@ -107,10 +106,8 @@ class Slack(Notify):
     @field_validator("webhook_url")
     @classmethod
     def _reachable(cls, value: SecretStr | None) -> SecretStr | None:
-        try:
+        with as_value_error():
             http.check_url(value.get_secret_value() if value else "https://slack.com")
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
         return value
 
     @model_validator(mode="after")

@@ -11,11 +11,11 @@ from exitkit.clients import http
 from exitkit.clients.http.response import is_page
 from exitkit.clients.url import place
 from exitkit.context import Context
-from exitkit.errors import ActionError, ConfigError
+from exitkit.errors import ActionError
 from exitkit.message import Level, Message
 from exitkit.notify import DRY_RUN_GIVES, Notify, Refused
 from exitkit.notify.webhook import event
-from exitkit.settings.fields import ADDRESS, Headers
+from exitkit.settings.fields import ADDRESS, Headers, as_value_error
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")  # RFC 9110, 5.6.2
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110, 5.5
@@ -77,10 +77,8 @@ class Webhook(Notify):
     @field_validator("url")
     @classmethod
     def _reachable(cls, value: SecretStr) -> SecretStr:
-        try:
+        with as_value_error():
             http.check_url(value.get_secret_value())
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
         return value
 
     @field_validator("body")

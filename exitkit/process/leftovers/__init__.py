@@ -20,7 +20,7 @@ from exitkit.process import destination
 from exitkit.process.leftovers import cluster, folders, schemas
 from exitkit.process.leftovers.bearing import Owners
 from exitkit.process.leftovers.inventory import Inventory
-from exitkit.settings.fields import ADDRESS, WORDS
+from exitkit.settings.fields import ADDRESS, WORDS, as_value_error
 from exitkit.text.redact import printable
 
 # What a Role is made for where no kinds are named: what workflows make, without Secrets, whose list shows what is in them.
@@ -89,20 +89,16 @@ class Leftovers(Action):
         for kind in kinds:
             if not kind.strip():
                 raise ValueError("a kind is empty: was a template filled in with nothing?")
-            try:
+            with as_value_error():
                 discovery.check(kind)
-            except ConfigError as error:
-                raise ValueError(str(error)) from None
         return kinds
 
     @field_validator("buckets")
     @classmethod
     def _are_urls(cls, buckets: list[str]) -> list[str]:
         for url in buckets:
-            try:
+            with as_value_error():
                 bucketurl.parse(url)
-            except ConfigError as error:
-                raise ValueError(str(error)) from None
         return buckets
 
     @field_validator("database")

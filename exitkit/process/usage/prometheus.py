@@ -19,11 +19,11 @@ from exitkit.clients import http
 from exitkit.clients.http import check_url
 from exitkit.clients.url import place
 from exitkit.context import Context
-from exitkit.errors import ActionError, ConfigError, ExitkitError
+from exitkit.errors import ActionError, ExitkitError
 from exitkit.process.spans import Spans
 from exitkit.process.usage import CPU, MEMORY, Peak, Pods, StepUsage, measured
 from exitkit.process.usage.advice import MARGIN, Advice, advise
-from exitkit.settings.fields import ADDRESS
+from exitkit.settings.fields import ADDRESS, as_value_error
 
 _MOST: Final = 16 << 20  # bytes of an answer: 200 pods of some containers, 250 points each
 _POINTS: Final = 250
@@ -51,10 +51,8 @@ class Watched(BaseModel):
     @classmethod
     def _prometheus_is_an_address(cls, url: str) -> str:
         if url:
-            try:
+            with as_value_error():
                 check_url(url)
-            except ConfigError as error:
-                raise ValueError(str(error)) from None
             if "@" in url.partition("://")[2].partition("/")[0]:
                 raise ValueError("holds a name or password, which would be told: give prometheus_bearer")
         return url.rstrip("/")

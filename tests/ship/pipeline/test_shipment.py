@@ -1,6 +1,7 @@
 """What every target can rely on: batches within limits, retries of what has no verdict, and a count that adds up."""
 
 import json
+import threading
 from contextlib import nullcontext
 from dataclasses import replace
 from io import FileIO
@@ -30,6 +31,7 @@ class Shelf:
         self.most_bytes, self.most_records, self.separator = most_bytes, most_records, separator
         self.by_source, self.in_flight, self.safe = (more.get(key, 0) for key in ("by_source", "in_flight", "safe"))
         self.answer, self.batches, self.lost = answer, [], set()
+        self.numbering = threading.Lock()
         self.dead_letter_bytes = more.get("dead_letter_bytes", 1 << 20)
 
     def target(self):
@@ -67,8 +69,10 @@ class _Hand(BatchSender):
 
     def __call__(self, batch):
         shelf = self.shelf
-        shelf.batches.append(batch)
-        return shelf.answer(batch, len(shelf.batches)) if shelf.answer else Answer()
+        with shelf.numbering:  # of two at a time each has a number of its own
+            shelf.batches.append(batch)
+            number = len(shelf.batches)
+        return shelf.answer(batch, number) if shelf.answer else Answer()
 
     def acknowledged(self, acks):
         yield from sorted(acks - self.shelf.lost)
